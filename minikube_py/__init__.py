@@ -1,0 +1,1 @@
+"""minikube-py: Kubernetes in Python."""

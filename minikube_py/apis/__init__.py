@@ -1,0 +1,1 @@
+"""The Kubernetes types, their defaults and validation: pure, no I/O."""

@@ -1,0 +1,132 @@
+"""Defaults of what governs workloads: autoscalers, disruption budgets, priorities, RBAC, flow control, runtime classes, tokens.
+
+Source: pkg/apis/{autoscaling,rbac,scheduling,flowcontrol,authentication,certificates}/*/defaults.go
+"""
+
+from __future__ import annotations
+
+from .. import autoscaling_v1, autoscaling_v2
+from ..authentication_v1 import TokenRequest
+from ..autoscaling_v2 import HPAScalingPolicy, HPAScalingRules, MetricSpec, MetricTarget, ResourceMetricSource
+from ..certificates_v1 import CertificateSigningRequest
+from ..flowcontrol_v1 import FlowSchema, LimitedPriorityLevelConfiguration, PriorityLevelConfiguration
+from ..node_v1 import RuntimeClass
+from ..policy_v1 import PodDisruptionBudget
+from ..rbac_v1 import ClusterRoleBinding, RoleBinding
+from ..scheduling_v1 import PriorityClass
+from .quantities import resource_list, single
+from .table import Defaults
+
+RBAC_GROUP = "rbac.authorization.k8s.io"
+_TOKEN_S = 3600
+
+
+def set_autoscaler(autoscaler: autoscaling_v2.HorizontalPodAutoscaler) -> None:
+    spec = autoscaler.spec
+    if spec.min_replicas is None:
+        spec.min_replicas = 1
+    if not spec.metrics:
+        target = MetricTarget(type="Utilization", average_utilization=80)
+        spec.metrics = [MetricSpec(type="Resource", resource=ResourceMetricSource(name="cpu", target=target))]
+    for metric in spec.metrics:
+        source = metric.resource or metric.container_resource or metric.pods or metric.object or metric.external
+        if source is not None and source.target is not None:
+            source.target.average_value = single(source.target.average_value)
+            source.target.value = single(source.target.value)
+    if spec.behavior is not None:
+        spec.behavior.scale_up = _scaling_rules(spec.behavior.scale_up, up=True)
+        spec.behavior.scale_down = _scaling_rules(spec.behavior.scale_down, up=False)
+    if autoscaler.status.desired_replicas is None:
+        autoscaler.status.desired_replicas = 0
+
+
+def _scaling_rules(rules: HPAScalingRules | None, *, up: bool) -> HPAScalingRules:
+    rules = rules or HPAScalingRules()
+    if up and rules.stabilization_window_seconds is None:
+        rules.stabilization_window_seconds = 0
+    if rules.select_policy is None:
+        rules.select_policy = "Max"
+    if not rules.policies:
+        pods = [HPAScalingPolicy(type="Pods", value=4, period_seconds=15)] if up else []
+        rules.policies = [*pods, HPAScalingPolicy(type="Percent", value=100, period_seconds=15)]
+    rules.tolerance = single(rules.tolerance)
+    return rules
+
+
+def set_autoscaler_v1(autoscaler: autoscaling_v1.HorizontalPodAutoscaler) -> None:
+    if autoscaler.spec.min_replicas is None:
+        autoscaler.spec.min_replicas = 1
+    status = autoscaler.status
+    status.current_replicas, status.desired_replicas = status.current_replicas or 0, status.desired_replicas or 0
+
+
+def set_disruption_budget(budget: PodDisruptionBudget) -> None:
+    """The counters of the status are always on the wire."""
+    status = budget.status
+    for counter in ("disruptions_allowed", "current_healthy", "desired_healthy", "expected_pods"):
+        if getattr(status, counter) is None:
+            setattr(status, counter, 0)
+
+
+def set_binding(binding: RoleBinding | ClusterRoleBinding) -> None:
+    if binding.role_ref is not None and not binding.role_ref.api_group:
+        binding.role_ref.api_group = RBAC_GROUP
+    for subject in binding.subjects:
+        if not subject.api_group and subject.kind in ("User", "Group"):
+            subject.api_group = RBAC_GROUP
+
+
+def set_priority_class(priority_class: PriorityClass) -> None:
+    if priority_class.preemption_policy is None:
+        priority_class.preemption_policy = "PreemptLowerPriority"
+    if priority_class.value is None:
+        priority_class.value = 0
+
+
+def set_flow_schema(schema: FlowSchema) -> None:
+    if not schema.spec.matching_precedence:
+        schema.spec.matching_precedence = 1000
+
+
+def set_priority_level(level: PriorityLevelConfiguration) -> None:
+    exempt, limited = level.spec.exempt, level.spec.limited
+    for part in (exempt, limited):
+        if part is not None:
+            if part.nominal_concurrency_shares is None:
+                part.nominal_concurrency_shares = 30 if part is limited else 0
+            if part.lendable_percent is None:
+                part.lendable_percent = 0
+    if limited is not None:
+        _set_queuing(limited)
+
+
+def _set_queuing(limited: LimitedPriorityLevelConfiguration) -> None:
+    queuing = limited.limit_response.queuing if limited.limit_response is not None else None
+    if queuing is not None:
+        queuing.hand_size = queuing.hand_size or 8
+        queuing.queues = queuing.queues or 64
+        queuing.queue_length_limit = queuing.queue_length_limit or 50
+
+
+def set_runtime_class(runtime_class: RuntimeClass) -> None:
+    if runtime_class.overhead is not None:
+        resource_list(runtime_class.overhead.pod_fixed)
+
+
+def set_token_request(request: TokenRequest) -> None:
+    if request.spec.expiration_seconds is None:
+        request.spec.expiration_seconds = _TOKEN_S
+
+
+def set_signing_request(request: CertificateSigningRequest) -> None:
+    for condition in request.status.conditions:
+        if not condition.status:
+            condition.status = "True"
+
+
+DEFAULTS: Defaults = {
+    autoscaling_v2.HorizontalPodAutoscaler: set_autoscaler, autoscaling_v1.HorizontalPodAutoscaler: set_autoscaler_v1,
+    PodDisruptionBudget: set_disruption_budget, RoleBinding: set_binding, ClusterRoleBinding: set_binding,
+    PriorityClass: set_priority_class, FlowSchema: set_flow_schema, PriorityLevelConfiguration: set_priority_level,
+    RuntimeClass: set_runtime_class, TokenRequest: set_token_request, CertificateSigningRequest: set_signing_request,
+}

@@ -1,0 +1,83 @@
+"""Defaults of dynamic resource allocation.
+
+Source: pkg/apis/resource/v1/defaults.go
+"""
+
+from __future__ import annotations
+
+from ...core.clock import SYSTEM_CLOCK, rfc3339
+from ..resource_v1 import (
+    CapacityRequirements,
+    Device,
+    DeviceSubRequest,
+    DeviceToleration,
+    ExactDeviceRequest,
+    ResourceClaim,
+    ResourceClaimSpec,
+    ResourceClaimTemplate,
+    ResourceSlice,
+)
+from .quantities import single
+from .table import Defaults
+
+
+def set_claim(claim: ResourceClaim) -> None:
+    set_claim_spec(claim.spec)
+
+
+def set_claim_template(template: ResourceClaimTemplate) -> None:
+    set_claim_spec(template.spec.spec)
+
+
+def set_claim_spec(spec: ResourceClaimSpec) -> None:
+    if spec.devices is None:
+        return
+    for request in spec.devices.requests:
+        if request.exactly is not None:
+            _set_request(request.exactly)
+        for alternative in request.first_available:
+            _set_request(alternative)
+
+
+def _set_request(request: ExactDeviceRequest | DeviceSubRequest) -> None:
+    if not request.allocation_mode:
+        request.allocation_mode = "ExactCount"
+    if request.allocation_mode == "ExactCount" and not request.count:
+        request.count = 1
+    _set_tolerations(request.tolerations)
+    _set_capacity(request.capacity)
+
+
+def _set_tolerations(tolerations: list[DeviceToleration]) -> None:
+    for toleration in tolerations:
+        if not toleration.operator:
+            toleration.operator = "Equal"
+
+
+def _set_capacity(capacity: CapacityRequirements | None) -> None:
+    if capacity is not None:
+        capacity.requests = {name: single(amount) or "0" for name, amount in capacity.requests.items()}
+
+
+def set_slice(resource_slice: ResourceSlice) -> None:
+    for device in resource_slice.spec.devices:
+        _set_device(device)
+    for counters in resource_slice.spec.shared_counters:
+        for counter in counters.counters.values():
+            counter.value = single(counter.value)
+
+
+def _set_device(device: Device) -> None:
+    for capacity in device.capacity.values():
+        capacity.value = single(capacity.value)
+    for consumption in device.consumes_counters:
+        for counter in consumption.counters.values():
+            counter.value = single(counter.value)
+    for mapping in device.node_allocatable_resource_mappings.values():
+        mapping.allocation_multiplier = single(mapping.allocation_multiplier) or "1"
+    for taint in device.taints:
+        if not taint.time_added:
+            taint.time_added = rfc3339(SYSTEM_CLOCK.now())
+
+
+DEFAULTS: Defaults = {ResourceClaim: set_claim, ResourceClaimTemplate: set_claim_template, ResourceSlice: set_slice}

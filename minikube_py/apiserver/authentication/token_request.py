@@ -1,0 +1,161 @@
+"""Making service account tokens: the `token` subresource of ServiceAccounts.
+
+Source: pkg/registry/core/serviceaccount/storage/token.go, pkg/apis/authentication/validation/validation.go,
+pkg/serviceaccount/claims.go
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from minikube_py.apis import authentication_v1, core_v1, meta_v1
+from minikube_py.core.clock import SYSTEM_CLOCK, Clock, rfc3339
+from minikube_py.core.errors import BadRequestError, Cause, conflict, invalid, not_found
+
+from .keys import ServiceAccountKeys
+from .service_account import ISSUER, LEGACY_ISSUER, Binding, Claims, GetObject, LegacyClaims, Reference
+from .user import service_account_user
+
+DEFAULT_EXPIRATION_S = 3600
+MIN_EXPIRATION_S = 600
+MAX_EXPIRATION_S = 2**32
+# Kubelets ask for this life for the tokens that every pod gets; old clients that never read a token again are kept working for a
+# year, and `warnafter` tells when they should have read it. Source: pkg/serviceaccount/claims.go.
+WARN_ONLY_EXPIRATION_S = 3607
+EXTENDED_EXPIRATION_S = 365 * 24 * 3600
+
+
+class TokenIssuer:
+    """Signs service account tokens."""
+
+    def __init__(
+        self, keys: ServiceAccountKeys, get_object: GetObject, *, issuer: str = ISSUER, audiences: Sequence[str] = (),
+        max_expiration_s: int | None = None, extend_expiration: bool = True, clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        """
+        Args:
+            audiences: names of this API server, used when a request asks for none; the issuer if empty.
+            max_expiration_s: longest life that is granted.
+            extend_expiration: whether pods' own tokens live for a year.
+        """
+        self._keys = keys
+        self._get_object = get_object
+        self._issuer = issuer
+        self._audiences = list(audiences) or [issuer]
+        self._max_expiration_s = max_expiration_s
+        self._extend = extend_expiration
+        self._clock = clock
+
+    def create(self, namespace: str, name: str, request: authentication_v1.TokenRequest) -> authentication_v1.TokenRequest:
+        """Answer a POST to serviceaccounts/NAME/token.
+
+        Raises: NotFoundError (service account or bound object), InvalidError, BadRequestError, ConflictError (uid of the bound object).
+        """
+        spec, meta = request.spec, request.metadata
+        if meta.name and meta.name != name:
+            raise BadRequestError(f"the name of the object ({meta.name}) does not match the name on the URL ({name})")
+        if meta.namespace and meta.namespace != namespace:
+            raise BadRequestError("the namespace of the provided object does not match the namespace sent on the request")
+        account = self._get_object("ServiceAccount", namespace, name)
+        if account is None:
+            raise not_found("", "serviceaccounts", name)
+        expiration_s = DEFAULT_EXPIRATION_S if spec.expiration_seconds is None else spec.expiration_seconds
+        _validate(expiration_s)
+        bound = self._bound(name, namespace, spec.bound_object_ref)
+        audiences = spec.audiences or self._audiences
+        if self._max_expiration_s is not None:
+            expiration_s = min(expiration_s, self._max_expiration_s)
+        status = self.issue(account, audiences, expiration_s, bound)
+        return authentication_v1.TokenRequest(
+            kind="TokenRequest", api_version="authentication.k8s.io/v1",
+            metadata=meta_v1.ObjectMeta(name=name, namespace=namespace, creation_timestamp=rfc3339(self._clock.now())),
+            spec=authentication_v1.TokenRequestSpec(
+                audiences=list(audiences), bound_object_ref=spec.bound_object_ref, expiration_seconds=expiration_s
+            ),
+            status=status,
+        )
+
+    def issue(
+        self, account: core_v1.ServiceAccount, audiences: Sequence[str], expiration_s: int = DEFAULT_EXPIRATION_S,
+        bound: core_v1.Pod | core_v1.Secret | core_v1.Node | None = None,
+    ) -> authentication_v1.TokenRequestStatus:
+        """Sign a token for a service account, bound to an object or to nothing but the account."""
+        now = self._clock.now()
+        seconds = int(now.timestamp())
+        lifetime_s, warn_after = expiration_s, None
+        if self._extend and isinstance(bound, core_v1.Pod) and expiration_s == WARN_ONLY_EXPIRATION_S and self._own(audiences):
+            lifetime_s, warn_after = EXTENDED_EXPIRATION_S, seconds + expiration_s
+        meta = account.metadata
+        node, pod, secret = self._references(bound)
+        claims = Claims(
+            aud=list(audiences), exp=seconds + lifetime_s, iat=seconds, nbf=seconds, iss=self._issuer, jti=str(uuid.uuid4()),
+            kubernetes=Binding(
+                namespace=meta.namespace, node=node, pod=pod, secret=secret, serviceaccount=Reference(meta.name, meta.uid),
+                warnafter=warn_after,
+            ),
+            sub=service_account_user(meta.namespace, meta.name),
+        )
+        # The client is told the life that it asked for, so that it reads its token anew in time.
+        until = rfc3339(now.fromtimestamp(seconds + expiration_s, now.tzinfo))
+        return authentication_v1.TokenRequestStatus(token=self._keys.sign(claims), expiration_timestamp=until)
+
+    def issue_legacy(self, account: core_v1.ServiceAccount, secret: core_v1.Secret) -> str:
+        """The token without end that a Secret of type kubernetes.io/service-account-token holds."""
+        meta = account.metadata
+        claims = LegacyClaims(
+            iss=LEGACY_ISSUER, sub=service_account_user(meta.namespace, meta.name), namespace=meta.namespace,
+            secret_name=secret.metadata.name, name=meta.name, uid=meta.uid,
+        )
+        return self._keys.sign(claims)
+
+    def _own(self, audiences: Sequence[str]) -> bool:
+        return set(audiences) == set(self._audiences)
+
+    def _bound(self, account: str, namespace: str, reference: authentication_v1.BoundObjectReference | None) -> Any:
+        if reference is None:
+            return None
+        api_version, kind = reference.api_version, reference.kind
+        plurals = {"Pod": "pods", "Secret": "secrets", "Node": "nodes"}
+        if kind not in plurals or "/" in api_version:
+            group, _, version = api_version.rpartition("/")
+            raise BadRequestError(f"cannot bind token to object of type {group}/{version}, Kind={kind}")
+        obj = self._get_object(kind, "" if kind == "Node" else namespace, reference.name)
+        if obj is None:
+            raise not_found("", plurals[kind], reference.name)
+        if kind == "Pod" and (obj.spec.service_account_name or "default") != account:
+            running = obj.spec.service_account_name
+            raise BadRequestError(f'cannot bind token for serviceaccount "{account}" to pod running with serviceaccount "{running}"')
+        if reference.uid and obj.metadata.uid != reference.uid:
+            raise conflict("", kind, reference.name, (
+                f"the UID in the bound object reference ({reference.uid}) does not match the UID in record. "
+                "The object might have been deleted and then recreated"
+            ))
+        return obj
+
+    def _references(self, bound: Any) -> tuple[Reference | None, Reference | None, Reference | None]:
+        """The node, pod and secret claims. A pod's token also tells on which node the pod runs."""
+        if bound is None:
+            return None, None, None
+        own = Reference(bound.metadata.name, bound.metadata.uid)
+        if isinstance(bound, core_v1.Secret):
+            return None, None, own
+        if isinstance(bound, core_v1.Node):
+            return own, None, None
+        node_name = bound.spec.node_name
+        if not node_name:
+            return None, own, None
+        node = self._get_object("Node", "", node_name)
+        return Reference(node_name, node.metadata.uid if node is not None else ""), own, None
+
+
+def _validate(expiration_s: int) -> None:
+    why = ""
+    if expiration_s < MIN_EXPIRATION_S:
+        why = "may not specify a duration less than 10 minutes"
+    elif expiration_s > MAX_EXPIRATION_S:
+        why = "may not specify a duration larger than 2^32 seconds"
+    if why:
+        cause = Cause("FieldValueInvalid", f"Invalid value: {expiration_s}: {why}", "spec.expirationSeconds")
+        raise invalid("authentication.k8s.io", "TokenRequest", "", [cause])

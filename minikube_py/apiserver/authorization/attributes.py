@@ -1,0 +1,112 @@
+"""What a request wants to do, what was decided, and the answer to a request that is refused.
+
+Source: staging/src/k8s.io/apiserver/pkg/authorization/authorizer/interfaces.go, pkg/endpoints/handlers/responsewriters/errors.go
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from minikube_py.apiserver.authentication.user import UserInfo
+from minikube_py.core.errors import ForbiddenError, qualified, resource_details
+
+
+@dataclass(slots=True)
+class Attributes:
+    """One request as authorization sees it. Not changed after it is made; not frozen because that would triple the cost of making one.
+
+    Attributes:
+        verb: "get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", or a special one; for paths
+            the HTTP method in lower case.
+        is_resource: whether `resource` and its companions say what is wanted, or `path`.
+    """
+
+    user: UserInfo
+    verb: str
+    api_group: str = ""
+    api_version: str = ""
+    resource: str = ""
+    subresource: str = ""
+    namespace: str = ""
+    name: str = ""
+    path: str = ""
+    is_resource: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an authorizer says: allowed, or no opinion and why.
+
+    Attributes:
+        denied: whether the authorizer forbids what others may allow.
+    """
+
+    allowed: bool
+    reason: str = ""
+    denied: bool = False
+
+
+NO_OPINION = Decision(False)
+
+
+class Authorizer(Protocol):
+    """Decides about requests."""
+
+    def authorize(self, attributes: Attributes) -> Decision:
+        """Whether a request is allowed. Returns at once and never raises."""
+
+
+class AuthorizerChain:
+    """Asks authorizers in order until one allows or denies."""
+
+    def __init__(self, *authorizers: Authorizer) -> None:
+        self._authorizers = authorizers
+
+    def authorize(self, attributes: Attributes) -> Decision:
+        reasons = []
+        for authorizer in self._authorizers:
+            decision = authorizer.authorize(attributes)
+            if decision.allowed or decision.denied:
+                return decision
+            if decision.reason:
+                reasons.append(decision.reason)
+        return Decision(False, "\n".join(reasons)) if reasons else NO_OPINION
+
+
+class AlwaysAllow:
+    """Allows everything (`--authorization-mode=AlwaysAllow`)."""
+
+    _ALLOWED = Decision(True)
+
+    def authorize(self, attributes: Attributes) -> Decision:
+        return self._ALLOWED
+
+
+def forbidden(attributes: Attributes, reason: str = "") -> ForbiddenError:
+    """The 403 of a request that was not allowed."""
+    return forbidden_resource(
+        attributes.api_group if attributes.is_resource else "", attributes.resource if attributes.is_resource else "",
+        attributes.name if attributes.is_resource else "", _sanitized(_sentence(attributes)) + (f": {reason}" if reason else ""),
+    )
+
+
+def forbidden_resource(group: str, resource: str, name: str, why: str) -> ForbiddenError:
+    """A 403 about an object, a resource (name "") or neither (resource "")."""
+    if not resource:
+        return ForbiddenError(f"forbidden: {why}", details=resource_details(group, resource, name))
+    what = f'{qualified(group, resource)} "{name}"' if name else qualified(group, resource)
+    return ForbiddenError(f"{what} is forbidden: {why}", details=resource_details(group, resource, name))
+
+
+def _sentence(attributes: Attributes) -> str:
+    user = attributes.user.name
+    if not attributes.is_resource:
+        return f'User "{user}" cannot {attributes.verb} path "{attributes.path}"'
+    resource = f"{attributes.resource}/{attributes.subresource}" if attributes.subresource else attributes.resource
+    where = f'in the namespace "{attributes.namespace}"' if attributes.namespace else "at the cluster scope"
+    return f'User "{user}" cannot {attributes.verb} resource "{resource}" in API group "{attributes.api_group}" {where}'
+
+
+def _sanitized(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,26 @@
+"""What a request is allowed to know while it goes through the Registry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .authentication.user import AUTHENTICATED, MASTERS, UserInfo
+
+SYSTEM = UserInfo("system:apiserver", groups=(MASTERS, AUTHENTICATED))
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One call of the Registry: who, and how it is meant.
+
+    Attributes:
+        dry_run: check everything, store nothing.
+        field_manager: who is named in managedFields.
+    """
+
+    user: UserInfo = SYSTEM
+    dry_run: bool = False
+    field_manager: str = ""
+
+
+INTERNAL = Context()

@@ -1,0 +1,323 @@
+"""The verbs of resources over HTTP: from a request to a Registry call and back to bytes.
+
+Source: k8s.io/apiserver/pkg/endpoints/handlers
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from minikube_py.apis import autoscaling_v1, meta_v1
+from minikube_py.apis.object import Object
+from minikube_py.apis.scheme import encode, from_document, to_document, type_of
+from minikube_py.core import limits
+from minikube_py.core.errors import BadRequestError, ExpiredError, MethodNotAllowedError, NotFoundError, RequestEntityTooLargeError
+from minikube_py.store.interface import Entry, Listing
+
+from ..authentication.user import UserInfo
+from ..context import Context
+from ..decoding import decode_document, decode_object
+from ..deletion import DeleteOptions, options_from
+from ..patch import json_patch, merge_patch
+from ..patching import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, patch_transform, replace_transform
+from ..registry import Registry
+from ..selection import Selection
+from ..storage import Storage
+from ..subresources import Subresources
+from .negotiation import JSON, Negotiated, negotiate
+from .paging import Pager
+from .query import Query
+from .request_info import RequestInfo
+from .responses import encoded, json_response, list_body, object_body
+from .watch import Watches
+
+PRETTY_AGENTS = ("curl", "Wget", "Mozilla/5.0")
+# Subresources that show or change a part of the object itself.
+PARTS = frozenset({"", "status", "finalize", "approval", "ephemeralcontainers", "resize"})
+
+
+class Request:
+    """One request on its way through the handlers."""
+
+    __slots__ = ("context", "http", "info", "query", "storage")
+
+    def __init__(self, http: web.BaseRequest, info: RequestInfo, query: Query, user: UserInfo, storage: Storage) -> None:
+        self.http = http
+        self.info = info
+        self.query = query
+        self.storage = storage
+        manager = query.text("fieldManager") or http.headers.get("User-Agent", "").partition("/")[0]
+        self.context = Context(user, query.dry_run(), manager)
+
+    def negotiated(self) -> Negotiated:
+        accept = self.http.headers.get("Accept")
+        return negotiate(accept) if accept else JSON
+
+    def pretty(self) -> bool:
+        """Whether the client gets indented JSON: it asked for it, or it is one that people look at."""
+        if self.query.has("pretty"):
+            return self.query.flag("pretty")
+        return self.http.headers.get("User-Agent", "").startswith(PRETTY_AGENTS)
+
+    def content_type(self) -> str:
+        """The media type of the body; a missing one is JSON."""
+        return self.http.headers.get("Content-Type", "").partition(";")[0].strip().lower() or "application/json"
+
+    async def body(self) -> bytes:
+        return await read_body(self.http)
+
+
+async def read_body(http: web.BaseRequest) -> bytes:
+    """Raises: RequestEntityTooLargeError."""
+    try:
+        return await http.read()
+    except web.HTTPRequestEntityTooLarge as error:
+        raise RequestEntityTooLargeError(f"Request entity too large: limit is {limits.REQUEST_BYTES_MAX}") from error
+
+
+class Handlers:
+    """Answers resource requests that are not streams.
+
+    Args:
+        pager: snapshots of lists in pages.
+    """
+
+    def __init__(self, registry: Registry, subresources: Subresources, watches: Watches) -> None:
+        self._registry = registry
+        self._subresources = subresources
+        self._watches = watches
+        self._pager = Pager()
+
+    async def handle(self, request: Request) -> web.StreamResponse:
+        """Raises: any StatusError."""
+        info = request.info
+        if info.subresource == "scale":
+            return await self._scale(request)
+        if info.subresource not in PARTS:
+            if info.verb == "create":
+                return await self._create_subresource(request)
+            raise NotFoundError("the server could not find the requested resource")
+        match info.verb:
+            case "get":
+                return await self._get(request)
+            case "list":
+                return self._list(request)
+            case "watch":
+                return await self._watch(request)
+            case "create" if not info.name:
+                return await self._create(request)
+            case "update" if info.name:
+                return await self._update(request)
+            case "patch" if info.name:
+                return await self._patch(request)
+            case "delete":
+                return await self._delete(request)
+            case "deletecollection":
+                return await self._delete_collection(request)
+        raise MethodNotAllowedError("the server does not allow this method on the requested resource")
+
+    # Reading.
+
+    async def _get(self, request: Request) -> web.Response:
+        info, storage = request.info, request.storage
+        entry = self._registry.get(storage, info.namespace, info.name)
+        return self._answer(request, entry)
+
+    def _answer(self, request: Request, entry: Entry, status: int = 200, warnings: list[str] | None = None) -> web.Response:
+        """One object in the form asked for."""
+        negotiated = request.negotiated()
+        body = object_body(request.storage, entry, negotiated.form, request.query.text("includeObject"))
+        if negotiated is JSON and not warnings and not request.pretty():
+            return json_response(body + b"\n", status)
+        return encoded(body, negotiated, status=status, pretty=request.pretty(), warnings=warnings or ())
+
+    def _selection(self, request: Request) -> Selection:
+        info, query = request.info, request.query
+        field_selector = query.text("fieldSelector")
+        if info.name:
+            field_selector = f"metadata.name={info.name}" + (f",{field_selector}" if field_selector else "")
+        return Selection(request.storage, info.namespace, query.text("labelSelector"), field_selector)
+
+    def _list(self, request: Request) -> web.Response:
+        query, storage = request.query, request.storage
+        selection = self._selection(request)
+        listing = self._registry.list(storage, selection.namespace)
+        _check_revision(query, listing.revision)
+        if not selection.everything:
+            listing = Listing([entry for entry in listing.entries if selection.matches(entry)], listing.revision)
+        limit = query.number("limit") or 0
+        metadata: dict[str, Any] = {"resourceVersion": str(listing.revision)}
+        entries = listing.entries
+        if limit or query.has("continue"):
+            scope = (storage.collection, selection.namespace, query.text("labelSelector"), query.text("fieldSelector"))
+            selected = not selection.everything
+            token = query.text("continue")
+            page = self._pager.next(scope, token, listing, limit, selected=selected) if token else \
+                self._pager.first(scope, listing, limit, selected=selected)
+            entries, metadata = page
+        negotiated = request.negotiated()
+        body = list_body(storage, entries, metadata, negotiated.form, query.text("includeObject"))
+        if negotiated is JSON and not request.pretty():
+            return json_response(body)
+        return encoded(body, negotiated, pretty=request.pretty())
+
+    async def _watch(self, request: Request) -> web.StreamResponse:
+        return await self._watches.serve(
+            request.http, request.storage, self._selection(request), request.query, request.negotiated().form
+        )
+
+    # Writing.
+
+    async def _decode(self, request: Request, struct: type[Object], group_version: str, kind: str) -> tuple[Any, list[str]]:
+        body = await request.body()
+        return decode_object(struct, group_version, kind, body, request.content_type(), request.query.text("fieldValidation"))
+
+    async def _create(self, request: Request) -> web.Response:
+        storage, info = request.storage, request.info
+        resource = storage.resource
+        obj, warnings = await self._decode(request, storage.struct, resource.group_version, resource.kind)
+        namespace = info.namespace if resource.namespaced else ""
+        if resource.namespaced and not namespace:
+            raise BadRequestError("an empty namespace may not be set during creation")
+        entry = await self._registry.create(storage, namespace, obj, request.context)
+        return self._answer(request, entry, 201, warnings)
+
+    async def _update(self, request: Request) -> web.Response:
+        storage, info = request.storage, request.info
+        resource = storage.resource
+        obj, warnings = await self._decode(request, storage.struct, resource.group_version, resource.kind)
+        if not obj.metadata.name:
+            raise BadRequestError("the name of the object must be provided in the body: name is required")
+        entry, created = await self._registry.update(
+            storage, info.namespace, info.name, replace_transform(obj), request.context, subresource=info.subresource,
+            create=storage.strategy.create_on_update and not info.subresource,
+        )
+        return self._answer(request, entry, 201 if created else 200, warnings)
+
+    async def _patch(self, request: Request) -> web.Response:
+        storage, info = request.storage, request.info
+        body = await request.body()
+        content_type = request.content_type()
+        patch = decode_document(body, "" if content_type.endswith("json") else content_type) if content_type in (
+            JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH) else {}
+        warnings: list[str] = []
+        transform = patch_transform(
+            storage, content_type, patch, field_validation=request.query.text("fieldValidation"), warnings=warnings
+        )
+        entry, _ = await self._registry.update(
+            storage, info.namespace, info.name, transform, request.context, subresource=info.subresource
+        )
+        return self._answer(request, entry, 200, warnings)
+
+    async def _delete_options(self, request: Request) -> DeleteOptions:
+        body = await request.body()
+        options = meta_v1.DeleteOptions()
+        if body:
+            document = decode_document(body, request.content_type())
+            try:
+                options = from_document(meta_v1.DeleteOptions, document)
+            except msgspec.ValidationError as error:
+                raise BadRequestError(f"DeleteOptions cannot be read: {error}") from error
+        query = request.query
+        if query.has("gracePeriodSeconds"):
+            options.grace_period_seconds = query.number("gracePeriodSeconds")
+        if query.has("propagationPolicy"):
+            options.propagation_policy = query.text("propagationPolicy")
+        if query.has("orphanDependents"):
+            options.orphan_dependents = query.flag("orphanDependents")
+        if options.dry_run:
+            request.context = Context(request.context.user, True, request.context.field_manager)
+        return options_from(options)
+
+    async def _delete(self, request: Request) -> web.Response:
+        storage, info = request.storage, request.info
+        options = await self._delete_options(request)
+        entry, gone = await self._registry.delete(storage, info.namespace, info.name, options, request.context)
+        resource = storage.resource
+        if not gone or resource.plural in ("pods", "services", "namespaces"):
+            return self._answer(request, entry)
+        uid = storage.object(entry).metadata.uid
+        details = {"name": info.name, "group": resource.group, "kind": resource.plural, "uid": uid}
+        status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
+                  "details": {key: value for key, value in details.items() if value}}
+        return encoded(encode(status), request.negotiated(), pretty=request.pretty())
+
+    async def _delete_collection(self, request: Request) -> web.Response:
+        storage = request.storage
+        options = await self._delete_options(request)
+        selection = self._selection(request)
+        entries = [entry for entry in self._registry.list(storage, selection.namespace).entries if selection.matches(entry)]
+        for entry in entries:
+            namespace, _, name = entry.key.rpartition("/")
+            try:
+                await self._registry.delete(storage, namespace, name, options, request.context)
+            except NotFoundError:
+                continue
+        metadata = {"resourceVersion": str(self._registry.store.revision)}
+        negotiated = request.negotiated()
+        body = list_body(storage, entries, metadata, negotiated.form, request.query.text("includeObject"))
+        return encoded(body, negotiated, pretty=request.pretty())
+
+    # Subresources.
+
+    async def _create_subresource(self, request: Request) -> web.Response:
+        info, resource = request.info, request.storage.resource
+        subresource = resource.subresource(info.subresource)
+        if subresource is None or "create" not in subresource.verbs:
+            raise NotFoundError("the server could not find the requested resource")
+        try:
+            struct = type_of(subresource.group, subresource.version, subresource.kind)
+        except KeyError as error:
+            raise MethodNotAllowedError("the server does not allow this method on the requested resource") from error
+        group_version = f"{subresource.group}/{subresource.version}" if subresource.group else subresource.version
+        body, warnings = await self._decode(request, struct, group_version, subresource.kind)
+        answer = await self._subresources.create(resource, info.namespace, info.name, info.subresource, body, request.context)
+        return encoded(encode(answer), request.negotiated(), status=201, pretty=request.pretty(), warnings=warnings)
+
+    async def _scale(self, request: Request) -> web.Response:
+        info, storage = request.info, request.storage
+        if storage.resource.subresource("scale") is None:
+            raise NotFoundError("the server could not find the requested resource")
+        if info.verb == "get":
+            scale = self._subresources.scale(storage, self._registry.get(storage, info.namespace, info.name))
+        elif info.verb in ("update", "patch"):
+            transform = await self._scale_transform(request)
+            scale = await self._subresources.set_scale(storage, info.namespace, info.name, transform, request.context)
+        else:
+            raise MethodNotAllowedError("the server does not allow this method on the requested resource")
+        return encoded(encode(scale), request.negotiated(), pretty=request.pretty())
+
+    async def _scale_transform(self, request: Request) -> Any:
+        if request.info.verb == "update":
+            new, _ = await self._decode(request, autoscaling_v1.Scale, "autoscaling/v1", "Scale")
+            return replace_transform(new)
+        patch = decode_document(await request.body(), "")
+        json_form = request.content_type() == JSON_PATCH
+
+        def transform(old: autoscaling_v1.Scale) -> autoscaling_v1.Scale:
+            document = to_document(old)
+            document = json_patch(document, patch) if json_form else merge_patch(document, patch)
+            try:
+                return from_document(autoscaling_v1.Scale, document)
+            except msgspec.ValidationError as error:
+                raise BadRequestError(f'Scale in version "v1" cannot be handled as a Scale: {error}') from error
+
+        return transform
+
+
+def _check_revision(query: Query, present: int) -> None:
+    """The rules of resourceVersion and resourceVersionMatch in lists; only the present state can be listed."""
+    text, match = query.text("resourceVersion"), query.text("resourceVersionMatch")
+    if match and match not in ("Exact", "NotOlderThan"):
+        raise BadRequestError(f'resourceVersionMatch: Unsupported value: "{match}": supported values: "Exact", "NotOlderThan", ""')
+    if match and not text:
+        raise BadRequestError("resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided")
+    if not text or text == "0":
+        return
+    if not text.isdigit():
+        raise BadRequestError(f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
+    if match == "Exact" and int(text) != present:
+        raise ExpiredError(f"The resourceVersion for the provided list is too old: {text} ({present})")

@@ -1,0 +1,237 @@
+"""Watches over HTTP: one stream of JSON lines per watcher.
+
+Events go from the store's commit straight into each connection's buffer, without a task in between: a write seen by a thousand
+watchers is one encoding and a thousand buffer writes. A connection that does not drain is closed at its bound; the client lists
+again and nobody else waits for it.
+
+Source: kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes, #watch-bookmarks, #streaming-lists
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterable
+
+from aiohttp import web
+
+from minikube_py.apis.scheme import encode
+from minikube_py.core import limits
+from minikube_py.core.clock import SYSTEM_CLOCK
+from minikube_py.core.errors import BadRequestError, Cause, ExpiredError, invalid
+from minikube_py.store.interface import CompactedError, Entry, EventType, Store, Subscription, WatchEvent
+
+from ..printers import partial_object_metadata, table
+from ..registry import Registry
+from ..selection import Selection
+from ..storage import Storage
+from ..watching import frame, transition
+from .negotiation import Form
+from .query import Query
+
+# Seconds. Source: kube-apiserver --min-request-timeout (a watch without a timeout lives 1 to 2 times as long)
+WATCH_TIMEOUT_MIN_S = 1800
+BOOKMARK_INTERVAL_S = 60.0
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+# Bytes of initial events that are handed to the connection at a time.
+INITIAL_BATCH_BYTES = 256 * 1024
+
+
+class Watch:
+    """One running watch."""
+
+    def __init__(self, selection: Selection, form: Form, include_object: str, store: Store) -> None:
+        self._selection = selection
+        self._storage: Storage = selection.storage
+        self._form = form
+        self._include_object = include_object
+        self._store = store
+        self._transport: asyncio.Transport | None = None
+        self._early: list[bytes] | None = []
+        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._columns_sent = False
+
+    def deliver(self, event: WatchEvent) -> None:
+        """Take one event from the store. Returns at once."""
+        if self._ended.done():
+            return
+        change = transition(self._selection, event)
+        if change is None:
+            return
+        type_, entry = change
+        if self._form is Form.OBJECT and entry is event.entry:
+            form = ("chunk", type_, self._storage.resource.group_version)
+            chunk = event.frames.get(form)
+            if chunk is None:
+                chunk = event.frames[form] = _chunk(frame(self._storage, event, type_, entry))
+        else:
+            chunk = _chunk(self._line(type_, entry))
+        self._send(chunk)
+
+    def end(self) -> None:
+        """End the watch in an orderly way."""
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+    async def run(
+        self, response: web.StreamResponse, subscription: Subscription, initial: Iterable[Entry], query: Query, *, send_end: bool
+    ) -> None:
+        """Send the initial state, then events, until the timeout, `end`, or the client goes.
+
+        Args:
+            initial: what the watcher is told as ADDED first.
+            send_end: whether a bookmark marks the end of the initial state.
+        """
+        loop = asyncio.get_running_loop()
+        timeout_s = query.number("timeoutSeconds") or random.uniform(WATCH_TIMEOUT_MIN_S, 2 * WATCH_TIMEOUT_MIN_S)
+        timers = [loop.call_later(timeout_s, self.end)]
+        try:
+            await self._send_initial(response, initial)
+            if send_end:
+                await response.write(self._bookmark(initial_end=True))
+            self._go_live(response)
+            if query.flag("allowWatchBookmarks"):
+                self._schedule_bookmark(timers)
+            await self._ended
+        finally:
+            for timer in timers:
+                timer.cancel()
+            subscription.close()
+
+    async def _send_initial(self, response: web.StreamResponse, initial: Iterable[Entry]) -> None:
+        batch = bytearray()
+        for entry in initial:
+            if self._selection.matches(entry):
+                batch += self._line("ADDED", entry)
+                if len(batch) >= INITIAL_BATCH_BYTES:
+                    await response.write(bytes(batch))
+                    batch.clear()
+        if batch:
+            await response.write(bytes(batch))
+
+    def _go_live(self, response: web.StreamResponse) -> None:
+        """From here on events are written to the connection as they come."""
+        early, self._early = self._early or [], None
+        request = response._req
+        self._transport = request.transport if request is not None else None
+        for chunk in early:
+            self._send(chunk)
+
+    def _send(self, chunk: bytes) -> None:
+        if self._early is not None:
+            self._early.append(chunk)
+            if sum(map(len, self._early[-1:])) and len(self._early) > limits.WATCH_QUEUE_EVENTS_MAX:
+                self.end()
+            return
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            self.end()
+            return
+        transport.write(chunk)
+        if transport.get_write_buffer_size() > limits.WATCH_BACKLOG_BYTES_MAX:
+            transport.abort()
+            self.end()
+
+    def _line(self, type_: EventType, entry: Entry) -> bytes:
+        storage = self._storage
+        if self._form is Form.OBJECT:
+            body = storage.data(entry)
+        elif self._form is Form.TABLE:
+            metadata = {"resourceVersion": str(entry.revision)}
+            body = table(storage.resource, [storage.served(entry)], metadata, include_object=self._include_object or "Metadata",
+                         now=SYSTEM_CLOCK.now())
+        else:
+            body = encode(partial_object_metadata(storage.served(entry)))
+        return b'{"type":"%b","object":%b}\n' % (type_.encode(), body.strip())
+
+    def _bookmark(self, *, initial_end: bool = False) -> bytes:
+        resource = self._storage.resource
+        metadata: dict[str, object] = {"resourceVersion": str(self._store.revision), "creationTimestamp": None}
+        if initial_end:
+            metadata["annotations"] = {INITIAL_EVENTS_END: "true"}
+        document = {"kind": resource.kind, "apiVersion": resource.group_version, "metadata": metadata}
+        if self._form is Form.TABLE:
+            document = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "columnDefinitions": [], "rows": []}
+        elif self._form is not Form.OBJECT:
+            document |= {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
+        return encode({"type": "BOOKMARK", "object": document}) + b"\n"
+
+    def _schedule_bookmark(self, timers: list[asyncio.TimerHandle]) -> None:
+        def send() -> None:
+            self._send(_chunk(self._bookmark()))
+            if not self._ended.done():
+                timers[1:] = [loop.call_later(BOOKMARK_INTERVAL_S, send)]
+
+        loop = asyncio.get_running_loop()
+        timers[1:] = [loop.call_later(BOOKMARK_INTERVAL_S * random.uniform(0.8, 1), send)]
+
+
+def _chunk(data: bytes) -> bytes:
+    """One chunk of a chunked body. Source: RFC 9112 section 7.1"""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+class Watches:
+    """All running watches of a server."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._running: set[Watch] = set()
+
+    def end_all(self) -> None:
+        """End every watch: the server goes down."""
+        for watch in [*self._running]:
+            watch.end()
+
+    async def serve(self, request: web.BaseRequest, storage: Storage, selection: Selection, query: Query, form: Form) -> web.StreamResponse:
+        """Answer a watch request; returns when it has ended.
+
+        Raises: ExpiredError (410) for a revision that is too old; BadRequestError, InvalidError for options that do not fit.
+        """
+        store = self._registry.store
+        watch = Watch(selection, form, query.text("includeObject"), store)
+        listing = self._registry.list(storage, selection.namespace)
+        start, initial, send_end = _start(query, listing.revision, listing.entries)
+        try:
+            subscription = store.watch(storage.collection, start, watch.deliver)
+        except CompactedError as error:
+            raise ExpiredError(f"too old resource version: {start} ({store.revision})") from error
+        response = web.StreamResponse(headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"})
+        response.enable_chunked_encoding()
+        self._running.add(watch)
+        try:
+            await response.prepare(request)
+            await watch.run(response, subscription, initial, query, send_end=send_end)
+            if request.transport is not None and not request.transport.is_closing():
+                await response.write_eof()
+        except ConnectionError:
+            # The client went away: that is how most watches end.
+            pass
+        finally:
+            subscription.close()
+            self._running.discard(watch)
+        return response
+
+
+def _start(query: Query, now: int, present: list[Entry]) -> tuple[int, list[Entry], bool]:
+    """From which revision a watch follows, what it is told first, and whether a bookmark ends that."""
+    text = query.text("resourceVersion")
+    if text and not text.isdigit():
+        raise BadRequestError(f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
+    send_initial = query.flag("sendInitialEvents") if query.has("sendInitialEvents") else None
+    match = query.text("resourceVersionMatch")
+    if send_initial is not None and match != "NotOlderThan":
+        raise invalid("meta.k8s.io", "ListOptions", "", [Cause(
+            "FieldValueForbidden",
+            "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan", "resourceVersionMatch")])
+    if send_initial is None and match:
+        raise invalid("meta.k8s.io", "ListOptions", "", [Cause(
+            "FieldValueForbidden", "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+            "resourceVersionMatch")])
+    if send_initial:
+        return now, present, query.flag("allowWatchBookmarks")
+    if send_initial is None and text in ("", "0"):
+        return now, present, False
+    if text in ("", "0"):
+        return now, [], False
+    return int(text), [], False

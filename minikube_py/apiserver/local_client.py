@@ -1,0 +1,134 @@
+"""The Client of components in this process: calls the Registry, without HTTP, JSON or copies of what is read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any, TypeVar, cast
+
+from minikube_py.apis.object import Object
+from minikube_py.apis.scheme import deep_copy, resource_of
+from minikube_py.client.interface import PatchType, Sink
+from minikube_py.core import limits
+from minikube_py.store.interface import CompactedError, WatchEvent
+
+from .authentication.user import UserInfo
+from .context import Context
+from .deletion import DeleteOptions
+from .patching import patch_transform
+from .registry import Registry
+from .selection import Selection
+from .storage import Storage
+from .subresources import Subresources
+from .watching import transition
+
+T = TypeVar("T", bound=Object)
+
+
+class LocalClient:
+    """Client (see client/interface.py) over a Registry, as a user of this process.
+
+    What it returns and feeds to sinks is shared with the store: read-only. What it is given is copied.
+    """
+
+    def __init__(self, registry: Registry, subresources: Subresources, user: str, groups: tuple[str, ...] = ("system:masters",)) -> None:
+        self._registry = registry
+        self._subresources = subresources
+        self._context = Context(UserInfo(user, groups=groups), field_manager=user)
+
+    def _storage(self, kind: type[Object]) -> Storage:
+        return self._registry.storage_of(kind)
+
+    async def get(self, kind: type[T], name: str, namespace: str = "") -> T:
+        storage = self._storage(kind)
+        return cast(T, storage.served(self._registry.get(storage, namespace, name)))
+
+    async def list(self, kind: type[T], namespace: str = "", *, label_selector: str = "", field_selector: str = "") -> list[T]:
+        storage = self._storage(kind)
+        selection = Selection(storage, namespace, label_selector, field_selector)
+        return [cast(T, storage.served(e)) for e in self._registry.list(storage, namespace).entries if selection.matches(e)]
+
+    async def create(self, obj: T) -> T:
+        storage = self._storage(type(obj))
+        copy = deep_copy(obj)
+        entry = await self._registry.create(storage, cast(Any, copy).metadata.namespace, copy, self._context)
+        return cast(T, storage.served(entry))
+
+    async def update(self, obj: T, subresource: str = "") -> T:
+        storage = self._storage(type(obj))
+        copy = deep_copy(obj)
+        meta = cast(Any, copy).metadata
+        entry, _ = await self._registry.update(
+            storage, meta.namespace, meta.name, lambda old: copy, self._context, subresource=subresource
+        )
+        return cast(T, storage.served(entry))
+
+    async def patch(
+        self, kind: type[T], name: str, namespace: str, patch: Any, *,
+        patch_type: PatchType = "application/merge-patch+json", subresource: str = "",
+    ) -> T:
+        storage = self._storage(kind)
+        transform = patch_transform(storage, patch_type, patch)
+        entry, _ = await self._registry.update(storage, namespace, name, transform, self._context, subresource=subresource)
+        return cast(T, storage.served(entry))
+
+    async def delete(
+        self, kind: type[Object], name: str, namespace: str = "", *, uid: str | None = None, resource_version: str | None = None,
+        grace_period_seconds: int | None = None, propagation_policy: str | None = None,
+    ) -> None:
+        options = DeleteOptions(grace_period_seconds, propagation_policy, uid, resource_version)
+        await self._registry.delete(self._storage(kind), namespace, name, options, self._context)
+
+    async def call(self, kind: type[Object], name: str, namespace: str, subresource: str, body: Object) -> Object:
+        answer = await self._subresources.create(resource_of(kind), namespace, name, subresource, deep_copy(body), self._context)
+        return answer
+
+    async def list_and_watch(
+        self, kind: type[T], sink: Sink[T], *, namespace: str = "", label_selector: str = "", field_selector: str = ""
+    ) -> None:
+        storage = self._storage(kind)
+        selection = Selection(storage, namespace, label_selector, field_selector)
+        while True:
+            listing = self._registry.list(storage, namespace)
+            sink.replace([cast(T, storage.served(entry)) for entry in listing.entries if selection.matches(entry)])
+            queue = EventQueue()
+            try:
+                subscription = self._registry.store.watch(storage.collection, listing.revision, queue.deliver)
+            except CompactedError:
+                continue
+            try:
+                while not queue.overflowed:
+                    for event in await queue.take():
+                        change = transition(selection, event)
+                        if change is not None:
+                            sink.apply(change[0], cast(T, storage.served(change[1])))
+            finally:
+                subscription.close()
+
+
+class EventQueue:
+    """Events between the store and one task, bounded; a reader that falls behind lists again."""
+
+    def __init__(self) -> None:
+        self._events: deque[WatchEvent] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self.overflowed = False
+
+    def deliver(self, event: WatchEvent) -> None:
+        if len(self._events) >= limits.WATCH_QUEUE_EVENTS_MAX:
+            self.overflowed = True
+        else:
+            self._events.append(event)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def take(self) -> list[WatchEvent]:
+        """Wait for events and take all there are; an empty list after an overflow."""
+        if not self._events and not self.overflowed:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        events = [*self._events]
+        self._events.clear()
+        return events
+
+

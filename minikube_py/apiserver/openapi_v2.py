@@ -1,0 +1,122 @@
+"""OpenAPI v2 ("swagger") made from OpenAPI v3 documents: schemas, operations and the shared table of parameters.
+
+Owns the translation from v3 to v2 only, in the subset of OpenAPI that the documents of this server use.
+
+Source: swagger.io/specification/v2, kubernetes/kubernetes api/openapi-spec/swagger.json (shape),
+k8s.io/apiextensions-apiserver/pkg/controller/openapi/v2 (what v2 leaves out of custom resources' schemas).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from typing import Any, Final
+
+from minikube_py.apiserver.openapi_document import SCHEMA_PREFIX, Document
+
+DEFINITION_PREFIX: Final = "#/definitions/"
+
+_UNTRANSLATABLE: Final = ("allOf", "anyOf", "default", "not", "nullable", "oneOf")
+_NESTED: Final = ("additionalProperties", "items")
+
+
+def swagger(version: str, documents: Iterable[Document]) -> Document:
+    """Return one v2 document with the paths and schemas of all v3 `documents`; where two name the same, the later one counts."""
+    merged: Document = {
+        "swagger": "2.0",
+        "info": {"title": "Kubernetes", "version": version},
+        "paths": {},
+        "definitions": {},
+        "parameters": {},
+        "securityDefinitions": {"BearerToken": {"description": "Bearer token", "type": "apiKey", "name": "authorization", "in": "header"}},
+        "security": [{"BearerToken": []}],
+    }
+    for document in documents:
+        merge(merged, document)
+    for key in ("paths", "definitions", "parameters"):
+        merged[key] = dict(sorted(merged[key].items()))
+    return merged
+
+
+def merge(target: Document, document: Document) -> None:
+    """Add the paths and schemas of a v3 document to the v2 document `target`."""
+    for name, schema in document["components"]["schemas"].items():
+        target["definitions"][name] = schema_v2(schema)
+    for path, item in document["paths"].items():
+        target["paths"][path] = {
+            key: _parameters(value, target["parameters"]) if key == "parameters" else _operation(value, target["parameters"])
+            for key, value in item.items()
+        }
+
+
+def schema_v2(schema: Document) -> Document:
+    """Return a v3 schema as v2 has it: combinators, defaults and nullability are left out, references point to definitions."""
+    if schema.get("format") == "int-or-string" or schema.get("x-kubernetes-int-or-string"):
+        kept = {key: value for key, value in schema.items() if key not in _UNTRANSLATABLE}
+        return {**kept, "type": "string", "format": "int-or-string"}
+    if schema.get("nullable") and "$ref" not in schema and "allOf" not in schema:
+        # v2 cannot say that null is allowed; a client that validates must let everything pass.
+        return {key: value for key, value in schema.items() if key == "description" or key.startswith("x-kubernetes-")}
+    result: Document = {}
+    for key, value in schema.items():
+        if key == "allOf" and len(value) == 1 and "$ref" in value[0]:
+            result["$ref"] = _definition(value[0]["$ref"])
+        elif key == "oneOf" and "type" not in schema and all(set(choice) == {"type"} for choice in value):
+            result["type"] = "string"  # a quantity: text or number
+        elif key == "$ref":
+            result["$ref"] = _definition(value)
+        elif key == "properties":
+            result[key] = {name: schema_v2(child) for name, child in value.items()}
+        elif key in _NESTED and isinstance(value, dict):
+            result[key] = schema_v2(value)
+        elif key not in _UNTRANSLATABLE:
+            result[key] = value
+    return result
+
+
+def _definition(reference: str) -> str:
+    return DEFINITION_PREFIX + reference.removeprefix(SCHEMA_PREFIX)
+
+
+def _operation(operation: Document, shared: Document) -> Document:
+    result = {key: value for key, value in operation.items() if key not in ("parameters", "requestBody", "responses")}
+    parameters = _parameters(operation.get("parameters", []), shared)
+    body = operation.get("requestBody")
+    if body is not None:
+        result["consumes"] = list(body["content"])
+        schema = next(iter(body["content"].values()))["schema"]
+        parameter: Document = {"name": "body", "in": "body", "schema": schema_v2(schema)}
+        parameters.append(_shared({**parameter, "required": True} if body.get("required") else parameter, shared))
+    result["responses"] = {}
+    for code, response in operation["responses"].items():
+        content = response.get("content", {})
+        answer: Document = {"description": response["description"]}
+        for media_type in content:
+            answer["schema"] = schema_v2(content[media_type]["schema"])
+        result["responses"][code] = answer
+        if content:
+            result["produces"] = list(content)
+    if parameters:
+        result["parameters"] = parameters
+    return result
+
+
+def _parameters(parameters: list[Document], shared: Document) -> list[Document]:
+    result = []
+    for parameter in parameters:
+        flat = {key: value for key, value in parameter.items() if key != "schema"}
+        result.append(_shared({**flat, **parameter["schema"]}, shared))
+    return result
+
+
+def _shared(parameter: Document, shared: Document) -> Document:
+    """Put a parameter into the document's table and return a reference to it; equal parameters share one entry."""
+    digest = hashlib.sha256(repr(_canonical(parameter)).encode()).digest()
+    name = f"{parameter['name']}-{base64.urlsafe_b64encode(digest[:6]).decode()}"
+    shared[name] = parameter
+    return {"$ref": f"#/parameters/{name}"}
+
+
+def _canonical(value: Any) -> Any:
+    return sorted((key, _canonical(child)) for key, child in value.items()) if isinstance(value, dict) else value

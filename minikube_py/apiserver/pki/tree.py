@@ -1,0 +1,317 @@
+"""The cluster's keys and certificates as files under DATA/server/tls, with k3s's file names.
+
+Owns which certificates exist, when one is made anew, and the order of writing. There are three roots, so that trust in one direction never
+grants the other: what the *server* CA signs may serve (API server, kubelets) and is pinned by join tokens; what the *client* CA
+signs may call the API; the *request-header* CA is for aggregated API servers alone. One root would let every kubelet's serving key
+name itself system:masters if its usages were ever read laxly, and would tie the pin in join tokens to client certificates.
+
+Each file is replaced in one step, a key before its certificate, and a pair that does not fit is signed anew from its key: after a
+crash anywhere in between, the next `ensure` completes the tree. A record of checksums and dates lets a start at which nothing is to do
+skip parsing.
+
+Source: docs.k3s.io/cli/certificate, kubernetes.io/docs/setup/best-practices/certificates/
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import ipaddress
+import logging
+import ssl
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from minikube_py.core.clock import SYSTEM_CLOCK, Clock
+from minikube_py.core.files import private_directory, write_atomic
+
+if TYPE_CHECKING:
+    from .signing import Authority, Profile, Usage
+
+log = logging.getLogger(__name__)
+
+# A certificate with less time left is renewed at start. Source: docs.k3s.io/cli/certificate (90 days).
+RENEW_BEFORE = timedelta(days=90)
+RECORD = "record.json"
+
+
+class PkiError(Exception):
+    """The files under DATA/server/tls contradict each other in a way that must not be mended by guessing."""
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """A certificate file and its key file."""
+
+    certificate: Path
+    key: Path
+
+    @property
+    def certificate_pem(self) -> bytes:
+        return self.certificate.read_bytes()
+
+    @property
+    def key_pem(self) -> bytes:
+        return self.key.read_bytes()
+
+
+class _Record(msgspec.Struct):
+    """What was true when the tree was last checked."""
+
+    sans: list[str]
+    checksums: dict[str, str]
+    renew_at: float
+
+
+class Pki:
+    """The cluster's certificates.
+
+    Attributes:
+        server_ca, client_ca, request_header_ca: the roots.
+        serving: the API server's serving pair.
+        admin, kubelet_client, controller_manager, scheduler, kube_proxy: client pairs; `kubelet_client` is the API server's
+            towards kubelets.
+        proxy_client: the API server's towards aggregated API servers, signed by the request-header CA.
+        service_account_key: PEM file; its first key signs service account tokens, every key in it verifies them.
+        renew_at: when the first certificate wants to be renewed; known after `ensure`.
+    """
+
+    def __init__(
+        self, tls_dir: Path, *, node_name: str = "", advertise_address: str = "", tls_sans: Sequence[str] = (),
+        service_ip: str = "10.43.0.1", cluster_domain: str = "cluster.local", clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.tls_dir = tls_dir
+        self._clock = clock
+        self._sans = _wanted_sans([node_name, advertise_address, *tls_sans, service_ip], cluster_domain)
+        self.server_ca = self._pair("server-ca")
+        self.client_ca = self._pair("client-ca")
+        self.request_header_ca = self._pair("request-header-ca")
+        self.serving = self._pair("serving-kube-apiserver")
+        self.admin = self._pair("client-admin")
+        self.kubelet_client = self._pair("client-kube-apiserver")
+        self.controller_manager = self._pair("client-controller")
+        self.scheduler = self._pair("client-scheduler")
+        self.kube_proxy = self._pair("client-kube-proxy")
+        self.proxy_client = self._pair("client-auth-proxy")
+        self.service_account_key = tls_dir / "service.key"
+        self.renew_at = datetime.max.replace(tzinfo=UTC)
+        self._authorities: dict[Path, Authority] = {}
+
+    def ensure(self) -> bool:
+        """Make, complete or renew the tree. Blocks for some milliseconds; a second call with nothing to do only reads.
+
+        Returns: whether a file was written.
+        Raises: PkiError if a CA's certificate has lost its key or they do not fit; OSError.
+        """
+        private_directory(self.tls_dir)
+        for leftover in self.tls_dir.glob(".*.tmp"):
+            leftover.unlink(missing_ok=True)
+        if self._unchanged():
+            return False
+        self._authorities.clear()
+        written = False
+        for pair in (self.server_ca, self.client_ca, self.request_header_ca):
+            written |= self._ensure_authority(pair)
+        renew_at = datetime.max.replace(tzinfo=UTC)
+        for pair, authority, profile in self._leaves():
+            renewed, until = self._ensure_leaf(pair, authority, profile)
+            written |= renewed
+            renew_at = min(renew_at, until - RENEW_BEFORE)
+        written |= self._ensure_key(self.service_account_key)
+        self._write_record(renew_at)
+        return written
+
+    def sign_client(
+        self, csr_pem: bytes, *, common_name: str, organizations: Sequence[str] = (), lifetime: timedelta | None = None
+    ) -> bytes:
+        """A client certificate, PEM, for the key of a signing request.
+
+        Raises: CertificateError (a ValueError) if the request is not acceptable.
+        """
+        return self._sign(self.client_ca, csr_pem, _profile(common_name, "client", organizations), lifetime)
+
+    def sign_serving(
+        self, csr_pem: bytes, *, common_name: str, organizations: Sequence[str] = (), names: Sequence[str] = (),
+        lifetime: timedelta | None = None,
+    ) -> bytes:
+        """A serving certificate, PEM, for the key of a signing request and these DNS names and IP addresses.
+
+        Raises: CertificateError (a ValueError) if the request is not acceptable.
+        """
+        return self._sign(self.server_ca, csr_pem, _profile(common_name, "server", organizations, names), lifetime)
+
+    def server_ssl_context(self) -> ssl.SSLContext:
+        """TLS of the API server: presents `serving`, takes client certificates of the client CA, and works without one.
+
+        A client certificate that the client CA did not sign ends the handshake.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
+        context.num_tickets = 0  # Clients here keep their connections; tickets would cost each handshake two writes.
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.load_verify_locations(cafile=self.client_ca.certificate)
+        self.reload(context)
+        return context
+
+    def reload(self, context: ssl.SSLContext) -> None:
+        """Let a context of `server_ssl_context` present the present serving certificate on new connections."""
+        context.load_cert_chain(self.serving.certificate, self.serving.key)
+
+    def client_ssl_context(self, pair: KeyPair) -> ssl.SSLContext:
+        """TLS of a client with this pair towards servers of the server CA (API server, kubelets)."""
+        context = ssl.create_default_context(cafile=str(self.server_ca.certificate))
+        context.load_cert_chain(pair.certificate, pair.key)
+        return context
+
+    def admin_kubeconfig(self, server_url: str) -> dict[str, Any]:
+        """The administrator's kubeconfig with everything inside, as k3s writes it."""
+        return self.kubeconfig(server_url, self.admin)
+
+    def kubeconfig(self, server_url: str, pair: KeyPair) -> dict[str, Any]:
+        """A kubeconfig of one cluster, one user and one context, all named "default"."""
+        cluster = {"server": server_url, "certificate-authority-data": _base64(self.server_ca.certificate_pem)}
+        user = {"client-certificate-data": _base64(pair.certificate_pem), "client-key-data": _base64(pair.key_pem)}
+        return {
+            "apiVersion": "v1", "kind": "Config", "preferences": {}, "current-context": "default",
+            "clusters": [{"name": "default", "cluster": cluster}],
+            "users": [{"name": "default", "user": user}],
+            "contexts": [{"name": "default", "context": {"cluster": "default", "user": "default"}}],
+        }
+
+    def _pair(self, name: str) -> KeyPair:
+        return KeyPair(self.tls_dir / f"{name}.crt", self.tls_dir / f"{name}.key")
+
+    def _leaves(self) -> list[tuple[KeyPair, KeyPair, Profile]]:
+        """Every leaf with its CA."""
+        masters = ("system:masters",)
+        return [
+            (self.serving, self.server_ca, _profile("kube-apiserver", "server", (), self._sans)),
+            (self.admin, self.client_ca, _profile("system:admin", "client", masters)),
+            (self.kubelet_client, self.client_ca, _profile("kube-apiserver", "client", masters)),
+            (self.controller_manager, self.client_ca, _profile("system:kube-controller-manager", "client")),
+            (self.scheduler, self.client_ca, _profile("system:kube-scheduler", "client")),
+            (self.kube_proxy, self.client_ca, _profile("system:kube-proxy", "client")),
+            (self.proxy_client, self.request_header_ca, _profile("system:auth-proxy", "client")),
+        ]
+
+    def _files(self) -> Iterable[Path]:
+        yield self.service_account_key
+        clients = (self.admin, self.kubelet_client, self.controller_manager, self.scheduler, self.kube_proxy, self.proxy_client)
+        for pair in (self.server_ca, self.client_ca, self.request_header_ca, self.serving, *clients):
+            yield pair.certificate
+            yield pair.key
+
+    def _unchanged(self) -> bool:
+        """Whether the record says that nothing is to do. It is trusted only for files that are byte for byte the same."""
+        try:
+            record = msgspec.json.decode((self.tls_dir / RECORD).read_bytes(), type=_Record)
+            if record.sans != self._sans or record.checksums != self._checksums():
+                return False
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return False
+        self.renew_at = datetime.fromtimestamp(record.renew_at, UTC)
+        return self._clock.now() < self.renew_at
+
+    def _checksums(self) -> dict[str, str]:
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in self._files()}
+
+    def _write_record(self, renew_at: datetime) -> None:
+        self.renew_at = renew_at
+        record = _Record(sans=self._sans, checksums=self._checksums(), renew_at=renew_at.timestamp())
+        write_atomic(self.tls_dir / RECORD, msgspec.json.encode(record))
+
+    def _ensure_key(self, path: Path) -> bool:
+        if path.exists():
+            return False
+        from .signing import new_key
+
+        write_atomic(path, new_key())
+        return True
+
+    def _ensure_authority(self, pair: KeyPair) -> bool:
+        from .signing import self_sign
+
+        if pair.certificate.exists():
+            if not pair.key.exists():
+                raise PkiError(f"{pair.key} is missing but {pair.certificate} exists: restore it, or remove the certificate to begin anew")
+            until = self._authority(pair).certificate.not_valid_after_utc
+            if until - self._clock.now() < RENEW_BEFORE:
+                log.warning("certificate authority ends soon file=%s not_after=%s", pair.certificate, until.isoformat())
+            return False
+        self._ensure_key(pair.key)
+        name = f"minikube-py-{pair.certificate.stem}@{int(self._clock.now().timestamp())}"
+        write_atomic(pair.certificate, self_sign(name, pair.key_pem, self._clock.now()))
+        return True
+
+    def _ensure_leaf(self, pair: KeyPair, authority: KeyPair, profile: Profile) -> tuple[bool, datetime]:
+        """Returns: whether the certificate was signed anew, and its NotAfter."""
+        from . import signing
+
+        ca = self._authority(authority)
+        self._ensure_key(pair.key)
+        if pair.certificate.exists():
+            try:
+                until = signing.check(pair.certificate_pem, pair.key_pem, ca, profile)
+                if until - self._clock.now() >= min(RENEW_BEFORE, ca.certificate.not_valid_after_utc - self._clock.now()):
+                    return False, until
+                why = f"valid until {until.isoformat()}"
+            except signing.CertificateError as error:
+                why = str(error)
+            log.info("certificate is made anew file=%s why=%s", pair.certificate, why)
+        try:
+            public_key = signing.public_key_of(pair.key_pem)
+        except signing.CertificateError as error:
+            log.warning("private key is made anew file=%s why=%s", pair.key, error)
+            write_atomic(pair.key, signing.new_key())
+            public_key = signing.public_key_of(pair.key_pem)
+        certificate = signing.sign(ca, public_key, profile, self._clock.now())
+        write_atomic(pair.certificate, certificate)
+        return True, signing.load_certificate(certificate).not_valid_after_utc
+
+    def _authority(self, pair: KeyPair) -> Authority:
+        known = self._authorities.get(pair.certificate)
+        if known is None:
+            from .signing import CertificateError, load_authority
+
+            try:
+                known = load_authority(pair.certificate_pem, pair.key_pem)
+            except CertificateError as error:
+                raise PkiError(f"{pair.certificate} and {pair.key} cannot be used: {error}") from error
+            self._authorities[pair.certificate] = known
+        return known
+
+    def _sign(self, authority: KeyPair, csr_pem: bytes, profile: Profile, lifetime: timedelta | None) -> bytes:
+        from .signing import LEAF_LIFETIME, requested_key, sign
+
+        return sign(self._authority(authority), requested_key(csr_pem), profile, self._clock.now(), lifetime or LEAF_LIFETIME)
+
+
+def _wanted_sans(names: Iterable[str], cluster_domain: str) -> list[str]:
+    fixed = ["localhost", "127.0.0.1", "::1", "kubernetes", "kubernetes.default", "kubernetes.default.svc"]
+    return sorted({*fixed, f"kubernetes.default.svc.{cluster_domain}", *(name for name in names if name)})
+
+
+def _profile(common_name: str, usage: Usage, organizations: Sequence[str] = (), names: Sequence[str] = ()) -> Profile:
+    from .signing import Profile
+
+    addresses = [name for name in names if _is_address(name)]
+    hosts = [name for name in names if name not in addresses]
+    return Profile(common_name, usage, tuple(organizations), tuple(hosts), tuple(addresses))
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

@@ -1,0 +1,95 @@
+"""The strategy of each resource, and the storages of all built-in resources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from minikube_py.apis import core_v1
+from minikube_py.apis.resources import RESOURCES, ResourceType
+from minikube_py.apis.scheme import decoder, type_of
+from minikube_py.store.interface import Store
+
+from .. import conversion
+from ..storage import Conversion, Storage
+from ..strategy import Strategy
+from .cluster import (
+    CertificateSigningRequestStrategy,
+    CreateOnUpdateStrategy,
+    EventStrategy,
+    GenerationOnlyStrategy,
+    GenerationStrategy,
+    LeaseStrategy,
+    NamespaceStrategy,
+    NodeStrategy,
+    PersistentVolumeClaimStrategy,
+    PersistentVolumeStrategy,
+    PlainStrategy,
+)
+from .pods import PodStrategy
+from .services import ServiceStrategy
+
+STRATEGIES: dict[str, Callable[[], Strategy]] = {
+    "certificatesigningrequests.certificates.k8s.io": CertificateSigningRequestStrategy,
+    "endpoints": CreateOnUpdateStrategy,
+    "endpointslices.discovery.k8s.io": GenerationOnlyStrategy,
+    "events": EventStrategy,
+    "leases.coordination.k8s.io": LeaseStrategy,
+    "limitranges": CreateOnUpdateStrategy,
+    "namespaces": NamespaceStrategy,
+    "nodes": NodeStrategy,
+    "persistentvolumeclaims": PersistentVolumeClaimStrategy,
+    "persistentvolumes": PersistentVolumeStrategy,
+    "pods": PodStrategy,
+    **dict.fromkeys(
+        ("clusterroles.rbac.authorization.k8s.io", "clusterrolebindings.rbac.authorization.k8s.io", "roles.rbac.authorization.k8s.io",
+         "rolebindings.rbac.authorization.k8s.io", "configmaps", "secrets", "podtemplates", "serviceaccounts",
+         "controllerrevisions.apps", "storageclasses.storage.k8s.io", "priorityclasses.scheduling.k8s.io"), PlainStrategy),
+    **dict.fromkeys(
+        ("deployments.apps", "replicasets.apps", "statefulsets.apps", "daemonsets.apps", "replicationcontrollers", "jobs.batch",
+         "cronjobs.batch", "ingresses.networking.k8s.io", "poddisruptionbudgets.policy", "flowschemas.flowcontrol.apiserver.k8s.io",
+         "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io", "customresourcedefinitions.apiextensions.k8s.io",
+         "validatingadmissionpolicies.admissionregistration.k8s.io", "servicecidrs.networking.k8s.io"), GenerationStrategy),
+    **dict.fromkeys(
+        ("networkpolicies.networking.k8s.io", "ingressclasses.networking.k8s.io", "csidrivers.storage.k8s.io",
+         "validatingwebhookconfigurations.admissionregistration.k8s.io", "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+         "validatingadmissionpolicybindings.admissionregistration.k8s.io", "mutatingadmissionpolicies.admissionregistration.k8s.io",
+         "mutatingadmissionpolicybindings.admissionregistration.k8s.io", "resourceslices.resource.k8s.io",
+         "deviceclasses.resource.k8s.io"), GenerationOnlyStrategy),
+}
+
+# Served resource -> the resource whose stored form it shares.
+SHARED = {
+    ("events.k8s.io", "v1", "events"): (("", "v1", "events"), Conversion(conversion.event_to_core, conversion.event_from_core)),
+    ("autoscaling", "v1", "horizontalpodautoscalers"): (
+        ("autoscaling", "v2", "horizontalpodautoscalers"), Conversion(conversion.hpa_v1_to_v2, conversion.hpa_v2_to_v1),
+    ),
+}
+
+
+def stored(resource: ResourceType) -> bool:
+    """Whether objects of a resource are kept, rather than only answered (reviews, bindings)."""
+    return "list" in resource.verbs and resource.plural != "componentstatuses"
+
+
+def builtin_storages(store: Store, service_cidr: str, node_ports: tuple[int, int]) -> list[Storage]:
+    """A storage for every built-in resource that is kept."""
+
+    def services() -> Iterable[core_v1.Service]:
+        services_decoder = decoder(core_v1.Service)
+        return [services_decoder.decode(entry.data) for entry in store.list("services").entries]
+
+    storages: dict[tuple[str, str, str], Storage] = {}
+    for resource in RESOURCES:
+        if not stored(resource) or resource.gvr in SHARED:
+            continue
+        if resource.group_resource == "services":
+            strategy: Strategy = ServiceStrategy(service_cidr, node_ports, services)
+        else:
+            strategy = STRATEGIES.get(resource.group_resource, Strategy)()
+        storages[resource.gvr] = Storage(resource, type_of(*resource.gvk), strategy, resource.group_resource)
+    for resource in RESOURCES:
+        if resource.gvr in SHARED:
+            other, how = SHARED[resource.gvr]
+            base = storages[other]
+            storages[resource.gvr] = Storage(resource, type_of(*resource.gvk), base.strategy, base.collection, base, how)
+    return [*storages.values()]

@@ -1,0 +1,125 @@
+"""Strategies of namespaces, nodes, leases, events, secrets and the other kinds that differ little from the rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minikube_py.apis import core_v1
+
+from ..context import Context
+from ..strategy import Strategy
+
+NAMESPACE_FINALIZER = "kubernetes"
+
+
+class NamespaceStrategy(Strategy):
+    """A namespace goes when its own finalizers (spec.finalizers) and its metadata's are gone.
+
+    Source: pkg/registry/core/namespace/strategy.go and storage/storage.go
+    """
+
+    def prepare_create(self, obj: Any, context: Context) -> None:
+        super().prepare_create(obj, context)
+        obj.status = core_v1.NamespaceStatus(phase="Active")
+        if NAMESPACE_FINALIZER not in obj.spec.finalizers:
+            obj.spec.finalizers = [*obj.spec.finalizers, NAMESPACE_FINALIZER]
+
+    def prepare_update(self, new: Any, old: Any, context: Context) -> None:
+        super().prepare_update(new, old, context)
+        new.spec = old.spec
+
+    def prepare_finalize(self, new: Any, old: Any, context: Context) -> None:
+        """Only the finalizers of the spec change."""
+        new.status = old.status
+        new.metadata.generation = old.metadata.generation
+
+    def begin_deletion(self, obj: Any) -> None:
+        obj.status.phase = "Terminating"
+
+    def may_vanish(self, obj: Any) -> bool:
+        return not obj.metadata.finalizers and not obj.spec.finalizers
+
+
+class NodeStrategy(Strategy):
+    """A new node is tainted until its controller has seen it ready. Source: plugin/pkg/admission/nodetaint, pkg/registry/core/node"""
+
+    NOT_READY = "node.kubernetes.io/not-ready"
+
+    def prepare_create(self, obj: Any, context: Context) -> None:
+        obj.metadata.generation = None
+        if all(taint.key != self.NOT_READY for taint in obj.spec.taints):
+            obj.spec.taints = [*obj.spec.taints, core_v1.Taint(key=self.NOT_READY, effect="NoSchedule")]
+
+
+class LeaseStrategy(Strategy):
+    """Heartbeats: written often, worthless after a power cut."""
+
+    durable = False
+    status = False
+    create_on_update = True
+
+
+class EventStrategy(Strategy):
+    """What happened: many, and of no use after a power cut."""
+
+    durable = False
+    status = False
+    create_on_update = True
+
+
+class PlainStrategy(Strategy):
+    """Kinds without status and generation: config maps, secrets, roles."""
+
+    status = False
+
+
+class GenerationStrategy(Strategy):
+    """Kinds whose metadata.generation counts changes of the spec."""
+
+    generation = True
+
+
+class GenerationOnlyStrategy(Strategy):
+    """Kinds with a generation and no status subresource."""
+
+    generation = True
+    status = False
+
+
+class CreateOnUpdateStrategy(Strategy):
+    """Kinds whose PUT creates what is missing."""
+
+    create_on_update = True
+    status = False
+
+
+class PersistentVolumeStrategy(Strategy):
+    def prepare_create(self, obj: Any, context: Context) -> None:
+        super().prepare_create(obj, context)
+        obj.status = core_v1.PersistentVolumeStatus(phase="Pending")
+
+
+class PersistentVolumeClaimStrategy(Strategy):
+    def prepare_create(self, obj: Any, context: Context) -> None:
+        super().prepare_create(obj, context)
+        obj.status = core_v1.PersistentVolumeClaimStatus(phase="Pending")
+
+
+class CertificateSigningRequestStrategy(Strategy):
+    """The request records who asked. Source: pkg/registry/certificates/certificates/strategy.go"""
+
+    def prepare_create(self, obj: Any, context: Context) -> None:
+        super().prepare_create(obj, context)
+        user = context.user
+        obj.spec.username, obj.spec.uid, obj.spec.groups = user.name, user.uid, [*user.groups]
+        obj.spec.extra = {key: [*values] for key, values in user.extra.items()}
+
+    def prepare_update(self, new: Any, old: Any, context: Context) -> None:
+        super().prepare_update(new, old, context)
+        new.spec = old.spec
+
+    def prepare_approval(self, new: Any, old: Any, context: Context) -> None:
+        """Only the conditions change."""
+        conditions = new.status.conditions
+        new.spec = old.spec
+        new.status = type(old.status)(certificate=old.status.certificate, conditions=conditions)

@@ -1,0 +1,225 @@
+"""Strategy of services: cluster IPs and node ports are given out here, and nowhere else.
+
+What is taken is known from the services in the store, read once, and from what was given out since.
+Source: pkg/registry/core/service/storage/alloc.go, kubernetes.io/docs/concepts/services-networking/cluster-ip-allocation/
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from minikube_py.apis import core_v1
+from minikube_py.core.errors import Cause, InternalError
+
+from ..context import Context
+from ..strategy import Strategy
+
+
+class Allocator:
+    """Numbers of a range, each given out once. A free one is found by trying at random, then in order."""
+
+    def __init__(self, first: int, last: int, what: str) -> None:
+        self.first = first
+        self.last = last
+        self._what = what
+        self._taken: set[int] = set()
+
+    def take(self, number: int) -> bool:
+        """Take one number; False if it is taken or outside of the range."""
+        if not self.first <= number <= self.last or number in self._taken:
+            return False
+        self._taken.add(number)
+        return True
+
+    def take_any(self, *, above: int = 0) -> int:
+        """Take any free number, from `first + above` on where one is free there.
+
+        Raises: InternalError when all are taken.
+        """
+        for _ in range(16):
+            number: int = random.randint(self.first + above, self.last)
+            if self.take(number):
+                return number
+        for number in (*range(self.first + above, self.last + 1), *range(self.first, self.first + above)):
+            if self.take(number):
+                return number
+        raise InternalError(f"Internal error occurred: failed to allocate a {self._what}: range is full")
+
+    def free(self, number: int) -> None:
+        self._taken.discard(number)
+
+
+class ServiceStrategy(Strategy):
+    """Services.
+
+    Args:
+        service_cidr: IPv4 range of cluster IPs.
+        node_ports: first and last node port.
+        services: all services that are stored, called once before the first allocation.
+    """
+
+    create_on_update = False
+
+    def __init__(self, service_cidr: str, node_ports: tuple[int, int], services: Callable[[], Iterable[core_v1.Service]]) -> None:
+        network = ipaddress.ip_network(service_cidr)
+        self._network = network
+        size = network.num_addresses
+        base = int(network.network_address)
+        self._ips = Allocator(base + 1, base + size - 2, "serviceIP")
+        # The lower part of the range is for addresses that people choose: min(max(16, size/16), 256).
+        self._static = min(max(16, size // 16), 256) if size > 64 else 0
+        self._ports = Allocator(*node_ports, what="nodePort")
+        self._node_ports = node_ports
+        self._services = services
+        self._loaded = False
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        self._loaded = True
+        for service in self._services():
+            for ip in service.spec.cluster_ips or [service.spec.cluster_ip]:
+                if ip and ip != "None":
+                    self._ips.take(int(ipaddress.ip_address(ip)))
+            for port in node_ports_of(service.spec):
+                self._ports.take(port)
+
+    def prepare_create(self, obj: Any, context: Context) -> None:
+        super().prepare_create(obj, context)
+        self._load()
+        self._set_families(obj.spec)
+
+    def validate_create(self, obj: Any, context: Context) -> list[Cause]:
+        return self._allocate(obj, None)
+
+    def prepare_update(self, new: Any, old: Any, context: Context) -> None:
+        super().prepare_update(new, old, context)
+        self._load()
+        spec, known = new.spec, old.spec
+        if spec.type != "ExternalName" and known.type != "ExternalName":
+            if not spec.cluster_ip:
+                spec.cluster_ip, spec.cluster_ips = known.cluster_ip, known.cluster_ips
+            elif not spec.cluster_ips:
+                spec.cluster_ips = [spec.cluster_ip]
+        if spec.type in ("NodePort", "LoadBalancer") and known.type in ("NodePort", "LoadBalancer"):
+            ports = {(p.protocol, p.port): p.node_port for p in known.ports}
+            for port in spec.ports:
+                if not port.node_port:
+                    port.node_port = ports.get((port.protocol, port.port))
+        elif spec.type in ("ClusterIP", "") and known.type in ("NodePort", "LoadBalancer"):
+            same = {(p.protocol, p.port): p.node_port for p in known.ports}
+            for port in spec.ports:
+                if port.node_port == same.get((port.protocol, port.port)):
+                    port.node_port = None
+        if spec.type == "ExternalName":
+            spec.cluster_ip, spec.cluster_ips, spec.ip_families, spec.ip_family_policy = "", [], [], None
+        else:
+            self._set_families(spec)
+
+    def validate_update(self, new: Any, old: Any, context: Context) -> list[Cause]:
+        causes = self._allocate(new, old)
+        if not causes:
+            self._free(old.spec, keep=new.spec)
+        return causes
+
+    def release(self, obj: Any) -> None:
+        self._load()
+        if getattr(obj.spec, "type", "") != "ExternalName":
+            self._free(obj.spec, keep=None)
+
+    def _set_families(self, spec: core_v1.ServiceSpec) -> None:
+        if spec.type == "ExternalName":
+            return
+        if not spec.ip_families:
+            spec.ip_families = ["IPv4" if self._network.version == 4 else "IPv6"]
+        if spec.ip_family_policy is None:
+            spec.ip_family_policy = "SingleStack"
+        if spec.cluster_ip and not spec.cluster_ips:
+            spec.cluster_ips = [spec.cluster_ip]
+
+    def _allocate(self, new: core_v1.Service, old: core_v1.Service | None) -> list[Cause]:
+        """Take what `new` wants and does not have from `old`; on a cause nothing stays taken."""
+        spec = new.spec
+        if spec.type == "ExternalName":
+            return []
+        taken_ips: list[int] = []
+        taken_ports: list[int] = []
+        causes = self._allocate_ip(spec, set(old.spec.cluster_ips) if old else set(), taken_ips)
+        if not causes and spec.type in ("NodePort", "LoadBalancer"):
+            causes = self._allocate_ports(spec, set(node_ports_of(old.spec)) if old else set(), taken_ports)
+        if causes:
+            for ip in taken_ips:
+                self._ips.free(ip)
+            for port in taken_ports:
+                self._ports.free(port)
+            # What was not given to the object must not be given back by `release`.
+            spec.cluster_ip, spec.cluster_ips = "", []
+            for service_port in spec.ports:
+                service_port.node_port = None
+        return causes
+
+    def _allocate_ip(self, spec: core_v1.ServiceSpec, had: set[str], taken: list[int]) -> list[Cause]:
+        if spec.cluster_ip == "None":
+            spec.cluster_ips = ["None"]
+            return []
+        if not spec.cluster_ip:
+            number = self._ips.take_any(above=self._static)
+            taken.append(number)
+            spec.cluster_ip = str(ipaddress.ip_address(number))
+            spec.cluster_ips = [spec.cluster_ip]
+            return []
+        if spec.cluster_ip in had:
+            return []
+        try:
+            address = ipaddress.ip_address(spec.cluster_ip)
+        except ValueError:
+            return []
+        value = f'Invalid value: ["{spec.cluster_ip}"]: failed to allocate IP {spec.cluster_ip}: '
+        if address not in self._network:
+            return [Cause("FieldValueInvalid",
+                          f"{value}the provided IP ({spec.cluster_ip}) is not in the valid range. "
+                          f"The range of valid IPs is {self._network}", "spec.clusterIPs")]
+        if not self._ips.take(int(address)):
+            return [Cause("FieldValueInvalid", f"{value}provided IP is already allocated", "spec.clusterIPs")]
+        taken.append(int(address))
+        spec.cluster_ips = [spec.cluster_ip]
+        return []
+
+    def _allocate_ports(self, spec: core_v1.ServiceSpec, had: set[int], taken: list[int]) -> list[Cause]:
+        shared: dict[int, str] = {}
+        for index, port in enumerate(spec.ports):
+            wanted = port.node_port
+            if wanted:
+                if wanted in had or wanted in shared:
+                    continue
+                if not self._ports.take(wanted):
+                    first, last = self._node_ports
+                    why = "provided port is already allocated" if first <= wanted <= last else \
+                        f"provided port is not in the valid range. The range of valid ports is {first}-{last}"
+                    return [Cause("FieldValueInvalid", f"Invalid value: {wanted}: {why}", f"spec.ports[{index}].nodePort")]
+            else:
+                wanted = port.node_port = self._ports.take_any()
+            taken.append(wanted)
+            shared[wanted] = port.protocol
+        return []
+
+    def _free(self, spec: core_v1.ServiceSpec, keep: core_v1.ServiceSpec | None) -> None:
+        """Give back what `spec` holds and `keep` does not."""
+        kept_ips = set(keep.cluster_ips) if keep else set()
+        kept_ports = set(node_ports_of(keep)) if keep else set()
+        for ip in spec.cluster_ips:
+            if ip != "None" and ip not in kept_ips:
+                self._ips.free(int(ipaddress.ip_address(ip)))
+        for port in node_ports_of(spec):
+            if port not in kept_ports:
+                self._ports.free(port)
+
+
+def node_ports_of(spec: core_v1.ServiceSpec) -> list[int]:
+    ports = [port.node_port for port in spec.ports if port.node_port]
+    if spec.health_check_node_port:
+        ports.append(spec.health_check_node_port)
+    return ports

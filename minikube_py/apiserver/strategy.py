@@ -1,0 +1,89 @@
+"""How the objects of one resource come and go: the hooks that the generic Registry calls.
+
+The base class holds what is true for most kinds; `strategies/` has a subclass for each kind that differs.
+Source: pkg/registry/*/strategy.go and k8s.io/apiserver/pkg/registry/rest.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minikube_py.apis.scheme import encode
+from minikube_py.core.errors import Cause
+
+from .context import Context
+
+
+class Strategy:
+    """Rules of one resource.
+
+    Attributes:
+        durable: False for objects that are worthless after a power cut (Leases, Events).
+        generation: whether metadata.generation follows the spec.
+        create_on_update: whether PUT creates what is not there.
+        unconditional_update: whether an update may lack a resourceVersion.
+        status: whether the kind has a status subresource, so that the main resource leaves status alone.
+        desired: attributes other than metadata and status that make up the desired state.
+    """
+
+    durable = True
+    generation = False
+    create_on_update = False
+    unconditional_update = True
+    status = True
+
+    def prepare_create(self, obj: Any, context: Context) -> None:
+        """Set what a client may not choose. The object is new and may be changed."""
+        if self.generation:
+            obj.metadata.generation = 1
+        else:
+            obj.metadata.generation = None
+        if self.status and hasattr(obj, "status"):
+            obj.status = type(obj.status)()
+
+    def prepare_update(self, new: Any, old: Any, context: Context) -> None:
+        """Keep what an update of the main resource may not change."""
+        if self.status and hasattr(new, "status"):
+            new.status = old.status
+        self.count_generation(new, old)
+
+    def prepare_status_update(self, new: Any, old: Any, context: Context) -> None:
+        """Keep what an update of the status may not change."""
+        new.metadata.generation = old.metadata.generation
+        for name in new.__struct_fields__:
+            if name not in ("status", "metadata", "kind", "api_version"):
+                setattr(new, name, getattr(old, name))
+
+    def count_generation(self, new: Any, old: Any) -> None:
+        """Let metadata.generation follow the desired state."""
+        new.metadata.generation = old.metadata.generation
+        if self.generation and self.desired(new) != self.desired(old):
+            new.metadata.generation = (old.metadata.generation or 0) + 1
+
+    def desired(self, obj: Any) -> bytes:
+        """The desired state, for comparison: the spec, or everything but metadata and status."""
+        if hasattr(obj, "spec"):
+            return encode(obj.spec)
+        return encode([getattr(obj, name) for name in obj.__struct_fields__ if name not in ("metadata", "status", "kind", "api_version")])
+
+    def validate_create(self, obj: Any, context: Context) -> list[Cause]:
+        """Causes beyond those of `apis/validation`, for what depends on the server's state."""
+        return []
+
+    def validate_update(self, new: Any, old: Any, context: Context) -> list[Cause]:
+        """Causes beyond those of `apis/validation`."""
+        return []
+
+    def grace_period(self, obj: Any, asked: int | None) -> int:
+        """Seconds that the object stays after its deletion; 0 for most kinds."""
+        return 0
+
+    def begin_deletion(self, obj: Any) -> None:
+        """Change the object as its deletion begins (it may be changed)."""
+
+    def may_vanish(self, obj: Any) -> bool:
+        """Whether an object under deletion may leave the store now."""
+        return not obj.metadata.finalizers
+
+    def release(self, obj: Any) -> None:
+        """Give back what the object held, after it left the store or was never stored."""

@@ -1,0 +1,145 @@
+"""Subresources that are more than a part of their object: binding, eviction, scale, tokens.
+
+Owns their semantics; streams (log, exec, proxy) are in `http/`.
+Source: pkg/registry/core/pod/storage/{storage,eviction}.go, pkg/registry/apps/deployment/storage/storage.go,
+pkg/registry/core/serviceaccount/storage/token.go
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from minikube_py.apis import authentication_v1, autoscaling_v1, core_v1, meta_v1, policy_v1
+from minikube_py.apis.labels import from_label_selector
+from minikube_py.apis.object import Object
+from minikube_py.apis.resources import ResourceType
+from minikube_py.core.clock import rfc3339
+from minikube_py.core.errors import (
+    BadRequestError,
+    Cause,
+    MethodNotAllowedError,
+    NotFoundError,
+    conflict,
+    invalid,
+)
+from minikube_py.store.interface import Entry
+
+from .context import Context
+from .deletion import DeleteOptions, options_from
+from .patching import change_transform
+from .registry import Registry
+from .storage import Storage
+
+# Issues the token that a TokenRequest asks for: (namespace, service account, request) -> the request with its status.
+IssueToken = Callable[[str, str, authentication_v1.TokenRequest], authentication_v1.TokenRequest]
+
+
+class Subresources:
+    """The POST subresources, and `scale`."""
+
+    def __init__(self, registry: Registry, issue_token: IssueToken) -> None:
+        self._registry = registry
+        self._issue_token = issue_token
+
+    async def create(self, resource: ResourceType, namespace: str, name: str, subresource: str, body: Any, context: Context) -> Object:
+        """POST to a subresource.
+
+        Raises: MethodNotAllowedError where the resource has no such; else what the subresource raises.
+        """
+        match resource.group_resource, subresource, body:
+            case "pods", "binding", core_v1.Binding():
+                return await self._bind(namespace, name, body, context)
+            case "pods", "eviction", policy_v1.Eviction():
+                return await self._evict(namespace, name, body, context)
+            case "serviceaccounts", "token", authentication_v1.TokenRequest():
+                return self._issue_token(namespace, name, body)
+        raise MethodNotAllowedError("the server does not allow this method on the requested resource")
+
+    def _storage(self, group: str, version: str, plural: str) -> Storage:
+        storage = self._registry.storage(group, version, plural)
+        if storage is None:
+            raise NotFoundError("the server could not find the requested resource")
+        return storage
+
+    async def _bind(self, namespace: str, name: str, binding: core_v1.Binding, context: Context) -> Object:
+        """Give a pod its node."""
+        target = binding.target
+        if target is None or not target.name:
+            raise invalid("", "Binding", name, [Cause("FieldValueRequired", "Required value", "target.name")])
+        if target.kind not in ("", "Node"):
+            raise invalid("", "Binding", name, [
+                Cause("FieldValueNotSupported", f'Unsupported value: "{target.kind}": supported values: "Node", ""', "target.kind")])
+        node, now = target.name, rfc3339(self._registry.clock.now())
+
+        def bind(pod: core_v1.Pod) -> None:
+            if binding.metadata.uid and binding.metadata.uid != pod.metadata.uid:
+                raise conflict("", "pods", name, f"Precondition failed: UID in precondition: {binding.metadata.uid}, "
+                                                 f"UID in object meta: {pod.metadata.uid}")
+            if pod.metadata.deletion_timestamp:
+                raise conflict("", "pods/binding", name, f"pod {name} is being deleted, cannot be assigned to a host")
+            if pod.spec.node_name:
+                raise conflict("", "pods/binding", name, f'pod {name} is already assigned to node "{pod.spec.node_name}"')
+            if pod.spec.scheduling_gates:
+                raise conflict("", "pods/binding", name, f"pod {name} has non-empty .spec.schedulingGates")
+            pod.spec.node_name = node
+            pod.metadata.annotations |= binding.metadata.annotations
+            conditions = [c for c in pod.status.conditions if c.type != "PodScheduled"]
+            pod.status.conditions = [*conditions, core_v1.PodCondition(type="PodScheduled", status="True", last_transition_time=now)]
+
+        await self._registry.update(
+            self._storage("", "v1", "pods"), namespace, name, change_transform(bind), context, subresource="binding"
+        )
+        return meta_v1.Status(kind="Status", api_version="v1", status="Success", code=201)
+
+    async def _evict(self, namespace: str, name: str, eviction: policy_v1.Eviction, context: Context) -> Object:
+        """Delete a pod for good reason. Disruption budgets will have their say here."""
+        if eviction.metadata.name and eviction.metadata.name != name:
+            raise BadRequestError("name in URL does not match name in Eviction object")
+        options = options_from(eviction.delete_options) if eviction.delete_options else DeleteOptions()
+        await self._registry.delete(self._storage("", "v1", "pods"), namespace, name, options, context)
+        return meta_v1.Status(kind="Status", api_version="v1", status="Success", code=201)
+
+    # Scale: replicas of a workload, whatever its kind.
+
+    def scale(self, storage: Storage, entry: Entry) -> autoscaling_v1.Scale:
+        """The Scale of a stored workload."""
+        obj = storage.served(entry)
+        return scale_of(obj)
+
+    async def set_scale(
+        self, storage: Storage, namespace: str, name: str, transform: Callable[[Any], autoscaling_v1.Scale], context: Context
+    ) -> autoscaling_v1.Scale:
+        """Change the replicas to those of the Scale that `transform` makes of the present one."""
+
+        def change(obj: Any) -> None:
+            scale = transform(scale_of(obj))
+            if (scale.spec.replicas or 0) < 0:
+                raise invalid("autoscaling", "Scale", name, [Cause(
+                    "FieldValueInvalid", f"Invalid value: {scale.spec.replicas}: must be greater than or equal to 0", "spec.replicas")])
+            version = scale.metadata.resource_version
+            if version and version != obj.metadata.resource_version:
+                raise conflict(storage.resource.group, storage.resource.plural, name,
+                               "the object has been modified; please apply your changes to the latest version and try again")
+            obj.spec.replicas = scale.spec.replicas or 0
+
+        entry, _ = await self._registry.update(storage, namespace, name, change_transform(change), context)
+        return self.scale(storage, entry)
+
+
+def scale_of(obj: Any) -> autoscaling_v1.Scale:
+    """The Scale that shows a Deployment, ReplicaSet, StatefulSet or ReplicationController."""
+    meta = obj.metadata
+    selector = obj.spec.selector
+    if isinstance(selector, dict):
+        text = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
+    else:
+        text = str(from_label_selector(selector))
+    scale = autoscaling_v1.Scale(kind="Scale", api_version="autoscaling/v1")
+    scale.metadata = meta_v1.ObjectMeta(
+        name=meta.name, namespace=meta.namespace, uid=meta.uid, resource_version=meta.resource_version,
+        creation_timestamp=meta.creation_timestamp,
+    )
+    scale.spec = autoscaling_v1.ScaleSpec(replicas=obj.spec.replicas)
+    scale.status = autoscaling_v1.ScaleStatus(replicas=obj.status.replicas or 0, selector=text)
+    return scale

@@ -1,0 +1,6 @@
+"""The Deployment controller.
+
+Source: pkg/controller/deployment.
+"""
+
+from .controller import DeploymentController as DeploymentController

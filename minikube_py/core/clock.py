@@ -1,0 +1,45 @@
+"""Time as components see it.
+
+`now()` is wall time for timestamps in objects; intervals come from the event loop's clock, so tests with a virtual clock
+drive both waiting and measuring.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Wall time. Waiting is asyncio's own."""
+
+    def now(self) -> datetime:
+        """The present moment, in UTC."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+SYSTEM_CLOCK = SystemClock()
+
+
+def rfc3339(moment: datetime) -> str:
+    """metav1.Time: seconds, UTC ("2026-01-01T00:00:00Z")."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def rfc3339_micro(moment: datetime) -> str:
+    """metav1.MicroTime: six digits of the second, always ("2026-01-01T00:00:00.000000Z")."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_rfc3339(text: str) -> datetime:
+    """The moment that a Time or MicroTime names.
+
+    Raises: ValueError if the text is not RFC 3339.
+    """
+    return datetime.fromisoformat(text).astimezone(UTC)

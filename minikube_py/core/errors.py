@@ -1,0 +1,184 @@
+"""The one family of API errors: a subclass per Kubernetes reason, rendered as `metav1.Status` in one place.
+
+Owns code, reason, message and details of an error. Does not own when it is raised.
+Source: staging/src/k8s.io/apimachinery/pkg/api/errors/errors.go, pkg/util/validation/field/errors.go
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One StatusCause: a machine-readable reason, a message and the field path ("spec.containers[0].name")."""
+
+    reason: str
+    message: str
+    field: str = ""
+
+    def document(self) -> dict[str, str]:
+        return {"reason": self.reason, "message": self.message} | ({"field": self.field} if self.field else {})
+
+
+class StatusError(Exception):
+    """An answer of the API server other than success.
+
+    Attributes:
+        message: the sentence that clients print.
+        details: the `details` document of metav1.Status without causes ({"name", "group", "kind", "uid", "retryAfterSeconds"}).
+        causes: StatusCause rows.
+        list_continue: a token in the Status' own metadata, with which an expired list goes on.
+    """
+
+    code: ClassVar[int] = 500
+    reason: ClassVar[str] = "InternalError"
+
+    def __init__(self, message: str, *, details: dict[str, Any] | None = None, causes: Sequence[Cause] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details or {}
+        self.causes = tuple(causes)
+        self.list_continue = ""
+
+    def status(self) -> dict[str, Any]:
+        """The metav1.Status document."""
+        document: dict[str, Any] = {
+            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": self.message, "reason": self.reason,
+        }
+        if self.list_continue:
+            document["metadata"] = {"continue": self.list_continue}
+        if not self.reason:
+            del document["reason"]
+        details = dict(self.details)
+        if self.causes:
+            details["causes"] = [cause.document() for cause in self.causes]
+        if details:
+            document["details"] = details
+        document["code"] = self.code
+        return document
+
+
+class BadRequestError(StatusError):
+    code, reason = 400, "BadRequest"
+
+
+class UnauthorizedError(StatusError):
+    code, reason = 401, "Unauthorized"
+
+
+class ForbiddenError(StatusError):
+    code, reason = 403, "Forbidden"
+
+
+class NotFoundError(StatusError):
+    code, reason = 404, "NotFound"
+
+
+class MethodNotAllowedError(StatusError):
+    code, reason = 405, "MethodNotAllowed"
+
+
+class NotAcceptableError(StatusError):
+    code, reason = 406, "NotAcceptable"
+
+
+class AlreadyExistsError(StatusError):
+    code, reason = 409, "AlreadyExists"
+
+
+class ConflictError(StatusError):
+    code, reason = 409, "Conflict"
+
+
+class ExpiredError(StatusError):
+    code, reason = 410, "Expired"
+
+
+class RequestEntityTooLargeError(StatusError):
+    code, reason = 413, "RequestEntityTooLarge"
+
+
+class UnsupportedMediaTypeError(StatusError):
+    code, reason = 415, "UnsupportedMediaType"
+
+
+class InvalidError(StatusError):
+    code, reason = 422, "Invalid"
+
+
+class TooManyRequestsError(StatusError):
+    code, reason = 429, "TooManyRequests"
+
+
+class InternalError(StatusError):
+    code, reason = 500, "InternalError"
+
+
+class ServiceUnavailableError(StatusError):
+    code, reason = 503, "ServiceUnavailable"
+
+
+class TimeoutStatusError(StatusError):
+    code, reason = 504, "Timeout"
+
+
+BY_REASON: dict[str, type[StatusError]] = {
+    kind.reason: kind
+    for kind in (
+        BadRequestError, UnauthorizedError, ForbiddenError, NotFoundError, MethodNotAllowedError, NotAcceptableError, AlreadyExistsError,
+        ConflictError, ExpiredError, RequestEntityTooLargeError, UnsupportedMediaTypeError, InvalidError, TooManyRequestsError,
+        InternalError, ServiceUnavailableError, TimeoutStatusError,
+    )
+}
+
+
+def from_status(document: dict[str, Any], code: int = 500) -> StatusError:
+    """The error that a metav1.Status document stands for; unknown reasons become a StatusError with that code."""
+    kind = BY_REASON.get(document.get("reason", ""))
+    if kind is None:
+        kind = type("StatusError", (StatusError,), {"code": document.get("code", code), "reason": document.get("reason", "")})
+    details = dict(document.get("details") or {})
+    causes = [Cause(c.get("reason", ""), c.get("message", ""), c.get("field", "")) for c in details.pop("causes", None) or ()]
+    return kind(document.get("message", ""), details=details, causes=causes)
+
+
+def resource_details(group: str, plural: str, name: str) -> dict[str, Any]:
+    """The details of an error about one object; upstream puts the plural into `kind` here."""
+    details = {"name": name, "group": group, "kind": plural}
+    return {key: value for key, value in details.items() if value}
+
+
+def qualified(group: str, plural: str) -> str:
+    return f"{plural}.{group}" if group else plural
+
+
+def not_found(group: str, plural: str, name: str) -> NotFoundError:
+    return NotFoundError(f'{qualified(group, plural)} "{name}" not found', details=resource_details(group, plural, name))
+
+
+def already_exists(group: str, plural: str, name: str) -> AlreadyExistsError:
+    return AlreadyExistsError(f'{qualified(group, plural)} "{name}" already exists', details=resource_details(group, plural, name))
+
+
+def conflict(group: str, plural: str, name: str, why: str) -> ConflictError:
+    """A conflict; `why` is the sentence after the colon."""
+    return ConflictError(
+        f'Operation cannot be fulfilled on {qualified(group, plural)} "{name}": {why}', details=resource_details(group, plural, name)
+    )
+
+
+MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
+
+
+def invalid(group: str, kind: str, name: str, causes: Sequence[Cause]) -> InvalidError:
+    """422 with one cause a wrong field. The message is "Kind.group \"name\" is invalid: field: message" or the list of them."""
+    texts = [f"{cause.field}: {cause.message}" if cause.field else cause.message for cause in causes]
+    text = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
+    return InvalidError(f'{qualified(group, kind)} "{name}" is invalid: {text}', details=resource_details(group, kind, name), causes=causes)
+
+
+def expired(message: str) -> ExpiredError:
+    return ExpiredError(message)

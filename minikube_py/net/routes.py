@@ -1,0 +1,64 @@
+"""Routes that keep the cluster's addresses on the node: what nothing claims is unreachable and never sent to the gateway.
+
+The pod range gets an `unreachable` route; the pods of this node and of others have more specific ones. The service range cannot
+have it: a connection of the node itself is routed before the proxy translates it, and would fail there. It is routed to a
+device of ours instead, a bridge without ports (the kernel may have no dummy device): what the proxy's table leaves untranslated
+is rejected there, and if the table is missing, nobody answers on that device. The device also carries the addresses that the
+node itself answers on, as the cluster DNS.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Any
+
+from .rtnetlink import delete_link, delete_route, link_index, on_rtnetlink
+
+SERVICE_DEVICE = "minikube-py0"
+
+_UNREACHABLE_METRIC = 65_535
+"""Worse than any other route for the whole range, which an administrator may have his reasons for."""
+
+
+class ClusterRoutes:
+    """The routes for the cluster's ranges on this node.
+
+    Args:
+        node_ip: source address of the node's own connections to services.
+        local_addresses: service addresses that this node answers itself.
+    """
+
+    def __init__(self, *, cluster_cidr: str, service_cidr: str, node_ip: str, local_addresses: Sequence[str] = ()) -> None:
+        self._cluster_cidr = cluster_cidr
+        self._service_cidr = service_cidr
+        self._node_ip = node_ip
+        self._local_addresses = tuple(local_addresses)
+
+    async def setup(self) -> None:
+        """Make or mend the device and the routes; may be called again at any time.
+
+        Raises: NetlinkRefusedError, as when `node_ip` is not an address of this node.
+        """
+        await on_rtnetlink(self._setup)
+
+    async def cleanup(self) -> None:
+        """Remove what `setup` made."""
+        await on_rtnetlink(self._cleanup)
+
+    def _setup(self, ipr: Any) -> None:
+        index = link_index(ipr, SERVICE_DEVICE)
+        if index is None:
+            ipr.link("add", ifname=SERVICE_DEVICE, kind="bridge")
+            index = link_index(ipr, SERVICE_DEVICE)
+        ipr.link("set", index=index, state="up")
+        for address in self._local_addresses:
+            ip = ipaddress.ip_address(address)
+            # Scope host: never chosen as the source of what the node sends elsewhere.
+            ipr.addr("replace", index=index, address=address, prefixlen=ip.max_prefixlen, scope="host" if ip.version == 4 else None)
+        ipr.route("replace", dst=self._service_cidr, oif=index, prefsrc=self._node_ip, scope="link")
+        ipr.route("replace", dst=self._cluster_cidr, type="unreachable", priority=_UNREACHABLE_METRIC)
+
+    def _cleanup(self, ipr: Any) -> None:
+        delete_link(ipr, SERVICE_DEVICE)
+        delete_route(ipr, dst=self._cluster_cidr, type="unreachable", priority=_UNREACHABLE_METRIC)

@@ -1,0 +1,177 @@
+"""Pods that must or would rather be near to other pods, or far from them; other pods' wishes about this one count too.
+
+Source: kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#inter-pod-affinity-and-anti-affinity,
+pkg/scheduler/framework/plugins/interpodaffinity
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from minikube_py.apis import core_v1
+from minikube_py.apis.labels import Requirement, Selector, from_label_selector
+
+from ..cache import Cache, NodeInfo
+from ..framework import NODE_EVENTS, SCORE_MAX, ClusterEvent, Code, CycleState, Hint, Status
+from ..pod_info import PodInfo
+
+# What a required affinity of a placed pod towards this one counts for. Source: InterPodAffinityArgs.hardPodAffinityWeight
+HARD_WEIGHT = 1
+NamespaceLabels = Callable[[str], Mapping[str, str]]
+Domain = tuple[str, str]
+
+
+class Term:
+    """One affinity term of one pod, ready to match others."""
+
+    __slots__ = ("namespace_selector", "namespaces", "selector", "topology_key")
+
+    def __init__(self, owner: core_v1.Pod, term: core_v1.PodAffinityTerm) -> None:
+        selector = from_label_selector(term.label_selector)
+        labels = owner.metadata.labels
+        more = [Requirement(key, "in", (labels[key],)) for key in term.match_label_keys if key in labels]
+        more += [Requirement(key, "notin", (labels[key],)) for key in term.mismatch_label_keys if key in labels]
+        self.selector = Selector([*selector.requirements, *more]) if more and not selector.nothing else selector
+        self.topology_key = term.topology_key
+        self.namespaces = set(term.namespaces)
+        self.namespace_selector = from_label_selector(term.namespace_selector)
+        if not self.namespaces and term.namespace_selector is None:
+            self.namespaces = {owner.metadata.namespace}
+
+    def matches(self, pod: core_v1.Pod, namespace_labels: NamespaceLabels) -> bool:
+        namespace = pod.metadata.namespace
+        if not self.selector.matches(pod.metadata.labels):
+            return False
+        return namespace in self.namespaces or self.namespace_selector.matches(namespace_labels(namespace))
+
+
+class _Required:
+    """The required terms of the pod to be placed, and the numbers of pods that they meet in each domain."""
+
+    def __init__(self, pod: core_v1.Pod) -> None:
+        affinity = pod.spec.affinity
+        near = affinity.pod_affinity if affinity is not None else None
+        far = affinity.pod_anti_affinity if affinity is not None else None
+        self.near = [Term(pod, t) for t in near.required_during_scheduling_ignored_during_execution] if near is not None else []
+        self.far = [Term(pod, t) for t in far.required_during_scheduling_ignored_during_execution] if far is not None else []
+        self.near_counts: Counter[Domain] = Counter()
+        self.far_counts: Counter[Domain] = Counter()
+        self.kept_away: set[Domain] = set()
+        self.alone_welcome = False
+
+
+class InterPodAffinity:
+    name: ClassVar = "InterPodAffinity"
+    node_local: ClassVar = False
+    normalized: ClassVar = True
+    _NOT_NEAR = Status(name, Code.UNRESOLVABLE, ("node(s) didn't match pod affinity rules",))
+    _NOT_FAR = Status(name, Code.RESOLVABLE, ("node(s) didn't match pod anti-affinity rules",))
+    _KEPT_AWAY = Status(name, Code.RESOLVABLE, ("node(s) didn't satisfy existing pods anti-affinity rules",))
+
+    def __init__(self, cache: Cache, namespace_labels: NamespaceLabels) -> None:
+        self._cache = cache
+        self._namespace_labels = namespace_labels
+
+    def events(self) -> Mapping[ClusterEvent, Hint | None]:
+        return {NODE_EVENTS: None, ClusterEvent.POD_ASSIGNED | ClusterEvent.POD_FREED | ClusterEvent.POD_LABEL: None,
+                ClusterEvent.POD_SELF: None, ClusterEvent.NAMESPACE: None}
+
+    def sign(self, pod: PodInfo) -> Any:
+        affinity = pod.pod.spec.affinity
+        return (affinity.pod_affinity, affinity.pod_anti_affinity) if affinity is not None else None
+
+    def pre_filter(self, state: CycleState, pod: PodInfo, cache: Cache) -> Status | set[str] | None:
+        required = _Required(pod.pod)
+        if not required.near and not required.far and not cache.anti_affinity_pods:
+            state.skipped.add(self.name)
+            return None
+        labels = self._namespace_labels
+        for node in cache.nodes.values():
+            node_labels = node.labels
+            for other in node.anti_affinity_pods.values():
+                for term in _Required(other.pod).far:
+                    if term.topology_key in node_labels and term.matches(pod.pod, labels):
+                        required.kept_away.add((term.topology_key, node_labels[term.topology_key]))
+            if required.near or required.far:
+                self._count(required, node, node_labels)
+        required.alone_welcome = not required.near_counts and all(term.matches(pod.pod, labels) for term in required.near)
+        state["pod-affinity"] = required
+        return None
+
+    def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
+        required: _Required = state["pod-affinity"]
+        labels = node.labels
+        if required.near:
+            if any(term.topology_key not in labels for term in required.near):
+                return self._NOT_NEAR
+            near = all(required.near_counts[term.topology_key, labels[term.topology_key]] > 0 for term in required.near)
+            if not near and not required.alone_welcome:
+                return self._NOT_NEAR
+        for term in required.far:
+            domain = labels.get(term.topology_key)
+            if domain is not None and required.far_counts[term.topology_key, domain] > 0:
+                return self._NOT_FAR
+        if any(labels.get(key) == value for key, value in required.kept_away):
+            return self._KEPT_AWAY
+        return None
+
+    def pre_score(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> bool:
+        wishes = list(_preferred(pod.pod))
+        if not wishes and not self._cache.affinity_pods:
+            return False
+        scores: Counter[Domain] = Counter()
+        labels = self._namespace_labels
+        for node in self._cache.nodes.values():
+            node_labels = node.labels
+            for other in node.pods.values():
+                for weight, term in wishes:
+                    if term.topology_key in node_labels and term.matches(other.pod, labels):
+                        scores[term.topology_key, node_labels[term.topology_key]] += weight
+                if other.has_affinity:
+                    for weight, term in _wishes_of_placed(other.pod):
+                        if term.topology_key in node_labels and term.matches(pod.pod, labels):
+                            scores[term.topology_key, node_labels[term.topology_key]] += weight
+        state["affinity-scores"] = scores
+        return bool(scores)
+
+    def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
+        scores: Counter[Domain] = state["affinity-scores"]
+        labels = node.labels
+        return sum(score for (key, value), score in scores.items() if labels.get(key) == value)
+
+    def normalize(self, state: CycleState, scores: list[int]) -> list[int]:
+        low, high = min(scores, default=0), max(scores, default=0)
+        if high == low:
+            return [0] * len(scores)
+        return [SCORE_MAX * (score - low) // (high - low) for score in scores]
+
+    def _count(self, required: _Required, node: NodeInfo, node_labels: Mapping[str, str]) -> None:
+        labels = self._namespace_labels
+        for other in node.pods.values():
+            if required.near and all(term.matches(other.pod, labels) for term in required.near):
+                for term in required.near:
+                    if term.topology_key in node_labels:
+                        required.near_counts[term.topology_key, node_labels[term.topology_key]] += 1
+            for term in required.far:
+                if term.topology_key in node_labels and term.matches(other.pod, labels):
+                    required.far_counts[term.topology_key, node_labels[term.topology_key]] += 1
+
+
+def _preferred(pod: core_v1.Pod) -> Iterable[tuple[int, Term]]:
+    affinity = pod.spec.affinity
+    if affinity is None:
+        return
+    for sign, part in ((1, affinity.pod_affinity), (-1, affinity.pod_anti_affinity)):
+        if part is not None:
+            for wish in part.preferred_during_scheduling_ignored_during_execution:
+                if wish.pod_affinity_term is not None:
+                    yield sign * (wish.weight or 0), Term(pod, wish.pod_affinity_term)
+
+
+def _wishes_of_placed(pod: core_v1.Pod) -> Iterable[tuple[int, Term]]:
+    """What a placed pod wishes about others, required nearness included."""
+    yield from _preferred(pod)
+    for term in _Required(pod).near:
+        yield HARD_WEIGHT, term

@@ -1,0 +1,1 @@
+"""Where objects live: memory serves, a driver remembers. Knows bytes and revisions, no Kind."""

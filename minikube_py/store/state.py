@@ -1,0 +1,135 @@
+"""The part of a store that is in memory: entries in key order, a ring of recent events, and who watches.
+
+Shared by all drivers. Not owned here: when a change is safe; a driver calls `apply` for each change once it is, in the order of
+revisions. Everything runs on the event loop's thread.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from sortedcontainers import SortedDict
+
+from minikube_py.core import limits
+
+from .interface import CompactedError, Deliver, Entry, Listing, WatchEvent
+
+
+class Collection:
+    """The objects of one resource.
+
+    Invariants: `ring` holds every event after revision `floor`; `listing`, when there, is all entries in key order, and is
+    never changed (readers keep it), only replaced.
+    """
+
+    __slots__ = ("entries", "floor", "listing", "ring", "watchers")
+
+    def __init__(self, floor: int) -> None:
+        self.entries: SortedDict[str, Entry] = SortedDict()
+        self.ring: deque[WatchEvent] = deque()
+        self.floor = floor
+        self.watchers: dict[int, Deliver] = {}
+        self.listing: list[Entry] | None = None
+
+
+class Watching:
+    """A subscription to one collection."""
+
+    __slots__ = ("_collection", "_number")
+
+    def __init__(self, collection: Collection, number: int) -> None:
+        self._collection = collection
+        self._number = number
+
+    def close(self) -> None:
+        self._collection.watchers.pop(self._number, None)
+
+
+class MemoryState:
+    """All collections and the revision that readers see."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self._floor = 0
+        self._collections: dict[str, Collection] = {}
+        self._watch_number = 0
+
+    def start_from(self, revision: int) -> None:
+        """Begin after a restart: events up to `revision` are not kept."""
+        self.revision = self._floor = revision
+
+    def load(self, resource: str, entry: Entry) -> None:
+        """Take an entry that was stored before; no event."""
+        self.collection(resource).entries[entry.key] = entry
+
+    def collection(self, resource: str) -> Collection:
+        found = self._collections.get(resource)
+        if found is None:
+            found = self._collections[resource] = Collection(self._floor)
+        return found
+
+    def get(self, resource: str, key: str) -> Entry | None:
+        collection = self._collections.get(resource)
+        return collection.entries.get(key) if collection is not None else None
+
+    def list(self, resource: str, namespace: str = "") -> Listing:
+        collection = self._collections.get(resource)
+        if collection is None:
+            return Listing([], self.revision)
+        entries = collection.entries
+        if not namespace:
+            if collection.listing is None:
+                collection.listing = [*entries.values()]
+            return Listing(collection.listing, self.revision)
+        # "0" is the character after "/": the range holds exactly the keys that start with "namespace/".
+        keys: Iterator[str] = entries.irange(f"{namespace}/", f"{namespace}0", inclusive=(True, False))
+        return Listing([entries[key] for key in keys], self.revision)
+
+    def count(self, resource: str) -> int:
+        collection = self._collections.get(resource)
+        return len(collection.entries) if collection is not None else 0
+
+    def counts(self) -> dict[str, int]:
+        """Objects per resource."""
+        return {resource: len(collection.entries) for resource, collection in self._collections.items()}
+
+    def watchers(self) -> dict[str, int]:
+        """Open watches per resource."""
+        return {resource: len(collection.watchers) for resource, collection in self._collections.items()}
+
+    def watch(self, resource: str, revision: int, deliver: Deliver) -> Watching:
+        """See Store.watch."""
+        collection = self.collection(resource)
+        if revision < collection.floor:
+            raise CompactedError(f"events of {resource} after revision {revision} are no longer kept; the oldest is {collection.floor}")
+        missed: list[WatchEvent] = []
+        for event in reversed(collection.ring):
+            if event.entry.revision <= revision:
+                break
+            missed.append(event)
+        for event in reversed(missed):
+            deliver(event)
+        self._watch_number += 1
+        collection.watchers[self._watch_number] = deliver
+        return Watching(collection, self._watch_number)
+
+    def apply(self, resource: str, entry: Entry, *, deleted: bool = False) -> None:
+        """Make one safe change visible and tell the watchers."""
+        collection = self.collection(resource)
+        previous = collection.entries.get(entry.key)
+        collection.listing = None
+        if deleted:
+            if previous is not None:
+                del collection.entries[entry.key]
+            event = WatchEvent("DELETED", entry, previous)
+        else:
+            collection.entries[entry.key] = entry
+            event = WatchEvent("ADDED" if previous is None else "MODIFIED", entry, previous)
+        self.revision = entry.revision
+        ring = collection.ring
+        ring.append(event)
+        if len(ring) > limits.WATCH_RING_EVENTS:
+            collection.floor = ring.popleft().entry.revision
+        for deliver in [*collection.watchers.values()]:
+            deliver(event)

@@ -1,0 +1,180 @@
+"""Accepting writes: compare-and-swap against the newest version, and the order in which changes become visible.
+
+Owns what every driver shares between a call of `create`, `update` or `delete` and the moment that the change is safe. A driver
+says how a batch of changes is made safe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from typing import Any
+
+from minikube_py.core import limits
+
+from .interface import (
+    Deliver,
+    Encode,
+    Entry,
+    ExistsError,
+    FullError,
+    Listing,
+    MissingError,
+    RevisionConflictError,
+    StoreError,
+    Subscription,
+)
+from .state import MemoryState
+
+
+class Write:
+    """One accepted change on its way to safety."""
+
+    __slots__ = ("deleted", "done", "durable", "entry", "resource")
+
+    def __init__(self, resource: str, entry: Entry, deleted: bool, durable: bool, done: asyncio.Future[Entry]) -> None:
+        self.resource = resource
+        self.entry = entry
+        self.deleted = deleted
+        self.durable = durable
+        self.done = done
+
+
+Batch = list[Write]
+
+
+class WritableStore:
+    """A store whose writes are accepted in memory and made safe in batches by `_save`.
+
+    Invariants: `_pending` holds the newest unacknowledged change of a key; writes are applied in the order of their revisions;
+    at most one batch is being saved.
+    """
+
+    def __init__(self) -> None:
+        self.state = MemoryState()
+        self._next_revision = 1
+        self._next_row = 1
+        self._pending: dict[tuple[str, str], Write] = {}
+        self._queue: Batch = []
+        self._saving = False
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self._closed = False
+
+    @property
+    def revision(self) -> int:
+        return self.state.revision
+
+    def get(self, resource: str, key: str) -> Entry | None:
+        return self.state.get(resource, key)
+
+    def head(self, resource: str, key: str) -> Entry | None:
+        pending = self._pending.get((resource, key))
+        if pending is not None:
+            return None if pending.deleted else pending.entry
+        return self.state.get(resource, key)
+
+    def list(self, resource: str, namespace: str = "") -> Listing:
+        return self.state.list(resource, namespace)
+
+    def count(self, resource: str) -> int:
+        return self.state.count(resource)
+
+    def watch(self, resource: str, revision: int, deliver: Deliver) -> Subscription:
+        return self.state.watch(resource, revision, deliver)
+
+    async def create(self, resource: str, key: str, obj: Any, encode: Encode, *, durable: bool = True) -> Entry:
+        if self.head(resource, key) is not None:
+            raise ExistsError(f"{resource}/{key} exists")
+        row, self._next_row = self._next_row, self._next_row + 1
+        return await self._accept(resource, key, obj, encode, row, deleted=False, durable=durable)
+
+    async def update(self, resource: str, key: str, obj: Any, encode: Encode, *, previous: int, durable: bool = True) -> Entry:
+        row = self._expect(resource, key, previous)
+        return await self._accept(resource, key, obj, encode, row, deleted=False, durable=durable)
+
+    async def delete(self, resource: str, key: str, obj: Any, encode: Encode, *, previous: int, durable: bool = True) -> Entry:
+        row = self._expect(resource, key, previous)
+        return await self._accept(resource, key, obj, encode, row, deleted=True, durable=durable)
+
+    def _expect(self, resource: str, key: str, previous: int) -> int:
+        """Check the revision that a write replaces; return the row of the object."""
+        head = self.head(resource, key)
+        if head is None:
+            raise MissingError(f"{resource}/{key} does not exist")
+        if head.revision != previous:
+            raise RevisionConflictError(f"{resource}/{key} is at revision {head.revision}, not {previous}")
+        return head.row
+
+    def _accept(
+        self, resource: str, key: str, obj: Any, encode: Encode, row: int, *, deleted: bool, durable: bool
+    ) -> asyncio.Future[Entry]:
+        if self._closed:
+            raise StoreError("the store is closed")
+        if len(self._queue) >= limits.STORE_QUEUE_WRITES_MAX:
+            raise FullError(f"{len(self._queue)} writes wait for the disk")
+        revision = self._next_revision
+        data = encode(obj, revision)
+        self._next_revision = revision + 1
+        done: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()
+        write = Write(resource, Entry(key, revision, data, obj, row), deleted, durable, done)
+        if not durable and not self._queue and not self._saving and self._may_relax(revision):
+            self._apply([write])
+            return done
+        self._pending[resource, key] = write
+        self._queue.append(write)
+        if not self._saving:
+            self._begin_saving()
+            asyncio.get_running_loop().call_soon(self._save_next)
+        return done
+
+    def _begin_saving(self) -> None:
+        self._saving = True
+        self._drained.clear()
+
+    def _save_next(self) -> None:
+        """Start the next batch; the event loop has gathered what came in the same turn."""
+        batch, self._queue = self._queue[: limits.STORE_BATCH_WRITES_MAX], self._queue[limits.STORE_BATCH_WRITES_MAX :]
+        self._save(batch)
+
+    def _saved(self, batch: Batch, error: StoreError | None) -> None:
+        """A driver's answer: the batch is safe, or it failed and so does everything that may build on it."""
+        if error is None:
+            self._apply(batch)
+        else:
+            for write in [*batch, *self._queue]:
+                self._pending.pop((write.resource, write.entry.key), None)
+                if not write.done.done():
+                    write.done.set_exception(type(error)(str(error)))
+            self._queue = []
+        if self._queue or self._urgent():
+            self._save_next()
+        else:
+            self._saving = False
+            self._drained.set()
+
+    def _apply(self, batch: Batch) -> None:
+        pending = self._pending
+        for write in batch:
+            key = (write.resource, write.entry.key)
+            if pending.get(key) is write:
+                del pending[key]
+            self._remember(write)
+            self.state.apply(write.resource, write.entry, deleted=write.deleted)
+            if not write.done.done():
+                write.done.set_result(write.entry)
+
+    def _remember(self, write: Write) -> None:
+        """Called for each change as it becomes visible."""
+
+    def _may_relax(self, revision: int) -> bool:
+        """Whether a relaxed write of that revision needs no disk now."""
+        return True
+
+    def _urgent(self) -> bool:
+        """Whether a batch must be saved although nothing is queued."""
+        return False
+
+    @abstractmethod
+    def _save(self, batch: Batch) -> None:
+        """Make a batch safe and then call `_saved` on the event loop, at once or later."""

@@ -1,0 +1,62 @@
+"""Field selectors."""
+
+from __future__ import annotations
+
+import pytest
+
+from minikube_py.apis import apps_v1, batch_v1, core_v1, fields, meta_v1
+from minikube_py.core.errors import BadRequestError
+
+
+def pod() -> core_v1.Pod:
+    return core_v1.Pod(
+        metadata=meta_v1.ObjectMeta(name="p", namespace="d"),
+        spec=core_v1.PodSpec(node_name="n1", restart_policy="Always"), status=core_v1.PodStatus(phase="Running", pod_ip="10.0.0.1"))
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("", True), ("spec.nodeName=n1", True), ("spec.nodeName==n1", True), ("spec.nodeName!=n1", False), ("metadata.name=p,status.phase=Running", True),
+    ("metadata.name=p,status.phase!=Running", False), ("spec.nodeName=", False), ("spec.hostNetwork=false", True), ("status.podIPs=10.0.0.1", True),
+])
+def test_a_pod_is_selected_by_its_fields(text: str, expected: bool) -> None:
+    assert fields.parse_field_selector(text).matches(pod()) is expected
+
+
+def test_values_may_hold_escaped_signs() -> None:
+    selector = fields.parse_field_selector(r"metadata.name=a\,b\=c")
+    assert [(r.field, r.operator, r.value) for r in selector.requirements] == [("metadata.name", "=", "a,b=c")]
+    assert fields.parse_field_selector(str(selector)) == selector
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("spec", "invalid selector: 'spec'; can't understand 'spec'"),
+    ("a=b=c", "invalid field selector: unescaped character in value: b=c"),
+    (r"a=\b", r"invalid field selector: invalid escape sequence: \b"),
+])
+def test_a_selector_that_does_not_read_is_a_bad_request(text: str, message: str) -> None:
+    with pytest.raises(BadRequestError) as caught:
+        fields.parse_field_selector(text)
+    assert caught.value.message == message
+
+
+@pytest.mark.parametrize(("struct", "message"), [
+    (core_v1.Pod, "field label not supported: x"),
+    (batch_v1.Job, 'field label "x" not supported for "Job"'),
+    (apps_v1.Deployment, '"x" is not a known field selector: only "metadata.name", "metadata.namespace"'),
+])
+def test_a_field_that_the_kind_does_not_offer_is_a_bad_request(struct: type, message: str) -> None:
+    with pytest.raises(BadRequestError) as caught:
+        fields.check(fields.parse_field_selector("x=y"), struct)
+    assert caught.value.message == message
+
+
+def test_the_old_name_of_a_field_still_selects() -> None:
+    assert fields.check(fields.parse_field_selector("spec.host=n1"), core_v1.Pod).matches(pod())
+
+
+def test_events_are_selected_by_what_they_are_about() -> None:
+    event = core_v1.Event(involved_object=core_v1.ObjectReference(kind="Pod", name="p"), source=core_v1.EventSource(component="kubelet"), type="Normal")
+    have = fields.selectable_fields(event)
+    assert have["involvedObject.kind"] == "Pod" and have["source"] == "kubelet" and have["type"] == "Normal"
+    assert fields.parse_field_selector("involvedObject.name=p,involvedObject.kind=Pod").matches(event)
+    assert not fields.parse_field_selector("involvedObject.uid=1").matches(event)

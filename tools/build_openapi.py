@@ -1,0 +1,195 @@
+"""Builds the OpenAPI documents that the API server ships: v2 as a whole, v3 by group-version, compressed.
+
+The schemas and their descriptions come from the definitions in the PyPI package `kubernetes-validate`; the paths from the table of
+resources. Runs at package build time (hatch_build.py) and by hand: `python tools/build_openapi.py`.
+
+Output, in minikube_py/apiserver/_openapi/: `documents.bin`, gzip members one after the other, and `index.json`, which says where each
+document lies, its length, its decompressed size and its hash. The document `meta` holds the schemas that custom resources'
+documents refer to. Equal inputs give equal bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from minikube_py.apis import resources as table  # noqa: E402
+from minikube_py.apiserver import openapi_document as v3  # noqa: E402
+from minikube_py.apiserver.openapi_custom import SCALE_SCHEMA  # noqa: E402
+from minikube_py.apiserver.openapi_v2 import swagger  # noqa: E402
+
+Document = dict[str, Any]
+
+RELEASE = "1.36.0"
+VERSION = f"v{RELEASE}"
+OUTPUT = ROOT / "minikube_py" / "apiserver" / "_openapi"
+DEFINITION_PREFIX = "#/$defs/"
+
+INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
+QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+UNTYPED: dict[str, Document] = {
+    INT_OR_STRING: {
+        "description": "IntOrString is a whole number or a string, such as a port number or its name, a count or a percentage.",
+        "format": "int-or-string",
+        "oneOf": [{"type": "integer"}, {"type": "string"}],
+    },
+    QUANTITY: {
+        "description": (
+            "Quantity is a fixed-point number with an optional suffix: a binary one (Ki, Mi, Gi, Ti, Pi, Ei), "
+            "a decimal one (n, u, m, k, M, G, T, P, E) or a decimal exponent (e3, E-2)."
+        ),
+        "oneOf": [{"type": "string"}, {"type": "number"}],
+    },
+}
+
+
+class BuildError(Exception):
+    """The build dependency is missing or is not what the build expects."""
+
+
+def load_definitions() -> dict[str, Document]:
+    """Return the definitions of the release, by name, as the build dependency has them.
+
+    Raises: BuildError if the dependency or the release in it is missing.
+    """
+    spec = importlib.util.find_spec("kubernetes_validate")
+    if spec is None or not spec.submodule_search_locations:
+        raise BuildError("the OpenAPI documents need the build dependency kubernetes-validate, which is not installed")
+    schemas = Path(spec.submodule_search_locations[0]) / "kubernetes-json-schema"
+    path = schemas / f"v{RELEASE}-local" / "_definitions.json"
+    if not path.is_file():
+        found = ", ".join(sorted(entry.name for entry in schemas.glob("v*-local"))) or "nothing"
+        raise BuildError(f"kubernetes-validate holds no definitions of Kubernetes {RELEASE} ({path} is missing; there is {found})")
+    definitions: dict[str, Document] = json.loads(path.read_bytes())["$defs"]
+    return definitions
+
+
+def convert(schema: Document) -> Document:
+    """Return one definition in OpenAPI v3 form.
+
+    Null is not a type there, the constants that the dependency puts on apiVersion and kind are dropped, and a reference with a description
+    beside it is wrapped in allOf.
+    """
+    result: Document = {}
+    for key, value in schema.items():
+        match key:
+            case "type":
+                result["type"] = value if isinstance(value, str) else next(name for name in value if name != "null")
+            case "$ref":
+                target = {"$ref": value.replace(DEFINITION_PREFIX, v3.SCHEMA_PREFIX)}
+                result.update({"allOf": [target]} if len(schema) > 1 else target)
+            case "properties":
+                result[key] = {name: convert(_without_constant(name, child)) for name, child in value.items()}
+            case "items" | "additionalProperties" if isinstance(value, dict):
+                result[key] = convert(value)
+            case "enum":
+                raise BuildError(f"the definitions hold an enumeration, which upstream's documents do not: {value}")
+            case "x-kubernetes-group-version-kind":
+                result[key] = [gvk for gvk in value if (gvk["group"], gvk["version"]) in table.VERSION_PRIORITIES]
+            case _:
+                result[key] = value
+    return result
+
+
+def _without_constant(name: str, schema: Document) -> Document:
+    if name not in ("apiVersion", "kind"):
+        return schema
+    return {key: value for key, value in schema.items() if key != "enum"}
+
+
+def schema_names(schemas: dict[str, Document]) -> dict[table.GroupVersionKind, str]:
+    """Return the schema name of every kind that belongs to one group-version."""
+    names = {}
+    for name, schema in schemas.items():
+        kinds = schema.get("x-kubernetes-group-version-kind", [])
+        if not name.startswith(v3.META):
+            names.update({(gvk["group"], gvk["version"], gvk["kind"]): name for gvk in kinds})
+    return names
+
+
+def listing(path: str, tag: str, operation_id: str, schema: str, schemas: dict[str, Document]) -> Document:
+    """Return the document of a path that only lists what lies below it."""
+    content = {v3.JSON: {"schema": {"$ref": v3.SCHEMA_PREFIX + v3.META + schema}}}
+    responses = {"200": {"description": "OK", "content": content}, "401": {"description": "Unauthorized"}}
+    operation = {"tags": [tag], "description": "list what is served", "operationId": operation_id, "responses": responses}
+    return v3.document(VERSION, {path: {"get": operation}}, v3.closure([v3.META + schema], schemas))
+
+
+def version_listing(schemas: dict[str, Document]) -> Document:
+    """Return the document of /version."""
+    info = "io.k8s.apimachinery.pkg.version.Info"
+    content = {v3.JSON: {"schema": {"$ref": v3.SCHEMA_PREFIX + info}}}
+    responses = {"200": {"description": "OK", "content": content}, "401": {"description": "Unauthorized"}}
+    operation = {"tags": ["version"], "description": "read the server's version", "operationId": "getCodeVersion", "responses": responses}
+    return v3.document(VERSION, {"/version/": {"get": operation}}, v3.closure([info], schemas))
+
+
+def documents_v3(schemas: dict[str, Document]) -> dict[str, Document]:
+    """Return every v3 document by its path below /openapi/v3/."""
+    names = schema_names(schemas)
+    documents = {
+        "api": listing("/api/", "core", "getCoreAPIVersions", "APIVersions", schemas),
+        "apis": listing("/apis/", "apis", "getAPIVersions", "APIGroupList", schemas),
+        "version": version_listing(schemas),
+    }
+    for group in filter(None, table.GROUPS):
+        word = "".join(label.capitalize() for label in group.removesuffix(".k8s.io").split("."))
+        tag = word[0].lower() + word[1:]
+        documents[f"apis/{group}"] = listing(f"/apis/{group}/", tag, f"get{word}APIGroup", "APIGroup", schemas)
+    for group, version in table.GROUP_VERSIONS:
+        resources = [resource for resource in table.RESOURCES if (resource.group, resource.version) == (group, version)]
+        paths = v3.GroupVersionPaths(group, version, names).build(resources)
+        roots = {*v3.references(paths), *v3.META_SCHEMAS}
+        documents[resources[0].api_prefix.removeprefix("/")] = v3.document(VERSION, paths, v3.closure(roots, schemas))
+    return documents
+
+
+def encode(document: Document) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def build(output: Path = OUTPUT) -> int:
+    """Write the documents to `output` and return the number of bytes written.
+
+    Raises: BuildError if the build dependency is not what it should be.
+    """
+    definitions = load_definitions()
+    schemas = {name: UNTYPED.get(name) or convert(definition) for name, definition in definitions.items()}
+    groups = documents_v3(schemas)
+    documents = {"v2": swagger(VERSION, groups.values()), **{f"v3/{path}": document for path, document in groups.items()}}
+    documents["meta"] = v3.document(VERSION, {}, v3.closure((*v3.META_SCHEMAS, SCALE_SCHEMA), schemas))
+    index: Document = {"version": VERSION, "documents": {}}
+    blob = bytearray()
+    for path, document in documents.items():
+        body = encode(document)
+        packed = gzip.compress(body, 9, mtime=0)
+        digest = hashlib.sha512(body).hexdigest().upper()
+        index["documents"][path] = {"offset": len(blob), "length": len(packed), "size": len(body), "hash": digest}
+        blob += packed
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "documents.bin").write_bytes(blob)
+    (output / "index.json").write_bytes(encode(index))
+    return len(blob)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    try:
+        size = build(parser.parse_args().output)
+    except BuildError as error:
+        parser.exit(1, f"error: {error}\n")
+    print(f"{size} bytes")
+
+
+if __name__ == "__main__":
+    main()

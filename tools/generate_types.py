@@ -1,0 +1,239 @@
+"""Generate the typed objects of `minikube_py/apis` from the schema definitions of `kubernetes-validate`.
+
+    python tools/generate_types.py
+
+Writes one module per group-version (`apis/core_v1.py` ...) with a `msgspec.Struct` per schema, and `apis/list_rules.py` with
+the list and map rules that patches follow. The modules hold names, types and keys, no prose. Source of the facts: the OpenAPI
+definitions of Kubernetes 1.36 as packaged by the PyPI project `kubernetes-validate`; which strings are pointers upstream is not
+in them and stands in `POINTER_STRINGS`.
+"""
+
+from __future__ import annotations
+
+import json
+import keyword
+import re
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+SCHEMAS = "kubernetes-json-schema/v1.36.0-local/_definitions.json"
+APIS = Path(__file__).parent.parent / "minikube_py" / "apis"
+RUFF = Path(sys.executable).with_name("ruff")
+META = "io.k8s.apimachinery.pkg.apis.meta.v1."
+
+GROUP_VERSIONS = {
+    "meta_v1": META,
+    **{
+        f"{group}_{version}": f"io.k8s.api.{group}.{version}."
+        for group, version in [
+            *((g, "v1") for g in (
+                "admissionregistration", "apps", "authentication", "authorization", "autoscaling", "batch", "certificates", "coordination",
+                "core", "discovery", "events", "flowcontrol", "networking", "node", "policy", "rbac", "resource", "scheduling", "storage",
+            )),
+            ("autoscaling", "v2"),
+        ]
+    },
+    "apiextensions_v1": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.",
+    "apiregistration_v1": "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.",
+}
+
+# Schemas that are a plain value on the wire.
+SCALARS = {
+    "io.k8s.apimachinery.pkg.api.resource.Quantity": "Quantity",
+    "io.k8s.apimachinery.pkg.util.intstr.IntOrString": "IntOrString",
+    "io.k8s.apimachinery.pkg.runtime.RawExtension": "Any",
+    META + "Time": "Time",
+    META + "MicroTime": "MicroTime",
+    META + "FieldsV1": "Any",
+    META + "Patch": "Any",
+    GROUP_VERSIONS["apiextensions_v1"] + "JSON": "Any",
+    GROUP_VERSIONS["apiextensions_v1"] + "JSONSchemaPropsOrArray": "Any",
+    GROUP_VERSIONS["apiextensions_v1"] + "JSONSchemaPropsOrBool": "Any",
+    GROUP_VERSIONS["apiextensions_v1"] + "JSONSchemaPropsOrStringArray": "Any",
+}
+
+# Strings that are *string upstream: absent and "" differ (Go types of k8s.io/api).
+POINTER_STRINGS = set("""
+PersistentVolumeClaimSpec.storageClassName PersistentVolumeClaimSpec.volumeMode PersistentVolumeClaimSpec.volumeAttributesClassName
+PersistentVolumeClaimStatus.currentVolumeAttributesClassName PersistentVolumeSpec.volumeMode PersistentVolumeSpec.volumeAttributesClassName
+ServicePort.appProtocol ServiceSpec.loadBalancerClass ServiceSpec.ipFamilyPolicy ServiceSpec.internalTrafficPolicy
+ServiceSpec.trafficDistribution LoadBalancerIngress.ipMode PortStatus.error
+EndpointAddress.nodeName EndpointPort.appProtocol EndpointPort.name EndpointPort.protocol Endpoint.hostname Endpoint.nodeName Endpoint.zone
+PodSpec.runtimeClassName PodSpec.preemptionPolicy PodSpec.setHostnameAsFQDN PodSpec.hostnameOverride
+SecurityContext.procMount PodSecurityContext.fsGroupChangePolicy PodSecurityContext.supplementalGroupsPolicy
+PodSecurityContext.seLinuxChangePolicy SeccompProfile.localhostProfile AppArmorProfile.localhostProfile
+WindowsSecurityContextOptions.gmsaCredentialSpecName WindowsSecurityContextOptions.gmsaCredentialSpec WindowsSecurityContextOptions.runAsUserName
+GRPCAction.service Container.restartPolicy EphemeralContainer.restartPolicy VolumeMount.mountPropagation VolumeMount.recursiveReadOnly
+VolumeMountStatus.recursiveReadOnly HostPathVolumeSource.type PodDNSConfigOption.value ContainerStatus.stopSignal Lifecycle.stopSignal
+TypedLocalObjectReference.apiGroup TypedObjectReference.apiGroup TypedObjectReference.namespace AzureDiskVolumeSource.cachingMode
+AzureDiskVolumeSource.fsType AzureDiskVolumeSource.kind CSIVolumeSource.fsType ISCSIVolumeSource.initiatorName
+AzureFilePersistentVolumeSource.secretNamespace LocalVolumeSource.fsType PodResourceClaim.resourceClaimName
+PodResourceClaim.resourceClaimTemplateName PodResourceClaimStatus.resourceClaimName ScopedResourceSelectorRequirement.x
+TopologySpreadConstraint.nodeAffinityPolicy TopologySpreadConstraint.nodeTaintsPolicy
+JobSpec.completionMode JobSpec.podReplacementPolicy JobSpec.managedBy JobStatus.completedIndexes JobStatus.failedIndexes CronJobSpec.timeZone
+PodFailurePolicyOnExitCodesRequirement.containerName SuccessPolicyRule.succeededIndexes
+HTTPIngressPath.pathType IngressSpec.ingressClassName IngressClassParametersReference.apiGroup IngressClassParametersReference.namespace
+IngressClassParametersReference.scope IngressPortStatus.error NetworkPolicyPort.protocol
+LeaseSpec.holderIdentity LeaseSpec.strategy LeaseSpec.preferredHolder
+PriorityClass.preemptionPolicy StorageClass.reclaimPolicy StorageClass.volumeBindingMode CSIDriverSpec.fsGroupPolicy
+VolumeAttachmentSource.persistentVolumeName
+HPAScalingRules.selectPolicy PodDisruptionBudgetSpec.unhealthyPodEvictionPolicy
+ValidatingWebhook.failurePolicy ValidatingWebhook.matchPolicy ValidatingWebhook.sideEffects MutatingWebhook.failurePolicy
+MutatingWebhook.matchPolicy MutatingWebhook.sideEffects MutatingWebhook.reinvocationPolicy WebhookClientConfig.url ServiceReference.path
+RuleWithOperations.scope NamedRuleWithOperations.scope MatchResources.matchPolicy ValidatingAdmissionPolicySpec.failurePolicy
+MutatingAdmissionPolicySpec.failurePolicy Validation.reason ParamRef.parameterNotFoundAction ParamRef.x
+DeleteOptions.propagationPolicy Preconditions.resourceVersion Preconditions.uid
+CustomResourceDefinitionVersion.deprecationWarning CustomResourceSubresourceScale.labelSelectorPath JSONSchemaProps.x-kubernetes-list-type
+JSONSchemaProps.x-kubernetes-map-type ValidationRule.reason
+FlowDistinguisherMethod.x DeviceAttribute.string DeviceAttribute.version ResourceSliceSpec.nodeName Device.nodeName
+ResourceFieldSelector.x NodeSwapStatus.x
+""".split())
+
+# Field names that would hide a name that the class bodies use.
+SHADOWING = {"bool", "bytes", "dict", "field", "float", "int", "list", "str"}
+
+# Structs that Go holds by value: always there, on the wire too.
+BY_VALUE = {"metadata", "spec", "status", "template", "jobTemplate"}
+NOT_BY_VALUE = {"ReplicationControllerSpec.template", "PersistentVolumeClaimTemplate.metadata", "HPAScalingRules.status"}
+
+
+def snake(name: str) -> str:
+    """camelCase to snake_case; acronyms stay together (clusterIPs -> cluster_ips, podCIDR -> pod_cidr)."""
+    name = re.sub(r"(IP|CIDR|ID|URL|UID|WWN)s\b", lambda m: m[1].capitalize() + "s", name.lstrip("$"))
+    name = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)).lower().replace("-", "_")
+    return name + "_" if keyword.iskeyword(name) or name in SHADOWING else name
+
+
+def camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+class Module:
+    """The text of one generated module."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.imports: set[str] = set()
+        self.scalars: set[str] = set()
+        self.classes: list[str] = []
+        self.rules: dict[str, dict[str, Any]] = {}
+
+    def reference(self, ref: str) -> str:
+        full = ref.rsplit("/", 1)[1]
+        if full in SCALARS:
+            scalar = SCALARS[full]
+            self.scalars.add(scalar)
+            return scalar
+        for module, prefix in GROUP_VERSIONS.items():
+            if full.startswith(prefix):
+                kind = full[len(prefix):]
+                if module == self.name:
+                    return kind
+                self.imports.add(module)
+                return f"{module}.{kind}"
+        raise ValueError(f"{self.name}: unknown schema {full}")
+
+    def value_type(self, schema: dict[str, Any]) -> str:
+        if "$ref" in schema:
+            return self.reference(schema["$ref"])
+        kinds = schema.get("type", ["object"])
+        kind = kinds if isinstance(kinds, str) else kinds[0]
+        if kind == "array":
+            return f"list[{self.value_type(schema['items'])}]"
+        if kind == "object":
+            if "additionalProperties" in schema:
+                return f"dict[str, {self.value_type(schema['additionalProperties'])}]"
+            self.scalars.add("Any")
+            return "Any"
+        if kind == "integer":
+            scalar = "Int32" if schema.get("format") == "int32" else "Int64"
+            self.scalars.add(scalar)
+            return scalar
+        if kind == "string":
+            return "bytes" if schema.get("format") == "byte" else "str"
+        return {"boolean": "bool", "number": "float"}[kind]
+
+    def field(self, kind: str, wire: str, schema: dict[str, Any]) -> str:
+        name = snake(wire)
+        value = self.value_type(schema)
+        if value.startswith("list["):
+            default = "[]"
+        elif value.startswith("dict["):
+            default = "{}"
+        elif wire in BY_VALUE and f"{kind}.{wire}" not in NOT_BY_VALUE and "." not in value.replace("meta_v1.", "").replace("core_v1.", "") \
+                and value[0].isupper() | ("." in value) and value not in ("Any", "Time", "Quantity"):
+            default = f"field(default_factory=lambda: {value}())" if "." not in value else f"field(default_factory={value})"
+            if camel(name) != wire:
+                raise ValueError(wire)
+            return f"    {name}: {value} = {default}"
+        elif value in ("str", "Time", "MicroTime") and not (value == "str" and f"{kind}.{wire}" in POINTER_STRINGS):
+            default = '""'
+        else:
+            value, default = (value, "None") if value == "Any" else (f"{value} | None", "None")
+        if camel(name) != wire:
+            default = f"field(default={default}, name={wire!r})" if default not in ("[]", "{}") \
+                else f"field(default_factory={'list' if default == '[]' else 'dict'}, name={wire!r})"
+        return f"    {name}: {value} = {default}"
+
+    def add(self, kind: str, schema: dict[str, Any]) -> None:
+        properties = dict(schema.get("properties", {}))
+        order = [p for p in ("kind", "apiVersion", "metadata", "spec", "status") if p in properties]
+        order += sorted(p for p in properties if p not in order)
+        lines = [f"class {kind}(Object):"]
+        lines += [self.field(kind, wire, properties[wire]) for wire in order]
+        self.classes.append("\n".join(lines if len(lines) > 1 else [*lines, "    pass"]))
+        rules: dict[str, Any] = {}
+        if schema.get("x-kubernetes-map-type"):
+            rules[""] = ("", "", schema["x-kubernetes-map-type"], ())
+        for wire, value in properties.items():
+            rule = (
+                value.get("x-kubernetes-patch-strategy", ""), value.get("x-kubernetes-patch-merge-key", ""),
+                value.get("x-kubernetes-list-type", value.get("x-kubernetes-map-type", "")), tuple(value.get("x-kubernetes-list-map-keys", ())),
+            )
+            if any(rule):
+                rules[wire] = rule
+        if rules:
+            self.rules[f"{self.name}.{kind}"] = rules
+
+    def text(self) -> str:
+        scalars = ", ".join(sorted({"Object", *self.scalars} - {"Any"}))
+        body = "\n\n\n".join(self.classes)
+        head = [f'"""{self.name}: generated by tools/generate_types.py; do not edit."""', "", "from __future__ import annotations", ""]
+        if "Any" in self.scalars:
+            head.append("from typing import Any")
+        if "field(" in body:
+            head.append("from msgspec import field")
+        head += [f"from . import {module}" for module in sorted(self.imports)]
+        return "\n".join([*head, f"from .object import {scalars}", "", "", body, ""])
+
+
+def main() -> None:
+    schemas = json.loads(files("kubernetes_validate").joinpath(SCHEMAS).read_text())["$defs"]
+    rules: dict[str, Any] = {}
+    written = []
+    for name, prefix in GROUP_VERSIONS.items():
+        module = Module(name)
+        for full, schema in schemas.items():
+            kind = full.removeprefix(prefix)
+            if full.startswith(prefix) and "." not in kind and full not in SCALARS and "metadata" not in (
+                    m for m in schema.get("properties", {}) if kind.endswith("List") and "items" in schema["properties"]):
+                module.add(kind, schema)
+        written.append(APIS / f"{name}.py")
+        written[-1].write_text(module.text())
+        rules |= module.rules
+    lines = ['"""List and map rules of the typed objects: generated by tools/generate_types.py; do not edit."""', "",
+             "# struct -> field on the wire (\"\" is the struct itself) -> (patch strategy, patch merge key, list or map type, list map keys)",
+             "LIST_RULES: dict[str, dict[str, tuple[str, str, str, tuple[str, ...]]]] = {"]
+    lines += [f"    {struct!r}: {fields!r}," for struct, fields in sorted(rules.items())]
+    written.append(APIS / "list_rules.py")
+    written[-1].write_text("\n".join([*lines, "}", ""]))
+    subprocess.run([RUFF, "check", "--fix", "--quiet", "--select", "I", *written], check=True)
+    subprocess.run([RUFF, "format", "--quiet", *written], check=True)
+
+
+if __name__ == "__main__":
+    main()
