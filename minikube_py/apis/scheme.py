@@ -137,6 +137,12 @@ def prune(struct: type[Object], document: Any, path: str = "") -> list[str]:
     return unknown
 
 
+def struct_of_field(struct: type[Object], name: str) -> type[Object] | None:
+    """The struct in a field (itself, or the elements of its list or map) by its name on the wire; None for plain values."""
+    found = _fields(struct).get(name)
+    return found[1] if found else None
+
+
 @cache
 def _fields(struct: type[Object]) -> dict[str, tuple[str, type[Object] | None, bool]]:
     """Wire name -> (shape: struct, list, dict or value; the struct inside; whether it is base64)."""
@@ -146,13 +152,17 @@ def _fields(struct: type[Object]) -> dict[str, tuple[str, type[Object] | None, b
         if isinstance(kind, msgspec.inspect.UnionType):
             kind = next((t for t in kind.types if isinstance(t, msgspec.inspect.StructType)), kind)
         if isinstance(kind, msgspec.inspect.StructType):
-            fields[field.encode_name] = ("struct", kind.cls, False)
+            fields[field.encode_name] = ("struct", _struct_in(kind), False)
         elif isinstance(kind, msgspec.inspect.ListType):
-            item = kind.item_type
-            fields[field.encode_name] = ("list", item.cls if isinstance(item, msgspec.inspect.StructType) else None, False)
+            fields[field.encode_name] = ("list", _struct_in(kind.item_type), False)
         elif isinstance(kind, msgspec.inspect.DictType):
-            value = kind.value_type
-            fields[field.encode_name] = ("dict", value.cls if isinstance(value, msgspec.inspect.StructType) else None, False)
+            fields[field.encode_name] = ("dict", _struct_in(kind.value_type), False)
         else:
             fields[field.encode_name] = ("value", None, isinstance(kind, msgspec.inspect.BytesType))
     return fields
+
+
+def _struct_in(kind: msgspec.inspect.Type) -> type[Object] | None:
+    if isinstance(kind, msgspec.inspect.StructType) and issubclass(kind.cls, Object):
+        return kind.cls
+    return None

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from minikube_py.apis.scheme import gvk_of
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock
 from minikube_py.store.interface import Store, WatchEvent
+from minikube_py.store.memory import MemoryStore
+from minikube_py.store.sqlite import SqliteStore
 
-from .admission import Admission
+from .admission import Admission, Plugin
 from .admission.namespace import NamespaceLifecycle
 from .admission.pods import DefaultTolerationSeconds, Priority, ServiceAccountPlugin
-from .authorization.rbac import RbacAuthorizer
+from .admission.rbac import EscalationCheck
+from .authentication import Authenticator
+from .authentication.bootstrap import BootstrapTokens
+from .authentication.keys import ServiceAccountKeys
+from .authentication.service_account import ServiceAccountTokens
+from .authentication.token_file import StaticTokens
+from .authentication.token_request import TokenIssuer
+from .authentication.tokens import Tokens
+from .authentication.user import MASTERS
+from .authorization import AlwaysAllow, Authorizer, AuthorizerChain, NodeRoleAuthorizer, RbacAuthorizer
+from .discovery import Discovery
+from .http.handlers import Handlers
+from .http.health import Health
+from .http.metrics import ServerMetrics
+from .http.server import ApiServer
+from .http.streams import KubeletStreams
+from .http.watch import Watches
 from .local_client import LocalClient
+from .openapi import OpenApi
+from .options import ApiServerArgs
+from .pki import Pki
 from .registry import Registry
 from .storage import Storage
 from .strategies import builtin_storages
-from .subresources import IssueToken, Subresources
+from .reviews import Reviews
+from .subresources import Subresources
 
 Changed = Callable[[Any, Any], None]
 
@@ -31,16 +53,15 @@ class RegistryOptions:
     service_node_port_range: tuple[int, int] = (30000, 32767)
 
 
-def build_registry(store: Store, options: RegistryOptions, clock: Clock = SYSTEM_CLOCK) -> Registry:
-    """The Registry with all built-in resources and the default admission plugins, in upstream's order."""
+def build_registry(store: Store, options: RegistryOptions, clock: Clock = SYSTEM_CLOCK, plugins: Sequence[Plugin] = ()) -> Registry:
+    """The Registry with all built-in resources and the default admission plugins, in upstream's order.
+
+    Args:
+        plugins: further ones, run last.
+    """
     storages = builtin_storages(store, options.service_cidr, options.service_node_port_range)
-    plugins = [NamespaceLifecycle(store), ServiceAccountPlugin(store), Priority(store), DefaultTolerationSeconds()]
-    return Registry(store, storages, Admission(plugins), clock)
-
-
-def local_client(registry: Registry, issue_token: IssueToken, user: str) -> LocalClient:
-    """A client for a component in this process."""
-    return LocalClient(registry, Subresources(registry, issue_token), user)
+    defaults = (NamespaceLifecycle(store), ServiceAccountPlugin(store), Priority(store), DefaultTolerationSeconds())
+    return Registry(store, storages, Admission([*defaults, *plugins]), clock)
 
 
 def object_getter(registry: Registry) -> Callable[[str, str, str], Any]:
@@ -74,12 +95,58 @@ def _deliver_to(storage: Storage, changed: Changed) -> Callable[[WatchEvent], No
     return deliver
 
 
-def rbac_authorizer(registry: Registry) -> RbacAuthorizer:
-    """An authorizer that knows a role or binding from the moment that its write is visible."""
-    authorizer = RbacAuthorizer()
+def follow_rbac(registry: Registry, authorizer: RbacAuthorizer) -> None:
+    """Let an authorizer know a role or binding from the moment that its write is visible."""
     group, version = "rbac.authorization.k8s.io", "v1"
     follow(registry, group, version, "clusterroles", authorizer.cluster_role_changed)
     follow(registry, group, version, "roles", authorizer.role_changed)
     follow(registry, group, version, "clusterrolebindings", authorizer.cluster_role_binding_changed)
     follow(registry, group, version, "rolebindings", authorizer.role_binding_changed)
-    return authorizer
+
+
+def build_authorizer(mode: str, rbac: RbacAuthorizer) -> Authorizer:
+    """The authorizers of `--authorization-mode`; the administrator's group is never locked out."""
+    if mode == "AlwaysAllow":
+        return AlwaysAllow()
+    return AuthorizerChain(rbac, NodeRoleAuthorizer())
+
+
+class Api:
+    """The whole API server, without its listener.
+
+    Attributes:
+        health: checks; components add theirs.
+        server: the front door.
+    """
+
+    def __init__(self, store: SqliteStore | MemoryStore, pki: Pki, options: RegistryOptions, args: ApiServerArgs) -> None:
+        rbac = RbacAuthorizer()
+        authorizer = build_authorizer(args.authorization_mode, rbac)
+        self.registry = build_registry(store, options, plugins=[EscalationCheck(authorizer, rbac)])
+        follow_rbac(self.registry, rbac)
+        get_object = object_getter(self.registry)
+        keys = ServiceAccountKeys(pki.service_account_key.read_bytes())
+        service_accounts = ServiceAccountTokens(keys, get_object)
+        static = [StaticTokens(args.token_auth_file)] if args.token_auth_file else []
+        tokens = Tokens([*static, service_accounts, BootstrapTokens(get_object)], audiences=service_accounts.audiences)
+        authenticator = Authenticator(tokens, anonymous=args.anonymous_auth)
+        self.subresources = Subresources(self.registry, TokenIssuer(keys, get_object).create)
+        self.watches = Watches(self.registry)
+        self.streams = KubeletStreams(self.registry, pki.client_ssl_context(pki.kubelet_client))
+        self.health = Health()
+        reviews = Reviews(authenticator, authorizer, rbac)
+        self.server = ApiServer(
+            self.registry, Handlers(self.registry, self.subresources, self.watches), authenticate=authenticator.authenticate,
+            authorizer=authorizer, discovery=Discovery(), openapi=OpenApi(), health=self.health,
+            metrics=ServerMetrics(store.state.counts, store.state.watchers), reviews=reviews.review, streams=self.streams.handle,
+        )
+
+    def client(self, user: str, groups: tuple[str, ...] = (MASTERS,)) -> LocalClient:
+        """A client for a component in this process."""
+        return LocalClient(self.registry, self.subresources, user, groups)
+
+    async def close(self) -> None:
+        """End watches and running requests, then stop listening."""
+        self.watches.end_all()
+        await self.server.close()
+        await self.streams.close()

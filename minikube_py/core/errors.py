@@ -182,3 +182,7 @@ def invalid(group: str, kind: str, name: str, causes: Sequence[Cause]) -> Invali
 
 def expired(message: str) -> ExpiredError:
     return ExpiredError(message)
+
+
+class FatalError(Exception):
+    """The process cannot go on; the message says what happened and what to do. Ends the program with status 1, without a traceback."""

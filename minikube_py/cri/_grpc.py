@@ -5,13 +5,15 @@ Owns the channel's settings and the calls' form; knows no particular service.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
-from minikube_py.cri.errors import translated_errors
+from minikube_py.cri.errors import CriUnavailableError, translated_errors
 
 # Both directions, as containerd and the kubelet have it. Source: kubernetes pkg/kubelet/remote, maxMsgSize.
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
@@ -56,13 +58,13 @@ class Connection:
         if call is None:
             call = self._channel().unary_unary(method, _serialized, answer.FromString)
             self._unary_calls[method] = call
-        with translated_errors():
+        with self._failures():
             answered: Answer = await call(request, timeout=timeout_s, metadata=self._metadata, wait_for_ready=wait_for_ready)
         return answered
 
     async def stream(self, method: str, request: Message, answer: type[Answer]) -> AsyncGenerator[Answer, None]:
         """Call a method that answers with a stream, and yield each message. Raises an error of the CriError family."""
-        with translated_errors():
+        with self._failures():
             answers = self._channel().unary_stream(method, _serialized, answer.FromString)(request, metadata=self._metadata)
             try:
                 async for item in answers:
@@ -71,11 +73,28 @@ class Connection:
                 answers.cancel()
 
     async def close(self) -> None:
-        """Close the channel; calls under way fail."""
+        """Close the channel; calls under way raise CriUnavailableError."""
         opened, self._opened = self._opened, None
         self._unary_calls.clear()
         if opened is not None:
             await opened.close()
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Raise gRPC's failures as CriError.
+
+        gRPC cancels the calls of a channel that is closed under them, which in the callers' tasks looks like a
+        cancellation that nobody asked for; to them, too, the runtime has become unavailable.
+        """
+        channel = self._channel()
+        try:
+            with translated_errors():
+                yield
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if self._opened is channel or (task is not None and task.cancelling()):
+                raise
+            raise CriUnavailableError("the connection to the runtime was closed") from error
 
     def _channel(self) -> Any:
         if self._opened is None:

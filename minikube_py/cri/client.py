@@ -1,16 +1,19 @@
 """The container runtime interface over gRPC.
 
-Owns the calls and how long each may take. A call is one message out and one back: no retry, no cache, no logic.
+Owns the calls and how long each may take. A call is one message out and one back: no retry, no cache. The one liberty
+taken is that ending or removing what is gone succeeds, as CRI demands but containerd 1.6 does not grant in every case.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 
 from google.protobuf.message import Message
 
 from minikube_py.cri._grpc import Answer, Connection
 from minikube_py.cri._pb import runtime_v1_pb2 as pb
+from minikube_py.cri.errors import CriNotFoundError
 
 # How long a call may take, unless it waits for something that takes its own time.
 # Source: kubelet configuration, runtimeRequestTimeout.
@@ -68,10 +71,12 @@ class CriClient:
         return str(answer.pod_sandbox_id)
 
     async def stop_pod_sandbox(self, pod_sandbox_id: str) -> None:
-        await self._runtime("StopPodSandbox", pb.StopPodSandboxRequest(pod_sandbox_id=pod_sandbox_id), pb.StopPodSandboxResponse)
+        with suppress(CriNotFoundError):
+            await self._runtime("StopPodSandbox", pb.StopPodSandboxRequest(pod_sandbox_id=pod_sandbox_id), pb.StopPodSandboxResponse)
 
     async def remove_pod_sandbox(self, pod_sandbox_id: str) -> None:
-        await self._runtime("RemovePodSandbox", pb.RemovePodSandboxRequest(pod_sandbox_id=pod_sandbox_id), pb.RemovePodSandboxResponse)
+        with suppress(CriNotFoundError):
+            await self._runtime("RemovePodSandbox", pb.RemovePodSandboxRequest(pod_sandbox_id=pod_sandbox_id), pb.RemovePodSandboxResponse)
 
     async def pod_sandbox_status(self, pod_sandbox_id: str, *, verbose: bool = False) -> pb.PodSandboxStatusResponse:
         return await self._runtime(
@@ -98,10 +103,12 @@ class CriClient:
 
     async def stop_container(self, container_id: str, *, timeout_s: int) -> None:
         request = pb.StopContainerRequest(container_id=container_id, timeout=timeout_s)
-        await self._runtime("StopContainer", request, pb.StopContainerResponse, timeout_s + REQUEST_TIMEOUT_S)
+        with suppress(CriNotFoundError):
+            await self._runtime("StopContainer", request, pb.StopContainerResponse, timeout_s + REQUEST_TIMEOUT_S)
 
     async def remove_container(self, container_id: str) -> None:
-        await self._runtime("RemoveContainer", pb.RemoveContainerRequest(container_id=container_id), pb.RemoveContainerResponse)
+        with suppress(CriNotFoundError):
+            await self._runtime("RemoveContainer", pb.RemoveContainerRequest(container_id=container_id), pb.RemoveContainerResponse)
 
     async def list_containers(self, filter: pb.ContainerFilter | None = None) -> list[pb.Container]:
         return list((await self._runtime("ListContainers", pb.ListContainersRequest(filter=filter), pb.ListContainersResponse)).containers)
@@ -178,7 +185,8 @@ class CriClient:
         return str((await self._images("PullImage", request, pb.PullImageResponse, None)).image_ref)
 
     async def remove_image(self, image: pb.ImageSpec) -> None:
-        await self._images("RemoveImage", pb.RemoveImageRequest(image=image), pb.RemoveImageResponse)
+        with suppress(CriNotFoundError):
+            await self._images("RemoveImage", pb.RemoveImageRequest(image=image), pb.RemoveImageResponse)
 
     async def image_fs_info(self) -> pb.ImageFsInfoResponse:
         return await self._images("ImageFsInfo", pb.ImageFsInfoRequest(), pb.ImageFsInfoResponse)

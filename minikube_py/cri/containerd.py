@@ -260,10 +260,10 @@ class Containerd:
             await asyncio.gather(working, ending, return_exceptions=True)
 
     async def _shut_down(self, process: DetachedProcess) -> None:
-        await self.tasks.close()
-        await self.cri.close()
         await process.terminate(grace_s=STOP_GRACE_S)
         process.close()
+        await self.tasks.close()
+        await self.cri.close()
         await asyncio.to_thread(self._pid_path.unlink, missing_ok=True)
 
 

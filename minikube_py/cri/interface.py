@@ -245,8 +245,9 @@ class ContainerTasks(Protocol):
     def events(self) -> AsyncIterator[RuntimeEvent]:
         """Events of first processes as they happen.
 
-        The first one says "subscribed". Events are neither stored nor repeated. Raises CriUnavailableError when the
-        runtime goes away; subscribing again is the caller's.
+        The first one says "subscribed". Events are neither stored nor repeated. When an exit is told, CRI's status of the
+        container, or sandbox, tells it too. Raises CriUnavailableError when the runtime goes away; subscribing again is
+        the caller's.
         """
 
     async def exec(self, container_id: str, argv: Sequence[str], *, tty: bool = False, stdin: bool = False) -> ExecProcess:

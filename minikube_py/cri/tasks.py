@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import shutil
+import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -23,7 +25,9 @@ from minikube_py.cri._pb import containerd_containers_v1_pb2 as containers_v1
 from minikube_py.cri._pb import containerd_events_v1_pb2 as events_v1
 from minikube_py.cri._pb import containerd_task_events_pb2 as task_events
 from minikube_py.cri._pb import containerd_version_v1_pb2 as version_v1
-from minikube_py.cri.errors import CriUnavailableError
+from minikube_py.cri._pb import runtime_v1_pb2 as pb
+from minikube_py.cri.client import CriClient
+from minikube_py.cri.errors import CriNotFoundError, CriUnavailableError
 from minikube_py.cri.exec_process import ContainerdExec, ExecCalls, Fifos
 from minikube_py.cri.images import NAMESPACE
 from minikube_py.cri.interface import RuntimeEvent
@@ -36,6 +40,13 @@ TOPICS = ("/tasks/start", "/tasks/exit", "/tasks/delete", "/tasks/oom")
 PROBE_TOPIC = "/minikube-py/subscribed"
 PROBE_WAIT_S = 0.02
 
+# The CRI plugin's records follow an exit by 10 to 50 ms. It gives up on a container that cannot be cleaned up, and
+# then tries again after 10 s, which is longer than others should wait.
+SETTLE_WAIT_MIN_S = 0.002
+SETTLE_TIMEOUT_S = 2.0
+
+log = logging.getLogger(__name__)
+
 
 class ContainerdTasks:
     """The ContainerTasks protocol (interface.py) over containerd's socket.
@@ -47,10 +58,12 @@ class ContainerdTasks:
 
     def __init__(self, endpoint: str, fifo_dir: Path) -> None:
         self._connection = Connection(endpoint, metadata=(("containerd-namespace", NAMESPACE),))
+        self._cri = CriClient(endpoint)
         self._fifo_dir = fifo_dir
 
     async def close(self) -> None:
-        """Close the connection; a later call opens it again."""
+        """Close the connections; a later call opens them again."""
+        await self._cri.close()
         await self._connection.close()
 
     def remove_stale_fifos(self) -> None:
@@ -73,11 +86,40 @@ class ContainerdTasks:
             yield RuntimeEvent("subscribed", "")
             async for envelope in envelopes:
                 event = _decode(envelope.event) if envelope.topic != PROBE_TOPIC else None
-                if event is not None:
-                    yield event
+                if event is None:
+                    continue
+                if event.kind == "exit":
+                    await self._wait_settled(event.container_id)
+                yield event
         finally:
             await envelopes.aclose()
         raise CriUnavailableError("containerd has ended the stream of events")
+
+    async def _wait_settled(self, container_id: str) -> None:
+        """Wait until CRI, too, takes a container or sandbox that has ended as ended.
+
+        The CRI plugin follows the same events as its clients, cleans up, and then changes its records without telling:
+        who asks it at once is told that the container runs. Where many end together they settle together, so
+        waiting for one after the other delays no event by more than its own.
+        """
+        wait_s = SETTLE_WAIT_MIN_S
+        deadline = time.monotonic() + SETTLE_TIMEOUT_S
+        while await self._runs_by_cri(container_id):
+            if time.monotonic() > deadline:
+                log.warning("CRI does not notice the end of a container id=%s", container_id)
+                return
+            await asyncio.sleep(wait_s)
+            wait_s *= 2
+
+    async def _runs_by_cri(self, container_id: str) -> bool:
+        try:
+            return (await self._cri.container_status(container_id)).status.state == pb.CONTAINER_RUNNING
+        except CriNotFoundError:
+            pass  # It may be a sandbox.
+        try:
+            return (await self._cri.pod_sandbox_status(container_id)).status.state == pb.SANDBOX_READY
+        except CriNotFoundError:
+            return False
 
     async def _until_subscribed(self, envelopes: AsyncIterator[events_v1.Envelope]) -> None:
         """Publish an event of our own until it comes back."""
@@ -158,5 +200,5 @@ def _ended(kind: Literal["exit", "delete"], event: task_events.TaskExit | task_e
     return RuntimeEvent(kind, event.container_id, event.pid, event.exit_status, _nanoseconds(event.exited_at))
 
 
-def _nanoseconds(time: Timestamp) -> int:
-    return time.seconds * 1_000_000_000 + time.nanos
+def _nanoseconds(timestamp: Timestamp) -> int:
+    return timestamp.seconds * 1_000_000_000 + timestamp.nanos

@@ -26,6 +26,13 @@ def all_containers(pod: core_v1.Pod) -> Iterator[core_v1.Container]:
     yield from pod.spec.containers
 
 
+def every_container(pod: core_v1.Pod) -> Iterator[core_v1.Container | core_v1.EphemeralContainer]:
+    """Init, app and ephemeral containers."""
+    yield from pod.spec.init_containers
+    yield from pod.spec.containers
+    yield from pod.spec.ephemeral_containers
+
+
 def is_sidecar(container: core_v1.Container) -> bool:
     """Whether an init container keeps running beside the app containers."""
     return container.restart_policy == "Always"

@@ -14,8 +14,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from .rtnetlink import delete_link, on_rtnetlink
-
 BRIDGE = "cni0"
 CONFLIST_NAME = "10-minikube-py.conflist"
 
@@ -66,10 +64,9 @@ class CniConfig:
         """Put the conflist in place atomically; a file that says the same is left alone."""
         await asyncio.to_thread(self._write, json.dumps(self.document(), indent=2) + "\n")
 
-    async def cleanup(self) -> None:
-        """Remove the conflist and the bridge. Pods that still run lose their network."""
+    async def remove(self) -> None:
+        """Remove the conflist."""
         await asyncio.to_thread(self._path.unlink, missing_ok=True)
-        await on_rtnetlink(lambda ipr: delete_link(ipr, BRIDGE))
 
     def _write(self, text: str) -> None:
         with contextlib.suppress(FileNotFoundError):

@@ -62,6 +62,9 @@ class LibNftables:
         # `destroy` would be one command, but needs nft 1.0.7 and Linux 6.3.
         await self._call(f"add table {table}\ndelete table {table}\n")
 
+    async def table_exists(self, table: Table) -> bool:
+        return f"table {table}" in (await self._call("list tables\n")).splitlines()
+
     async def list_elements(self, table: Table, spec: SetSpec) -> dict[str, str]:
         document = json.loads(await self._call(f"list {spec.keyword} {table} {spec.name}\n", _OUTPUT_JSON))
         elements: dict[str, str] = {}

@@ -127,6 +127,9 @@ class NftTables(Protocol):
     async def delete_table(self, table: Table) -> None:
         """Remove a table with all that is in it; one that does not exist is no error."""
 
+    async def table_exists(self, table: Table) -> bool:
+        """Whether there is such a table."""
+
     async def list_elements(self, table: Table, spec: SetSpec) -> dict[str, str]:
         """The elements of a set or map by key, written as `Transaction` writes them. For diagnosis and tests.
 

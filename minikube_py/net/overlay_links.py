@@ -11,20 +11,20 @@ import logging
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .rtnetlink import NetlinkRefusedError, delete_link, delete_route, link_index
+from .rtnetlink import PEER_ROUTES, NetlinkRefusedError, delete_link, delete_route, delete_routes_of, link_index
 
 if TYPE_CHECKING:
     from .overlay import Peer
 
 log = logging.getLogger(__name__)
 
-ROUTE_PROTOCOL = 109
-"""Marks routes of ours. Source: /etc/iproute2/rt_protos, where it is free."""
-
+DEVICE = "minikube-py.1"
 VXLAN_OVERHEAD_BYTES = 50
 """Outer IPv4, UDP and VXLAN headers and the inner Ethernet header. Source: RFC 7348 §5"""
 
 _NUD_PERMANENT = 0x80
+_NUD_FIXED = _NUD_PERMANENT | 0x40
+_NTF_SELF = 2
 _RTNH_F_ONLINK = 4
 _AF_BRIDGE = 7
 
@@ -46,23 +46,23 @@ class HostGatewayLinks:
     """Peers on the same segment: their address is the gateway to their pods."""
 
     def setup(self, ipr: Any, wanted: AbstractSet[Peer]) -> None:
-        _remove_foreign_routes(ipr, wanted)
+        delete_routes_of(ipr, PEER_ROUTES, keep={p.pod_cidr for p in wanted})
 
     def change(self, ipr: Any, gone: AbstractSet[Peer], new: AbstractSet[Peer]) -> None:
         from pyroute2.netlink.exceptions import NetlinkError
 
         for peer in gone:
-            delete_route(ipr, dst=peer.pod_cidr, proto=ROUTE_PROTOCOL)
+            delete_route(ipr, dst=peer.pod_cidr, proto=PEER_ROUTES)
         for peer in new:
             try:
-                ipr.route("replace", dst=peer.pod_cidr, gateway=peer.public_ip, proto=ROUTE_PROTOCOL)
+                ipr.route("replace", dst=peer.pod_cidr, gateway=peer.public_ip, proto=PEER_ROUTES)
             except NetlinkError as e:
                 if e.code not in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EINVAL):
                     raise
                 log.warning("node is not on this segment: host-gw cannot reach its pods ip=%s pods=%s", peer.public_ip, peer.pod_cidr)
 
     def cleanup(self, ipr: Any) -> None:
-        _remove_foreign_routes(ipr, frozenset())
+        delete_routes_of(ipr, PEER_ROUTES)
 
 
 class VxlanLinks:
@@ -74,7 +74,7 @@ class VxlanLinks:
         self._node_ip = node_ip
         self._own_address = _tunnel_address(pod_cidr)
         self._mac = mac
-        self.device = f"minikube-py.{vni}"
+        self.device = DEVICE
 
     def setup(self, ipr: Any, wanted: AbstractSet[Peer]) -> None:
         index = self._device(ipr)
@@ -83,7 +83,7 @@ class VxlanLinks:
             address = message.get_attr("IFA_ADDRESS")
             if message["family"] == 2 and address != self._own_address:
                 ipr.addr("del", index=index, address=address, prefixlen=message["prefixlen"])
-        _remove_foreign_routes(ipr, wanted)
+        delete_routes_of(ipr, PEER_ROUTES, keep={p.pod_cidr for p in wanted})
         macs, tunnel_ends = {p.vtep_mac for p in wanted}, {_tunnel_address(p.pod_cidr) for p in wanted}
         for message in list(ipr.get_neighbours(ifindex=index)):
             if message["state"] & _NUD_PERMANENT and message.get_attr("NDA_DST") not in tunnel_ends:
@@ -97,14 +97,14 @@ class VxlanLinks:
         if index is None:
             raise NetlinkRefusedError(errno.ENODEV, f"{self.device} is gone")
         for peer in gone:
-            delete_route(ipr, dst=peer.pod_cidr, proto=ROUTE_PROTOCOL)
+            delete_route(ipr, dst=peer.pod_cidr, proto=PEER_ROUTES)
             ipr.neigh("del", ifindex=index, dst=_tunnel_address(peer.pod_cidr))
             ipr.fdb("del", ifindex=index, lladdr=peer.vtep_mac, dst=peer.public_ip)
         for peer in new:
             tunnel_end = _tunnel_address(peer.pod_cidr)
-            ipr.fdb("replace", ifindex=index, lladdr=peer.vtep_mac, dst=peer.public_ip)
+            ipr.fdb("replace", ifindex=index, lladdr=peer.vtep_mac, dst=peer.public_ip, state=_NUD_FIXED, flags=_NTF_SELF)
             ipr.neigh("replace", ifindex=index, dst=tunnel_end, lladdr=peer.vtep_mac, state="permanent")
-            ipr.route("replace", dst=peer.pod_cidr, gateway=tunnel_end, oif=index, flags=_RTNH_F_ONLINK, proto=ROUTE_PROTOCOL)
+            ipr.route("replace", dst=peer.pod_cidr, gateway=tunnel_end, oif=index, flags=_RTNH_F_ONLINK, proto=PEER_ROUTES)
 
     def cleanup(self, ipr: Any) -> None:
         delete_link(ipr, self.device)
@@ -159,12 +159,3 @@ def _underlay(ipr: Any, node_ip: str) -> tuple[int, int]:
 def _tunnel_address(pod_cidr: str) -> str:
     """The first address of a node's range, which is no pod's, stands for its tunnel end."""
     return str(ipaddress.ip_network(pod_cidr).network_address)
-
-
-def _remove_foreign_routes(ipr: Any, wanted: AbstractSet[Peer]) -> None:
-    """Delete routes of ours to ranges that no peer has (any more)."""
-    cidrs = {p.pod_cidr for p in wanted}
-    for message in list(ipr.get_routes(proto=ROUTE_PROTOCOL)):
-        dst = f"{message.get_attr('RTA_DST')}/{message['dst_len']}"
-        if message["proto"] == ROUTE_PROTOCOL and dst not in cidrs:
-            delete_route(ipr, dst=dst, proto=ROUTE_PROTOCOL)

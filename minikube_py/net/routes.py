@@ -13,12 +13,15 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Any
 
-from .rtnetlink import delete_link, delete_route, link_index, on_rtnetlink
+from .rtnetlink import RANGE_ROUTES, delete_link, delete_routes_of, link_index, on_rtnetlink
 
 SERVICE_DEVICE = "minikube-py0"
 
 _UNREACHABLE_METRIC = 65_535
 """Worse than any other route for the whole range, which an administrator may have his reasons for."""
+
+
+_SCOPE_HOST = 254
 
 
 class ClusterRoutes:
@@ -42,10 +45,6 @@ class ClusterRoutes:
         """
         await on_rtnetlink(self._setup)
 
-    async def cleanup(self) -> None:
-        """Remove what `setup` made."""
-        await on_rtnetlink(self._cleanup)
-
     def _setup(self, ipr: Any) -> None:
         index = link_index(ipr, SERVICE_DEVICE)
         if index is None:
@@ -55,10 +54,12 @@ class ClusterRoutes:
         for address in self._local_addresses:
             ip = ipaddress.ip_address(address)
             # Scope host: never chosen as the source of what the node sends elsewhere.
-            ipr.addr("replace", index=index, address=address, prefixlen=ip.max_prefixlen, scope="host" if ip.version == 4 else None)
-        ipr.route("replace", dst=self._service_cidr, oif=index, prefsrc=self._node_ip, scope="link")
-        ipr.route("replace", dst=self._cluster_cidr, type="unreachable", priority=_UNREACHABLE_METRIC)
+            ipr.addr("replace", index=index, address=address, prefixlen=ip.max_prefixlen, scope=_SCOPE_HOST)
+        ipr.route("replace", dst=self._service_cidr, oif=index, prefsrc=self._node_ip, scope="link", proto=RANGE_ROUTES)
+        ipr.route("replace", dst=self._cluster_cidr, type="unreachable", priority=_UNREACHABLE_METRIC, proto=RANGE_ROUTES)
 
-    def _cleanup(self, ipr: Any) -> None:
-        delete_link(ipr, SERVICE_DEVICE)
-        delete_route(ipr, dst=self._cluster_cidr, type="unreachable", priority=_UNREACHABLE_METRIC)
+
+def remove_ranges(ipr: Any) -> None:
+    """Remove the device and the routes, whatever ranges they were made for."""
+    delete_link(ipr, SERVICE_DEVICE)
+    delete_routes_of(ipr, RANGE_ROUTES)

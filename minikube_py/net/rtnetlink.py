@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+# Protocol numbers that mark routes of ours, so that a later process knows them again; free in /etc/iproute2/rt_protos.
+PEER_ROUTES = 109
+RANGE_ROUTES = 110
 
 
 class NetlinkRefusedError(OSError):
@@ -49,6 +53,14 @@ def delete_link(ipr: Any, name: str) -> None:
     index = link_index(ipr, name)
     if index is not None:
         ipr.link("del", index=index)
+
+
+def delete_routes_of(ipr: Any, protocol: int, keep: Container[str] = ()) -> None:
+    """Delete every route with this protocol number, but for those to a destination in `keep`."""
+    for message in list(ipr.get_routes(proto=protocol)):
+        destination = f"{message.get_attr('RTA_DST')}/{message['dst_len']}"
+        if message["proto"] == protocol and destination not in keep:
+            delete_route(ipr, dst=destination, type=message["type"], priority=message.get_attr("RTA_PRIORITY") or 0, proto=protocol)
 
 
 def delete_route(ipr: Any, **route: Any) -> None:

@@ -134,9 +134,9 @@ class Algorithm:
         self._filters = filters
         self._local_filters = [plugin for plugin in filters if plugin.node_local]
         self._global_filters = [plugin for plugin in filters if not plugin.node_local]
-        self._plain_scores = [plugin for plugin in scores if plugin.node_local and not plugin.normalized]
-        self._compared_scores = [plugin for plugin in scores if plugin.node_local and plugin.normalized]
-        self._global_scores = [plugin for plugin in scores if not plugin.node_local]
+        self._plain_scores = [plugin for plugin in scores if not plugin.normalized]
+        self._compared_scores = [plugin for plugin in scores if plugin.normalized]
+        self._global_scores = profile.at("score_all")
         self._standings: OrderedDict[bytes, _Standing] = OrderedDict()
         self._start = 0
 
@@ -166,10 +166,10 @@ class Algorithm:
             raise FitError(len(cache.nodes), {**self._absent(only, state), **statuses, **refusals})
         if len(feasible) == 1:
             return next(iter(feasible)).name
-        scorers = [plugin for plugin in self._global_scores if plugin.pre_score(state, pod, feasible)]
-        if not scorers and not standing.compared and not global_filters:
+        compared = [(plugin, scores) for plugin in self._global_scores if (scores := plugin.score_all(state, pod, feasible)) is not None]
+        if not compared and not standing.compared and not global_filters:
             return standing.best()
-        return self._compare(scorers, pod, state, standing, feasible)
+        return self._compare(compared, standing, feasible)
 
     def check(self, pod: PodInfo, state: CycleState, node: NodeInfo) -> Status | None:
         """What all filters say of one node; `state` is that of `pre_filter`."""
@@ -267,7 +267,7 @@ class Algorithm:
     def _local_scorers(self, pod: PodInfo, state: CycleState) -> list[Any]:
         """The plain node-local scorers that care about the pod, with their weights."""
         return [
-            (plugin, self._profile.weight(plugin.name)) for plugin in self._plain_scores if plugin.pre_score(state, pod, ())
+            (plugin, self._profile.weight(plugin.name)) for plugin in self._plain_scores if plugin.pre_score(state, pod)
         ]
 
     def _answer(self, pod: PodInfo, state: CycleState, node: NodeInfo, scorers: list[Any]) -> _Answer:
@@ -293,25 +293,20 @@ class Algorithm:
                 refusals[node.name] = refusal
         return found
 
-    def _compare(
-        self, scorers: list[Any], pod: PodInfo, state: CycleState, standing: _Standing, feasible: Collection[NodeInfo]
-    ) -> str:
-        """The best node where scores have to be compared with one another."""
+    def _compare(self, compared: list[tuple[Any, list[int]]], standing: _Standing, feasible: Collection[NodeInfo]) -> str:
+        """The best node where scores have to be compared with one another; of equal ones any."""
         answers = [standing.answers[node.name] for node in feasible]
         totals = [answer.score for answer in answers]
-        for index, plugin in enumerate(self._compared_scores):
-            if not standing.compared or not any(answer.raw[index] for answer in answers):
-                continue
-            self._add(totals, plugin, plugin.normalize(state, [answer.raw[index] for answer in answers]))
-        for plugin in scorers:
-            self._add(totals, plugin, plugin.normalize(state, [plugin.score(state, pod, node) for node in feasible]))
+        if standing.compared:
+            for index, plugin in enumerate(self._compared_scores):
+                raw = [answer.raw[index] for answer in answers]
+                if any(raw):
+                    compared.append((plugin, plugin.normalize(raw)))
+        for plugin, scores in compared:
+            weight = self._profile.weight(plugin.name)
+            totals = [total + weight * score for total, score in zip(totals, scores, strict=True)]
         highest = max(totals)
         return random.choice([node.name for node, total in zip(feasible, totals, strict=True) if total == highest])
-
-    def _add(self, totals: list[int], plugin: Any, scores: list[int]) -> None:
-        weight = self._profile.weight(plugin.name)
-        for index, score in enumerate(scores):
-            totals[index] += weight * score
 
     def _absent(self, only: set[str] | None, state: CycleState) -> dict[str, Status]:
         """The refusal of the nodes that PreFilter ruled out."""

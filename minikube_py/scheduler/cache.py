@@ -31,12 +31,14 @@ class NodeInfo:
     """
 
     __slots__ = (
-        "allocatable", "anti_affinity_pods", "generation", "images", "name", "node", "pods", "pods_max", "ports", "requested", "scored_cpu",
-        "scored_memory",
+        "allocatable", "anti_affinity_pods", "generation", "images", "labels", "name", "node", "pods", "pods_max", "ports", "requested",
+        "scored_cpu", "scored_memory", "taints",
     )
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.labels: dict[str, str] = {}
+        self.taints: list[core_v1.Taint] = []
         self.node: core_v1.Node | None = None
         self.generation = 0
         self.pods: dict[str, PodInfo] = {}
@@ -49,16 +51,9 @@ class NodeInfo:
         self.ports: Counter[HostPort] = Counter()
         self.images: dict[str, int] = {}
 
-    @property
-    def labels(self) -> dict[str, str]:
-        return self.node.metadata.labels if self.node is not None else {}
-
-    @property
-    def taints(self) -> list[core_v1.Taint]:
-        return self.node.spec.taints if self.node is not None else []
-
     def set_node(self, node: core_v1.Node) -> None:
         self.node = node
+        self.labels, self.taints = node.metadata.labels, node.spec.taints
         self.allocatable = amounts(node.status.allocatable or node.status.capacity)
         self.pods_max = self.allocatable.get("pods", 0)
         self.images = {name: image.size_bytes or 0 for image in node.status.images for name in image.names}

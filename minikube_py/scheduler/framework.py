@@ -13,7 +13,7 @@ Source: kubernetes.io/docs/concepts/scheduling-eviction/scheduling-framework/, p
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -126,19 +126,25 @@ class PostFilterPlugin(Plugin, Protocol):
 
 
 class ScorePlugin(Plugin, Protocol):
-    """Higher is better. Node-local scores that need comparing with the other nodes' are normalised afterwards."""
+    """Node-local scores; higher is better. Those that need comparing with the other nodes' are normalised afterwards."""
 
-    node_local: ClassVar[bool]
     normalized: ClassVar[bool]
 
-    def pre_score(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> bool:
-        """Prepare for Score; False means that this plugin does not care about this pod. Node-local plugins get no nodes."""
+    def pre_score(self, state: CycleState, pod: PodInfo) -> bool:
+        """Prepare for Score; False means that this plugin does not care about this pod."""
 
     def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
         """0 to SCORE_MAX, or any number if `normalized`."""
 
-    def normalize(self, state: CycleState, scores: list[int]) -> list[int]:
-        """Bring the scores of all nodes to 0 to SCORE_MAX."""
+    def normalize(self, scores: list[int]) -> list[int]:
+        """Bring the scores of all nodes to 0 to SCORE_MAX; only asked if some score is not zero and the plugin is `normalized`."""
+
+
+class ScoreAllPlugin(Plugin, Protocol):
+    """Scores that depend on more than one node."""
+
+    def score_all(self, state: CycleState, pod: PodInfo, nodes: Collection[NodeInfo]) -> list[int] | None:
+        """0 to SCORE_MAX for each node, in their order; None if this plugin does not care about this pod."""
 
 
 class ReservePlugin(Plugin, Protocol):

@@ -6,6 +6,7 @@ revisions. Everything runs on the event loop's thread.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterator
 
@@ -15,22 +16,24 @@ from minikube_py.core import limits
 
 from .interface import CompactedError, Deliver, Entry, Listing, WatchEvent
 
+log = logging.getLogger(__name__)
+
 
 class Collection:
     """The objects of one resource.
 
-    Invariants: `ring` holds every event after revision `floor`; `listing`, when there, is all entries in key order, and is
-    never changed (readers keep it), only replaced.
+    Invariants: `ring` holds every event after revision `floor`; `listings` holds, by namespace ("" is all), the lists asked for since
+    the last change, in key order; they are never changed (readers keep them), only dropped.
     """
 
-    __slots__ = ("entries", "floor", "listing", "ring", "watchers")
+    __slots__ = ("entries", "floor", "listings", "ring", "watchers")
 
     def __init__(self, floor: int) -> None:
         self.entries: SortedDict[str, Entry] = SortedDict()
         self.ring: deque[WatchEvent] = deque()
         self.floor = floor
         self.watchers: dict[int, Deliver] = {}
-        self.listing: list[Entry] | None = None
+        self.listings: dict[str, list[Entry]] = {}
 
 
 class Watching:
@@ -77,14 +80,19 @@ class MemoryState:
         collection = self._collections.get(resource)
         if collection is None:
             return Listing([], self.revision)
-        entries = collection.entries
-        if not namespace:
-            if collection.listing is None:
-                collection.listing = [*entries.values()]
-            return Listing(collection.listing, self.revision)
-        # "0" is the character after "/": the range holds exactly the keys that start with "namespace/".
-        keys: Iterator[str] = entries.irange(f"{namespace}/", f"{namespace}0", inclusive=(True, False))
-        return Listing([entries[key] for key in keys], self.revision)
+        listing = collection.listings.get(namespace)
+        if listing is None:
+            entries = collection.entries
+            if namespace:
+                # "0" is the character after "/": the range holds exactly the keys that start with "namespace/".
+                keys: Iterator[str] = entries.irange(f"{namespace}/", f"{namespace}0", inclusive=(True, False))
+                listing = [entries[key] for key in keys]
+            else:
+                listing = [*entries.values()]
+            # Empty ones are not kept: anybody may ask for any number of namespaces that do not exist.
+            if listing:
+                collection.listings[namespace] = listing
+        return Listing(listing, self.revision)
 
     def count(self, resource: str) -> int:
         collection = self._collections.get(resource)
@@ -111,14 +119,15 @@ class MemoryState:
         for event in reversed(missed):
             deliver(event)
         self._watch_number += 1
-        collection.watchers[self._watch_number] = deliver
+        collection.watchers[self._watch_number] = deliver if revision <= self.revision else _after(revision, deliver)
         return Watching(collection, self._watch_number)
 
     def apply(self, resource: str, entry: Entry, *, deleted: bool = False) -> None:
         """Make one safe change visible and tell the watchers."""
         collection = self.collection(resource)
         previous = collection.entries.get(entry.key)
-        collection.listing = None
+        if collection.listings:
+            collection.listings = {}
         if deleted:
             if previous is not None:
                 del collection.entries[entry.key]
@@ -131,5 +140,22 @@ class MemoryState:
         ring.append(event)
         if len(ring) > limits.WATCH_RING_EVENTS:
             collection.floor = ring.popleft().entry.revision
-        for deliver in [*collection.watchers.values()]:
+        watchers = collection.watchers
+        for number in [*watchers]:
+            try:
+                # One that was told before may have closed another.
+                if number in watchers:
+                    watchers[number](event)
+            except Exception:
+                # A watcher that breaks its contract must not stop the store and all the others.
+                log.exception("watcher failed resource=%s key=%s revision=%d", resource, entry.key, entry.revision)
+
+
+def _after(revision: int, deliver: Deliver) -> Deliver:
+    """Deliver only what comes after a revision that is not reached yet."""
+
+    def later(event: WatchEvent) -> None:
+        if event.entry.revision > revision:
             deliver(event)
+
+    return later

@@ -59,7 +59,7 @@ class WritableStore:
         self._saving = False
         self._drained = asyncio.Event()
         self._drained.set()
-        self._closed = False
+        self._closed = True
 
     @property
     def revision(self) -> int:
@@ -86,8 +86,7 @@ class WritableStore:
     async def create(self, resource: str, key: str, obj: Any, encode: Encode, *, durable: bool = True) -> Entry:
         if self.head(resource, key) is not None:
             raise ExistsError(f"{resource}/{key} exists")
-        row, self._next_row = self._next_row, self._next_row + 1
-        return await self._accept(resource, key, obj, encode, row, deleted=False, durable=durable)
+        return await self._accept(resource, key, obj, encode, self._row_for(resource, key), deleted=False, durable=durable)
 
     async def update(self, resource: str, key: str, obj: Any, encode: Encode, *, previous: int, durable: bool = True) -> Entry:
         row = self._expect(resource, key, previous)
@@ -96,6 +95,14 @@ class WritableStore:
     async def delete(self, resource: str, key: str, obj: Any, encode: Encode, *, previous: int, durable: bool = True) -> Entry:
         row = self._expect(resource, key, previous)
         return await self._accept(resource, key, obj, encode, row, deleted=True, durable=durable)
+
+    def _row_for(self, resource: str, key: str) -> int:
+        """The row of a new object: that of its predecessor as long as the disk may still have it, so that no two rows have one key."""
+        pending = self._pending.get((resource, key))
+        row = pending.entry.row if pending is not None else self._row_left(resource, key)
+        if row is None:
+            row, self._next_row = self._next_row, self._next_row + 1
+        return row
 
     def _expect(self, resource: str, key: str, previous: int) -> int:
         """Check the revision that a write replaces; return the row of the object."""
@@ -110,7 +117,7 @@ class WritableStore:
         self, resource: str, key: str, obj: Any, encode: Encode, row: int, *, deleted: bool, durable: bool
     ) -> asyncio.Future[Entry]:
         if self._closed:
-            raise StoreError("the store is closed")
+            raise StoreError("the store is not open")
         if len(self._queue) >= limits.STORE_QUEUE_WRITES_MAX:
             raise FullError(f"{len(self._queue)} writes wait for the disk")
         revision = self._next_revision
@@ -166,6 +173,10 @@ class WritableStore:
 
     def _remember(self, write: Write) -> None:
         """Called for each change as it becomes visible."""
+
+    def _row_left(self, resource: str, key: str) -> int | None:
+        """The row of a deleted object that the disk may still have."""
+        return None
 
     def _may_relax(self, revision: int) -> bool:
         """Whether a relaxed write of that revision needs no disk now."""

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -111,6 +111,18 @@ def processes_with(argument: str) -> list[int]:
     return found
 
 
+async def eventually(condition: Callable[[], object]) -> None:
+    """Wait until a condition of the outer world holds, of which nothing tells."""
+    async with asyncio.timeout(TIMEOUT_S):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def text_of(path: Path) -> str:
+    """A file's text; empty if there is no file."""
+    return path.read_text() if path.exists() else ""
+
+
 def sandbox_config(name: str, directory: Path, *, host_network: bool = True) -> runtime_v1.PodSandboxConfig:
     """A pod, by default on the host's network, which needs no CNI."""
     network = runtime_v1.NODE if host_network else runtime_v1.POD
@@ -127,17 +139,17 @@ def sandbox_config(name: str, directory: Path, *, host_network: bool = True) -> 
     )
 
 
-def container_config(
-    name: str, *argv: str, resources: runtime_v1.LinuxContainerResources | None = None
-) -> runtime_v1.ContainerConfig:
-    """A busybox container."""
+def container_config(name: str, *argv: str, resources: runtime_v1.LinuxContainerResources | None = None) -> runtime_v1.ContainerConfig:
+    """A busybox container with processes of its own, on the host's network."""
+    options = runtime_v1.NamespaceOption(network=runtime_v1.NODE, pid=runtime_v1.CONTAINER)
     return runtime_v1.ContainerConfig(
         metadata=runtime_v1.ContainerMetadata(name=name),
         image=runtime_v1.ImageSpec(image=BUSYBOX),
         command=argv,
         log_path=f"{name}.log",
         linux=runtime_v1.LinuxContainerConfig(
-            resources=resources or runtime_v1.LinuxContainerResources(oom_score_adj=-997, cpu_shares=100)
+            resources=resources or runtime_v1.LinuxContainerResources(oom_score_adj=-997, cpu_shares=100),
+            security_context=runtime_v1.LinuxContainerSecurityContext(namespace_options=options),
         ),
     )
 

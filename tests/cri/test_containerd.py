@@ -23,6 +23,7 @@ from .lab import (
     TIMEOUT_S,
     clean_files,
     container_config,
+    eventually,
     mounts_below,
     processes_with,
     remove_everything,
@@ -30,6 +31,7 @@ from .lab import (
     sandbox_config,
     start_pod,
     subscribed,
+    text_of,
 )
 
 pytestmark = pytest.mark.root
@@ -88,7 +90,7 @@ async def test_network_is_ready_once_its_configuration_is_written(containerd: Co
     text = f'{{"cniVersion": "1.0.0", "name": "test", "plugins": {plugins}}}'
     (containerd.cni_conf_dir / "10-test.conflist").write_text(text)
     async with asyncio.timeout(TIMEOUT_S):
-        while not all(condition.status for condition in (await containerd.cri.status()).status.conditions):
+        while not all(condition.status for condition in (await containerd.cri.status()).status.conditions):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     sandbox_id = await containerd.cri.run_pod_sandbox(sandbox_config("networked", tmp_path, host_network=False))
     status = (await containerd.cri.pod_sandbox_status(sandbox_id)).status
@@ -108,7 +110,6 @@ async def test_container_runs_with_its_resources_logs_and_ends_with_its_code(con
         assert created.state == runtime_v1.CONTAINER_CREATED
         await containerd.cri.start_container(container_id)
         ended = await events.wait_for("exit", container_id)
-        await events.wait_for("delete", container_id)
     status = (await containerd.cri.container_status(container_id)).status
     assert (status.state, status.exit_code, status.reason) == (runtime_v1.CONTAINER_EXITED, 7, "Error")
     assert (ended.exit_status, ended.exited_at_ns) == (7, status.finished_at)
@@ -124,7 +125,7 @@ async def test_event_tells_of_memory_exhaustion(containerd: Containerd, tmp_path
         config = container_config("main", "sh", "-c", "x=$(head -c 64000000 /dev/zero | tr '\\0' x); echo $x", resources=resources)
         container_id = await containerd.cri.create_container(sandbox_id, config, sandbox)
         await containerd.cri.start_container(container_id)
-        await events.wait_for("delete", container_id)
+        await events.wait_for("exit", container_id)
     assert ("oom", container_id) in [(event.kind, event.container_id) for event in events.seen]
     assert (await containerd.cri.container_status(container_id)).status.reason == "OOMKilled"
 
@@ -151,23 +152,20 @@ async def test_resources_change_in_a_running_container(containerd: Containerd, t
     await containerd.cri.update_container_resources(container_id, runtime_v1.LinuxContainerResources(cpu_shares=512))
     shares = Path(f"/sys/fs/cgroup/cpu{CGROUP_PARENT}/{container_id}/cpu.shares")
     weight = Path(f"/sys/fs/cgroup{CGROUP_PARENT}/{container_id}/cpu.weight")
-    assert shares.read_text() == "512\n" if shares.exists() else int(weight.read_text()) < 100
+    assert text_of(shares) == "512\n" or int(text_of(weight)) < 100
 
 
 async def test_rotated_log_is_reopened(containerd: Containerd, tmp_path: Path) -> None:
     program = "trap 'echo second; exit' USR1; echo first; while :; do sleep 0.01; done"
     _, container_id = await start_pod(containerd.cri, "logging", tmp_path, "sh", "-c", program)
     log = tmp_path / "logs" / "logging" / "main.log"
-    async with asyncio.timeout(TIMEOUT_S):
-        while not (log.exists() and "first" in log.read_text()):
-            await asyncio.sleep(0.01)
-        log.rename(log.with_suffix(".old"))
-        await containerd.cri.reopen_container_log(container_id)
-        assert log.read_text() == ""
-        await containerd.cri.exec_sync(container_id, ["kill", "-USR1", "1"], timeout_s=5)
-        while "second" not in log.read_text():
-            await asyncio.sleep(0.01)
-    assert "second" not in log.with_suffix(".old").read_text()
+    await eventually(lambda: "first" in text_of(log))
+    log.rename(log.with_suffix(".old"))
+    await containerd.cri.reopen_container_log(container_id)
+    assert text_of(log) == ""
+    await containerd.cri.exec_sync(container_id, ["kill", "-USR1", "1"], timeout_s=5)
+    await eventually(lambda: "second" in text_of(log))
+    assert "second" not in text_of(log.with_suffix(".old"))
 
 
 async def test_failures_are_errors_of_one_family(containerd: Containerd, tmp_path: Path) -> None:
@@ -182,8 +180,14 @@ async def test_failures_are_errors_of_one_family(containerd: Containerd, tmp_pat
     with pytest.raises(CriError, match="cannot be imported"):
         await containerd.import_image(tmp_path / "absent.tar")
     assert await containerd.cri.image_status(runtime_v1.ImageSpec(image="docker.io/library/absent:1")) is None
+
+
+async def test_ending_and_removing_what_is_gone_succeeds(containerd: Containerd) -> None:
+    await containerd.cri.stop_container("absent", timeout_s=0)
     await containerd.cri.remove_container("absent")
     await containerd.cri.stop_pod_sandbox("absent")
+    await containerd.cri.remove_pod_sandbox("absent")
+    await containerd.cri.remove_image(runtime_v1.ImageSpec(image="docker.io/library/absent:1"))
 
 
 async def test_image_is_known_by_its_short_name_and_can_be_removed(containerd: Containerd) -> None:
@@ -208,16 +212,19 @@ async def test_event_stream_ends_with_an_error_when_containerd_goes_away(host_ne
 
 async def test_unexpected_end_of_containerd_is_raised(host_network: None, tmp_path: Path) -> None:
     component = Containerd(tmp_path)
-    with pytest.raises(ContainerdError, match="ended by itself with status -9"):
-        async with running(component):
-            os.kill(pid_of(component), signal.SIGKILL)
-            await asyncio.Event().wait()
+    task = asyncio.create_task(component.run())
+    async with asyncio.timeout(TIMEOUT_S):
+        await component.wait_ready()
+        os.kill(pid_of(component), signal.SIGKILL)
+        with pytest.raises(ContainerdError, match="ended by itself with status -9"):
+            await task
+    assert not component.ready.is_set()
     clean_files(component)
 
 
 async def test_program_that_cannot_start_is_told_with_its_log(host_network: None, tmp_path: Path) -> None:
     component = Containerd(tmp_path, program="false")
-    with pytest.raises(ContainerdError, match="ended at its start with status 1.*containerd.log"):
+    with pytest.raises(ContainerdError, match=r"ended at its start with status 1; see .*containerd\.log"):
         await component.run()
     clean_files(component)
 

@@ -90,30 +90,30 @@ def test_arm64_branch_and_addresses_point_at_what_they_name() -> None:
     assert words[branch + distance] == 0xD2800008 | 137 << 5  # rt_sigtimedwait's number into x8
 
 
-@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-def test_image_is_the_same_every_time_and_its_digests_are_right(machine: str) -> None:
-    archive = pause_image_archive(machine)
-    assert archive == pause_image_archive(machine)
-    files = tarfile.open(fileobj=io.BytesIO(archive))
-
-    def read(name: str) -> bytes:
+def extracted(archive: bytes, name: str) -> bytes:
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         opened = files.extractfile(name)
         assert opened is not None
         return opened.read()
 
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_image_is_the_same_every_time_and_its_digests_are_right(machine: str) -> None:
+    archive = pause_image_archive(machine)
+    assert archive == pause_image_archive(machine)
+
     def blob(descriptor: dict[str, str]) -> bytes:
-        data = read("blobs/" + descriptor["digest"].replace(":", "/"))
+        data = extracted(archive, "blobs/" + descriptor["digest"].replace(":", "/"))
         assert f"sha256:{hashlib.sha256(data).hexdigest()}" == descriptor["digest"]
         assert len(data) == descriptor["size"]
         return data
 
-    (described,) = json.loads(read("index.json"))["manifests"]
+    (described,) = json.loads(extracted(archive, "index.json"))["manifests"]
     assert described["annotations"] == {"io.containerd.image.name": PAUSE_IMAGE}
     manifest = json.loads(blob(described))
     config = json.loads(blob(manifest["config"]))
     assert (config["architecture"], config["config"]["Entrypoint"]) == (ARCHITECTURES[machine], ["/pause"])
-    layer = tarfile.open(fileobj=io.BytesIO(blob(manifest["layers"][0])))
-    program = layer.extractfile("pause")
-    assert program is not None
-    assert program.read() == (PAUSE / f"pause-{ARCHITECTURES[machine]}").read_bytes()
-    assert layer.getmember("pause").mode == 0o755
+    layer = blob(manifest["layers"][0])
+    assert extracted(layer, "pause") == (PAUSE / f"pause-{ARCHITECTURES[machine]}").read_bytes()
+    with tarfile.open(fileobj=io.BytesIO(layer)) as files:
+        assert files.getmember("pause").mode == 0o755

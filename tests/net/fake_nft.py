@@ -70,6 +70,9 @@ class FakeNft:
     async def delete_table(self, table: Table) -> None:
         self.tables.pop(str(table), None)
 
+    async def table_exists(self, table: Table) -> bool:
+        return str(table) in self.tables
+
     async def list_elements(self, table: Table, spec: SetSpec) -> dict[str, str]:
         try:
             return dict(self.tables[str(table)].elements[spec.name])

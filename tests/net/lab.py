@@ -121,6 +121,12 @@ class Lab:
         made.run(f"ip route add default via {gateway}")
         return made
 
+    def close_pods(self) -> None:
+        """Remove the pods' namespaces, and with them their ends of the bridge."""
+        for namespace in [n for n in self._all if n.name.endswith("-pod")]:
+            self._all.remove(namespace)
+            namespace.close()
+
     def serve(self, where: Namespace, ip: str, port: int, kind: int = socket.SOCK_STREAM, name: str = "") -> Server:
         server = Server(where, ip, port, kind, name or ip)
         self._servers.append(server)

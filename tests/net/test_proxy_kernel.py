@@ -13,7 +13,7 @@ import pytest
 from minikube_py.net.libnftables import LibNftables
 from minikube_py.net.proxy.conntrack import Conntrack
 from minikube_py.net.proxy.endpoints import Locality
-from minikube_py.net.proxy.model import NodeView
+from minikube_py.net.proxy.model import HostPort, NodeView
 from minikube_py.net.proxy.ruleset import PodNetwork, Ruleset
 from minikube_py.net.proxy.sync import ServiceProxy
 from minikube_py.net.routes import ClusterRoutes
@@ -227,3 +227,35 @@ async def test_a_table_removed_by_another_program_comes_back(lab: Lab) -> None:
         proxy.service_changed("default/other", service("10.43.0.21", ("TCP", 80), name="other"))
         await proxy.wait_synced()
         assert (await asyncio.to_thread(ask, client, IP, 80))[0] == "10.42.0.3"
+
+
+async def test_no_connection_fails_while_the_table_is_replaced(lab: Lab) -> None:
+    client = lab.pod("10.42.0.2")
+    lab.serve(lab.pod("10.42.0.3"), "10.42.0.3", 8080)
+    async with proxying() as proxy:
+        proxy.service_changed("default/web", service(IP, ("TCP", 80)))
+        proxy.slice_changed("default/web-x", endpoint_slice([endpoint("10.42.0.3")], ("TCP", 80, 8080)))
+        await proxy.wait_synced()
+        asking = asyncio.get_running_loop().run_in_executor(None, lambda: [ask(client, IP, 80, 0.5)[0] for _ in range(200)])
+        replaced = 0
+        while not asking.done():
+            proxy.resync()
+            await proxy.wait_synced()
+            replaced += 1
+        assert await asking == ["10.42.0.3"] * 200
+        assert replaced > 5
+
+
+async def test_host_ports_lead_to_their_pod_with_the_client_address(lab: Lab) -> None:
+    pod = lab.pod("10.42.0.3")
+    lab.serve(pod, "10.42.0.3", 8080)
+    async with proxying() as proxy:
+        proxy.host_ports_changed("default/web-0", [HostPort("", "TCP", 8888, "10.42.0.3", 8080)])
+        await proxy.wait_synced()
+        assert await asyncio.to_thread(ask, lab.gateway, Lab.NODE_IP, 8888) == ("10.42.0.3", Lab.GATEWAY_IP)
+        for where in (pod, lab.node):
+            assert (await asyncio.to_thread(ask, where, Lab.NODE_IP, 8888))[0] == "10.42.0.3"
+        proxy.host_ports_changed("default/web-0", [])
+        await proxy.wait_synced()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.to_thread(ask, lab.gateway, Lab.NODE_IP, 8888)

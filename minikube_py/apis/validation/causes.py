@@ -41,7 +41,8 @@ def invalid(path: str, value: Any, detail: str) -> Cause:
 
 def not_supported(path: str, value: Any, supported: Iterable[str]) -> Cause:
     values = ", ".join(quote(text) for text in supported)
-    return Cause("FieldValueNotSupported", _with(f"Unsupported value: {show(value)}", f"supported values: {values}" if values else ""), path)
+    detail = f"supported values: {values}" if values else ""
+    return Cause("FieldValueNotSupported", _with(f"Unsupported value: {show(value)}", detail), path)
 
 
 def duplicate(path: str, value: Any) -> Cause:

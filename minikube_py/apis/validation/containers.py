@@ -19,7 +19,8 @@ _MESSAGE_POLICIES = ("FallbackToLogsOnError", "File")
 _ENV_FIELDS = ("metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", "status.hostIP",
                "status.hostIPs", "status.podIP", "status.podIPs")
 _ENV_FIELDS_SET = frozenset(_ENV_FIELDS)
-_RESOURCE_FIELDS = ("limits.cpu", "limits.ephemeral-storage", "limits.memory", "requests.cpu", "requests.ephemeral-storage", "requests.memory")
+_RESOURCE_FIELDS = ("limits.cpu", "limits.ephemeral-storage", "limits.memory", "requests.cpu", "requests.ephemeral-storage",
+                    "requests.memory")
 _BYTE_DIVISORS = frozenset(("1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei"))
 _PROPAGATIONS = ("Bidirectional", "HostToContainer", "None")
 _EPHEMERAL_FORBIDDEN = ("ports", "liveness_probe", "readiness_probe", "startup_probe", "lifecycle", "resize_policy")
@@ -352,7 +353,9 @@ def _lifecycle(causes: Causes, path: str, item: Container, scope: PodScope) -> N
     if item.lifecycle is not None:
         for handler, wire in ((item.lifecycle.post_start, "postStart"), (item.lifecycle.pre_stop, "preStop")):
             if handler is not None:
-                actions = (("exec", handler.exec), ("httpGet", handler.http_get), ("tcpSocket", handler.tcp_socket), ("sleep", handler.sleep))
+                actions = (
+                    ("exec", handler.exec), ("httpGet", handler.http_get), ("tcpSocket", handler.tcp_socket), ("sleep", handler.sleep),
+                )
                 _handler(causes, f"{path}.lifecycle.{wire}", actions, scope)
     if item.liveness_probe is not None:
         _probe(causes, f"{path}.livenessProbe", item.liveness_probe, scope)
@@ -404,7 +407,8 @@ def _handler(causes: Causes, path: str, actions: Iterable[tuple[str, object]], s
         elif isinstance(action, core_v1.SleepAction):
             seconds = action.seconds or 0
             if scope.grace_s is not None and not 0 <= seconds <= scope.grace_s:
-                causes.append(invalid(where, seconds, f"must be non-negative and less than terminationGracePeriodSeconds ({scope.grace_s})"))
+                bound = f"terminationGracePeriodSeconds ({scope.grace_s})"
+                causes.append(invalid(where, seconds, f"must be non-negative and less than {bound}"))
     if not found:
         causes.append(required(path, "must specify a handler type"))
 

@@ -57,7 +57,7 @@ def _common(causes: Causes, path: str, meta: meta_v1.ObjectMeta) -> None:
     if meta.labels:
         labels(causes, f"{path}.labels", meta.labels)
     if meta.annotations:
-        annotations(causes, f"{path}.annotations", meta.annotations)
+        check_annotations(causes, f"{path}.annotations", meta.annotations)
     if meta.owner_references:
         _owners(causes, f"{path}.ownerReferences", meta.owner_references)
     if meta.finalizers:
@@ -66,7 +66,7 @@ def _common(causes: Causes, path: str, meta: meta_v1.ObjectMeta) -> None:
         _managed_fields(causes, f"{path}.managedFields[{index}]", entry)
 
 
-def annotations(causes: Causes, path: str, values: dict[str, str]) -> None:
+def check_annotations(causes: Causes, path: str, values: dict[str, str]) -> None:
     size = 0
     for key, value in values.items():
         for complaint in syntax.label_key(key.lower()):

@@ -16,8 +16,8 @@ from .common import matches
 _CONTAINER = frozenset(("cpu", "memory", "ephemeral-storage"))
 _STANDARD = _CONTAINER | {
     "storage", "requests.storage", "pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps",
-    "persistentvolumeclaims", "services.nodeports", "services.loadbalancers", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory",
-    "requests.ephemeral-storage", "limits.ephemeral-storage",
+    "persistentvolumeclaims", "services.nodeports", "services.loadbalancers", "requests.cpu", "requests.memory", "limits.cpu",
+    "limits.memory", "requests.ephemeral-storage", "limits.ephemeral-storage",
 }
 _HUGE_PAGES = "hugepages-"
 _INTEGERS = frozenset((

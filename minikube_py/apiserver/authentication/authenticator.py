@@ -10,7 +10,7 @@ import asyncio
 import binascii
 import logging
 from base64 import urlsafe_b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from minikube_py.core.errors import UnauthorizedError
@@ -61,9 +61,9 @@ class Authenticator:
             log.debug("bearer token refused reason=%s", error.message)
             raise UnauthorizedError("Unauthorized") from error
 
-    def review_token(self, token: str) -> TokenIdentity:
-        """Whom a token stands for. Raises: UnauthorizedError with the reason."""
-        return self._tokens.authenticate_token(token)
+    def review_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity:
+        """Whom a token stands for towards `audiences` (this API server if empty). Raises: UnauthorizedError with the reason."""
+        return self._tokens.review(token, audiences)
 
 
 def bearer_token(headers: Mapping[str, str]) -> str | None:

@@ -10,6 +10,7 @@ import hmac
 import re
 import secrets
 import string
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from minikube_py.apis import core_v1, meta_v1
@@ -37,7 +38,7 @@ class BootstrapTokens:
         self._get_object = get_object
         self._clock = clock
 
-    def authenticate_token(self, token: str) -> TokenIdentity | None:
+    def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity | None:
         match = TOKEN.fullmatch(token)
         if match is None:
             return None

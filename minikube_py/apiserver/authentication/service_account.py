@@ -100,11 +100,11 @@ class ServiceAccountTokens:
         self.audiences = tuple(audiences or issuers)
         self._clock = clock
 
-    def authenticate_token(self, token: str) -> TokenIdentity | None:
+    def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity | None:
         issuer = unverified_issuer(token)
         if issuer == LEGACY_ISSUER:
             return self._legacy(token)
-        return self.verify(token, self.audiences) if issuer in self._issuers else None
+        return self.verify(token, audiences or self.audiences) if issuer in self._issuers else None
 
     def verify(self, token: str, audiences: Sequence[str]) -> TokenIdentity:
         """Whom a bound token stands for, towards one of `audiences`.

@@ -39,9 +39,11 @@ class TokenIdentity:
 class TokenAuthenticator(Protocol):
     """One kind of bearer token."""
 
-    def authenticate_token(self, token: str) -> TokenIdentity | None:
+    def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity | None:
         """Whom the token stands for; None if it is not of this kind.
 
+        Args:
+            audiences: who wants to know; the API server itself if empty. A kind that knows no audiences does not look at it.
         Raises: UnauthorizedError if it is of this kind and not good; its message is for the log and TokenReview, not for the client.
         """
 
@@ -49,8 +51,13 @@ class TokenAuthenticator(Protocol):
 class Tokens:
     """All kinds of bearer tokens, in order, with a cache of good ones."""
 
-    def __init__(self, kinds: Sequence[TokenAuthenticator]) -> None:
+    def __init__(self, kinds: Sequence[TokenAuthenticator], *, audiences: Sequence[str] = ()) -> None:
+        """
+        Args:
+            audiences: names of this API server; tokens that know no audiences are meant for it.
+        """
         self._kinds = tuple(kinds)
+        self._audiences = tuple(audiences)
         self._cache: dict[bytes, tuple[TokenIdentity, float]] = {}
 
     def authenticate_token(self, token: str) -> TokenIdentity:
@@ -63,17 +70,30 @@ class Tokens:
         cached = self._cache.get(digest)
         if cached is not None and now < cached[1]:
             return cached[0]
-        identity = self._ask(token)
+        identity = self._ask(token, ())
         if cached is None and len(self._cache) >= CACHE_ENTRIES_MAX:
             del self._cache[next(iter(self._cache))]
-        self._cache[digest] = (identity, min(now + SUCCESS_CACHE_S, max(identity.expires_at, now)))
+        self._cache[digest] = (identity, min(now + SUCCESS_CACHE_S, identity.expires_at))
         return identity
 
-    def _ask(self, token: str) -> TokenIdentity:
+    def review(self, token: str, audiences: Sequence[str]) -> TokenIdentity:
+        """Whom a token stands for towards others than this API server, and towards which of them.
+
+        Raises: UnauthorizedError with the reason.
+        """
+        if not audiences:
+            return self.authenticate_token(token)
+        identity = self._ask(token, audiences)
+        shared = tuple(audience for audience in identity.audiences or self._audiences if audience in audiences)
+        if not shared:
+            raise UnauthorizedError("token audiences are invalid for the target audiences")
+        return TokenIdentity(identity.user, shared, identity.expires_at)
+
+    def _ask(self, token: str, audiences: Sequence[str]) -> TokenIdentity:
         reasons = []
         for kind in self._kinds:
             try:
-                identity = kind.authenticate_token(token)
+                identity = kind.authenticate_token(token, audiences)
             except UnauthorizedError as error:
                 reasons.append(error.message)
                 continue

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from functools import cache
-from typing import TypeVar
 
 from minikube_py.apis import core_v1, meta_v1
 from minikube_py.apis.rbac_v1 import (
@@ -44,7 +43,6 @@ NAMESPACES = ("kube-system", "kube-public")
 _WRITES_MAX = 64
 
 RbacObject = ClusterRole | ClusterRoleBinding | Role | RoleBinding
-R = TypeVar("R", ClusterRole, ClusterRoleBinding, Role, RoleBinding)
 
 
 def policy_rules(rows: Rows) -> list[PolicyRule]:
@@ -167,20 +165,16 @@ def _reconciled(known: RbacObject, wanted: RbacObject) -> RbacObject | None:
     """What an object must become; None if it is good as it is. Without a resourceVersion it must be made anew."""
     if known.metadata.annotations.get(AUTOUPDATE) == "false":
         return None
-    if isinstance(known, (ClusterRoleBinding, RoleBinding)) and isinstance(wanted, (ClusterRoleBinding, RoleBinding)):
-        if known.role_ref != wanted.role_ref:
-            fresh = deep_copy(wanted)
-            fresh.subjects = [*known.subjects, *(subject for subject in wanted.subjects if subject not in known.subjects)]
-            return fresh
-        goal: RbacObject = deep_copy(known)
-        changed = _add_metadata(goal, wanted)
-        if isinstance(goal, (ClusterRoleBinding, RoleBinding)):
-            missing = [subject for subject in wanted.subjects if subject not in known.subjects]
-            goal.subjects += missing
-            changed |= bool(missing)
-        return goal if changed else None
     goal = deep_copy(known)
     changed = _add_metadata(goal, wanted)
+    if isinstance(goal, (ClusterRoleBinding, RoleBinding)) and isinstance(wanted, (ClusterRoleBinding, RoleBinding)):
+        missing = [subject for subject in wanted.subjects if subject not in goal.subjects]
+        goal.subjects = [*goal.subjects, *missing]
+        changed |= bool(missing)
+        if goal.role_ref != wanted.role_ref:
+            fresh = deep_copy(wanted)
+            fresh.subjects = goal.subjects
+            return fresh
     if isinstance(goal, (ClusterRole, Role)) and isinstance(wanted, (ClusterRole, Role)):
         changed |= _add_rules(goal, wanted)
     return goal if changed else None

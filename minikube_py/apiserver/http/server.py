@@ -41,9 +41,9 @@ log = logging.getLogger(__name__)
 Authenticate = Callable[[Any], UserInfo]
 # Answers a resource request that is a stream (logs, exec, proxy): (request, info, query) -> response.
 Stream = Callable[[web.BaseRequest, RequestInfo, Query], Awaitable[web.StreamResponse]]
-# Answers an object that is only asked, never kept (reviews): (object, user) -> object with status.
-Review = Callable[[Any, UserInfo], Object]
-# Answers paths outside of the API (join): (method, path, headers, body, remote) -> (status, content type, body), None if not its path.
+# Answers an object that is only asked, never kept (reviews): (object, user, namespace) -> object with status.
+Review = Callable[[Any, UserInfo, str], Object]
+# Answers paths outside of the API (join): (request, body) -> (status, content type, body); None if the path is not its own.
 Extra = Callable[[web.BaseRequest, bytes], Awaitable[tuple[int, str, bytes] | None]]
 
 STREAMS = frozenset({
@@ -63,13 +63,11 @@ class ApiServer:
         authenticate: who sends a request. Raises: UnauthorizedError.
         streams: the handler of stream subresources, or None where there is no way to nodes.
         reviews: answers virtual resources.
-        extras: answers paths outside of the API, with their own authentication.
     """
 
     def __init__(
         self, registry: Registry, handlers: Handlers, *, authenticate: Authenticate, authorizer: Authorizer, discovery: Discovery,
         openapi: OpenApi, health: Health, metrics: ServerMetrics, reviews: Review, streams: Stream | None = None,
-        extras: Extra | None = None,
     ) -> None:
         self._registry = registry
         self._handlers = handlers
@@ -81,9 +79,13 @@ class ApiServer:
         self.metrics = metrics
         self._reviews = reviews
         self._streams = streams
-        self._extras = extras
+        self._extra: Extra | None = None
         self._server: web.Server | None = None
         self._listeners: list[asyncio.Server] = []
+
+    def add_extra(self, extra: Extra) -> None:
+        """Let `extra` answer paths outside of the API, with an authentication of its own."""
+        self._extra = extra
 
     async def listen(self, host: str, port: int, context: ssl.SSLContext | None) -> int:
         """Accept connections on an address; return the port.
@@ -136,8 +138,8 @@ class ApiServer:
         return response
 
     async def _answer(self, http: web.BaseRequest, info: RequestInfo, query: Query) -> web.StreamResponse:
-        if self._extras is not None and not info.is_resource:
-            answer = await self._extras(http, await read_body(http))
+        if self._extra is not None and not info.is_resource:
+            answer = await self._extra(http, await read_body(http))
             if answer is not None:
                 return _raw(*answer)
         user = self._authenticate(http)
@@ -186,7 +188,7 @@ class ApiServer:
         obj.kind, obj.api_version = resource.kind, resource.group_version
         if resource.namespaced:
             obj.metadata.namespace = info.namespace
-        answer = self._reviews(obj, user)
+        answer = self._reviews(obj, user, info.namespace)
         return encoded(encode(answer), negotiate(http.headers.get("Accept", "")), status=201, warnings=warnings)
 
     async def _answer_path(self, http: web.BaseRequest, info: RequestInfo, query: Query) -> web.StreamResponse:

@@ -184,6 +184,11 @@ class Pki:
             "contexts": [{"name": "default", "context": {"cluster": "default", "user": "default"}}],
         }
 
+    @property
+    def names(self) -> list[str]:
+        """The names and addresses under which the API server serves."""
+        return [*self._sans]
+
     def _pair(self, name: str) -> KeyPair:
         return KeyPair(self.tls_dir / f"{name}.crt", self.tls_dir / f"{name}.key")
 

@@ -55,6 +55,16 @@ class FrontendRules:
     backends: frozenset[Backend] = frozenset()
 
 
+class HostPort(NamedTuple):
+    """A port of this node that leads to a pod of this node; `host_ip` "" or an unspecified address means every node address."""
+
+    host_ip: str
+    protocol: str
+    host_port: int
+    pod_ip: str
+    container_port: int
+
+
 @dataclass(frozen=True, slots=True)
 class NodeView:
     """What of this node the rules depend on.
@@ -88,6 +98,22 @@ def service_rules(service: Service, slices: Iterable[EndpointSlice], node: NodeV
             rules[frontend] = _internal(frontend, service, backends, affinity_s)
         for frontend, allowed in _external_frontends(service, port, node):
             rules[frontend] = _external(frontend, service, backends, affinity_s, allowed)
+    return rules
+
+
+def host_port_rules(ports: Iterable[HostPort], node: NodeView) -> dict[Frontend, FrontendRules]:
+    """The frontends of one pod's host ports. The client's address is kept, as the pod is on this node.
+
+    Source: kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/network-plugins/#support-hostport
+    """
+    rules: dict[Frontend, FrontendRules] = {}
+    for port in ports:
+        ips = node.node_ips if port.host_ip in ("", "0.0.0.0", "::") else (port.host_ip,)
+        for ip in ips:
+            frontend = Frontend(ip, port.protocol.lower(), port.host_port)
+            backend = Backend(port.pod_ip, port.container_port)
+            rules[frontend] = FrontendRules(hairpin=frozenset({port.pod_ip}), backends=frozenset({backend}))
+            _balance(rules[frontend], frontend, Scope.LOCAL, (backend,), 0, from_inside_too=True)
     return rules
 
 
@@ -189,12 +215,25 @@ def _note_backends(rules: FrontendRules, backends: PortBackends) -> None:
         rules.hairpin = frozenset(b.ip for b in backends.local)
 
 
-def _balance(rules: FrontendRules, frontend: Frontend, scope: Scope, backends: tuple[Backend, ...], affinity_s: int) -> None:
-    """Add the elements that spread a frontend's connections over `backends`."""
+def _balance(
+    rules: FrontendRules,
+    frontend: Frontend,
+    scope: Scope,
+    backends: tuple[Backend, ...],
+    affinity_s: int,
+    *,
+    from_inside_too: bool = False,
+) -> None:
+    """Add the elements that spread a frontend's connections over `backends`.
+
+    Args:
+        from_inside_too: scope LOCAL holds for traffic from pods and from this node as well.
+    """
     chain = BalanceChain(scope, len(backends), affinity_s)
     rules.chains.add(chain)
     elements, key = rules.elements, frontend.key
-    elements["local_services" if scope is Scope.LOCAL else "services", key] = f"goto {chain.name}"
+    only_outside = scope is Scope.LOCAL and not from_inside_too
+    elements["local_services" if only_outside else "services", key] = f"goto {chain.name}"
     first = LOCAL_SLOT if scope is Scope.LOCAL else 0
     for slot, backend in enumerate(backends, start=first):
         elements["endpoints", f"{key} . {_classid(slot)}"] = f"{backend.ip} . {backend.port}"

@@ -34,6 +34,9 @@ AFFINITY_ID = 1 << 16
 _AFFINITY_ENTRIES_MAX = 262_144
 """Clients remembered at a time over all services; beyond it new clients are balanced without affinity."""
 
+_HASH_SEED = 0x6D6B7079
+"""Any fixed number: the same client gets the same endpoint from every node and after every start."""
+
 _MULTICAST = {"ip": "224.0.0.0/4", "ip6": "ff00::/8"}
 
 
@@ -123,6 +126,11 @@ class Ruleset:
         rules = list(self._masquerade_rules(chain.scope))
         if not chain.affinity_s:
             return ChainSpec(chain.name, (*rules, draw, dnat))
+        if ip == "ip6":
+            # nft 1.0 has too few registers for a client, a frontend and a value, and aborts the process. A hash of the client
+            # keeps it on its endpoint too, as long as the endpoints do not change.
+            pick = f"meta priority set jhash ip6 saddr mod {chain.slots} seed {_HASH_SEED:#x}{offset}"
+            return ChainSpec(chain.name, (*rules, pick, dnat))
         remember = f"{client} timeout {chain.affinity_s}s : meta priority"
         rules += [
             f"meta priority set {client} map @affinity update @affinity {{ {remember} }} {dnat}",

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import Protocol
 
 from ...apis.core_v1 import Service
 from ...apis.discovery_v1 import EndpointSlice
 from ...core.backoff import Backoff
 from ..nftables import NftError, NftTables
-from .model import Frontend, NodeView, service_rules
+from .model import Frontend, HostPort, NodeView, host_port_rules, service_rules
 from .ruleset import Ruleset
 from .state import FrontendTable, StaleFlow
 
@@ -61,6 +62,7 @@ class ServiceProxy:
         self._table = FrontendTable(ruleset)
         self._services: dict[str, Service] = {}
         self._slices: dict[str, dict[str, EndpointSlice]] = {}
+        self._host_ports: dict[str, tuple[HostPort, ...]] = {}
         self._slice_service: dict[str, str] = {}
         self._dirty: set[str] = set()
         self._replace = True
@@ -98,11 +100,20 @@ class ServiceProxy:
             self._slices.setdefault(owner, {})[key] = endpoint_slice
             self._mark(owner)
 
+    def host_ports_changed(self, key: str, ports: Iterable[HostPort]) -> None:
+        """Note the host ports of the pod `key` of this node (any name that is unique among pods); none when it is gone."""
+        # The prefix keeps pods apart from Services, whose keys have no colon.
+        pod = f"pod:{key}"
+        self._host_ports[pod] = tuple(ports)
+        if not self._host_ports[pod]:
+            del self._host_ports[pod]
+        self._mark(pod)
+
     def node_changed(self, node: NodeView) -> None:
         """Take over another view of this node (its addresses, its zone) and compute every Service anew."""
         if node != self._node:
             self._node = node
-            self._dirty.update(self._services)
+            self._dirty.update(self._services, self._host_ports)
             self._notify()
 
     def initial_sync_done(self) -> None:
@@ -183,7 +194,7 @@ class ServiceProxy:
         for number, key in enumerate(services, start=1):
             service = self._services.get(key)
             if service is None:
-                touched |= self._table.claim(key, ("", key), {})
+                touched |= self._table.claim(key, ("", key), host_port_rules(self._host_ports.get(key, ()), self._node))
             else:
                 rules = service_rules(service, self._slices.get(key, {}).values(), self._node)
                 touched |= self._table.claim(key, (service.metadata.creation_timestamp, key), rules)

@@ -7,7 +7,7 @@ pkg/scheduler/framework/plugins/interpodaffinity
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, ClassVar
 
 from minikube_py.apis import core_v1
@@ -65,7 +65,6 @@ class _Required:
 class InterPodAffinity:
     name: ClassVar = "InterPodAffinity"
     node_local: ClassVar = False
-    normalized: ClassVar = True
     _NOT_NEAR = Status(name, Code.UNRESOLVABLE, ("node(s) didn't match pod affinity rules",))
     _NOT_FAR = Status(name, Code.RESOLVABLE, ("node(s) didn't match pod anti-affinity rules",))
     _KEPT_AWAY = Status(name, Code.RESOLVABLE, ("node(s) didn't satisfy existing pods anti-affinity rules",))
@@ -117,10 +116,19 @@ class InterPodAffinity:
             return self._KEPT_AWAY
         return None
 
-    def pre_score(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> bool:
+    def score_all(self, state: CycleState, pod: PodInfo, nodes: Collection[NodeInfo]) -> list[int] | None:
         wishes = list(_preferred(pod.pod))
         if not wishes and not self._cache.affinity_pods:
-            return False
+            return None
+        domains = self._wished(pod, wishes)
+        if not domains:
+            return None
+        scores = [sum(score for (key, value), score in domains.items() if node.labels.get(key) == value) for node in nodes]
+        low, high = min(scores, default=0), max(scores, default=0)
+        return [SCORE_MAX * (score - low) // (high - low) if high > low else 0 for score in scores]
+
+    def _wished(self, pod: PodInfo, wishes: list[tuple[int, Term]]) -> Counter[Domain]:
+        """How much each domain is wished for, by the pod and by those that are placed."""
         scores: Counter[Domain] = Counter()
         labels = self._namespace_labels
         for node in self._cache.nodes.values():
@@ -133,19 +141,7 @@ class InterPodAffinity:
                     for weight, term in _wishes_of_placed(other.pod):
                         if term.topology_key in node_labels and term.matches(pod.pod, labels):
                             scores[term.topology_key, node_labels[term.topology_key]] += weight
-        state["affinity-scores"] = scores
-        return bool(scores)
-
-    def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
-        scores: Counter[Domain] = state["affinity-scores"]
-        labels = node.labels
-        return sum(score for (key, value), score in scores.items() if labels.get(key) == value)
-
-    def normalize(self, state: CycleState, scores: list[int]) -> list[int]:
-        low, high = min(scores, default=0), max(scores, default=0)
-        if high == low:
-            return [0] * len(scores)
-        return [SCORE_MAX * (score - low) // (high - low) for score in scores]
+        return scores
 
     def _count(self, required: _Required, node: NodeInfo, node_labels: Mapping[str, str]) -> None:
         labels = self._namespace_labels

@@ -5,7 +5,7 @@ Source: pkg/scheduler/framework/plugins/{nodename,nodeunschedulable,nodeaffinity
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from minikube_py.apis import core_v1
@@ -78,7 +78,7 @@ class TaintToleration:
             return self._REFUSAL
         return None
 
-    def pre_score(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> bool:
+    def pre_score(self, state: CycleState, pod: PodInfo) -> bool:
         return True
 
     def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
@@ -89,7 +89,7 @@ class TaintToleration:
         tolerations = [t for t in pod.pod.spec.tolerations if t.effect in ("", "PreferNoSchedule")]
         return sum(not any(tolerates(toleration, taint) for toleration in tolerations) for taint in soft)
 
-    def normalize(self, state: CycleState, scores: list[int]) -> list[int]:
+    def normalize(self, scores: list[int]) -> list[int]:
         return normalize_to_max(scores, reverse=True)
 
     def _hint(self, pod: PodInfo, event: ClusterEvent, node: core_v1.Node) -> bool:
@@ -129,7 +129,7 @@ class NodeAffinity:
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
         return None if node.node is not None and matches_node(pod.pod.spec, node.node) else self._REFUSAL
 
-    def pre_score(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> bool:
+    def pre_score(self, state: CycleState, pod: PodInfo) -> bool:
         return bool(_preferred(pod))
 
     def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
@@ -140,7 +140,7 @@ class NodeAffinity:
                 total += term.weight or 0
         return total
 
-    def normalize(self, state: CycleState, scores: list[int]) -> list[int]:
+    def normalize(self, scores: list[int]) -> list[int]:
         return normalize_to_max(scores)
 
     def _hint(self, pod: PodInfo, event: ClusterEvent, node: core_v1.Node) -> bool:

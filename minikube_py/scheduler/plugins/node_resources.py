@@ -5,7 +5,7 @@ Source: pkg/scheduler/framework/plugins/noderesources/{fit,least_allocated,balan
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from minikube_py.apis import core_v1
@@ -50,7 +50,7 @@ class NodeResourcesFit:
         reasons = [*(["Too many pods"] if full else []), *(f"Insufficient {name}" for name in lacking)]
         return Status(self.name, Code.UNRESOLVABLE if hopeless else Code.RESOLVABLE, tuple(reasons))
 
-    def pre_score(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> bool:
+    def pre_score(self, state: CycleState, pod: PodInfo) -> bool:
         return True
 
     def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
@@ -64,7 +64,7 @@ class NodeResourcesFit:
                 total += (capacity - requested) * SCORE_MAX // capacity if requested <= capacity else 0
         return total // counted if counted else 0
 
-    def normalize(self, state: CycleState, scores: list[int]) -> list[int]:
+    def normalize(self, scores: list[int]) -> list[int]:
         return scores
 
     def _node_hint(self, pod: PodInfo, event: ClusterEvent, node: core_v1.Node) -> bool:
@@ -83,7 +83,7 @@ class NodeResourcesBalancedAllocation:
     def events(self) -> Mapping[ClusterEvent, Hint | None]:
         return {}
 
-    def pre_score(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> bool:
+    def pre_score(self, state: CycleState, pod: PodInfo) -> bool:
         return "cpu" in pod.requests or "memory" in pod.requests
 
     def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
@@ -96,7 +96,7 @@ class NodeResourcesBalancedAllocation:
         deviation = abs(shares[0] - shares[1]) / 2 if len(shares) == 2 else 0.0
         return int((1 - deviation) * SCORE_MAX)
 
-    def normalize(self, state: CycleState, scores: list[int]) -> list[int]:
+    def normalize(self, scores: list[int]) -> list[int]:
         return scores
 
 
@@ -139,7 +139,7 @@ class ImageLocality:
     def sign(self, pod: PodInfo) -> Any:
         return [container.image for container in (*pod.pod.spec.init_containers, *pod.pod.spec.containers)]
 
-    def pre_score(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> bool:
+    def pre_score(self, state: CycleState, pod: PodInfo) -> bool:
         state[self.name] = [_full_name(image) for image in self.sign(pod)]
         return any(self._cache.image_nodes.get(image, 0) > 0 for image in state[self.name])
 
@@ -150,7 +150,7 @@ class ImageLocality:
         least, most = IMAGE_BYTES_MIN, IMAGE_BYTES_MAX * len(images)
         return SCORE_MAX * (min(max(total, least), most) - least) // (most - least)
 
-    def normalize(self, state: CycleState, scores: list[int]) -> list[int]:
+    def normalize(self, scores: list[int]) -> list[int]:
         return scores
 
 

@@ -9,7 +9,7 @@ Source: kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constrai
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -18,14 +18,13 @@ from minikube_py.apis.labels import Requirement, Selector, from_label_selector
 
 from ..cache import Cache, NodeInfo
 from ..framework import NODE_EVENTS, SCORE_MAX, ClusterEvent, Code, CycleState, Hint, Status
-from ..matching import matches_node, untolerated_taint
+from ..matching import matches_node, required_node_selector, untolerated_taint
 from ..pod_counts import PodCounts
 from ..pod_info import PodInfo
 
 HOSTNAME = "kubernetes.io/hostname"
 ZONE = "topology.kubernetes.io/zone"
 _DEFAULTS = ((HOSTNAME, 3), (ZONE, 5))
-_IGNORED = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,11 @@ class Constraint:
         return not self.honor_taints or untolerated_taint(pod.pod.spec.tolerations, node.taints) is None
 
 
+    def counts_every_node(self, pod: PodInfo) -> bool:
+        spec = pod.pod.spec
+        return not self.honor_taints and (not self.honor_affinity or (not spec.node_selector and required_node_selector(spec) is None))
+
+
 @dataclass(slots=True)
 class _Hard:
     """A hard constraint with the numbers of matching pods: per domain, and in the emptiest domain."""
@@ -56,18 +60,9 @@ class _Hard:
     self_match: int
 
 
-@dataclass(slots=True)
-class _Soft:
-    constraint: Constraint
-    by_node: Mapping[str, int]
-    by_domain: dict[str, int]
-    weight: float
-
-
 class PodTopologySpread:
     name: ClassVar = "PodTopologySpread"
     node_local: ClassVar = False
-    normalized: ClassVar = True
     _NO_LABEL = Status(name, Code.UNRESOLVABLE, ("node(s) didn't match pod topology spread constraints (missing required label)",))
     _SKEWED = Status(name, Code.RESOLVABLE, ("node(s) didn't match pod topology spread constraints",))
 
@@ -119,37 +114,25 @@ class PodTopologySpread:
                 return self._SKEWED
         return None
 
-    def pre_score(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> bool:
+    def score_all(self, state: CycleState, pod: PodInfo, nodes: Collection[NodeInfo]) -> list[int] | None:
         own = bool(pod.pod.spec.topology_spread_constraints)
         constraints = _constraints(pod.pod, "ScheduleAnyway") if own else self._default_constraints(pod.pod)
         if not constraints:
-            return False
+            return None
         keys = [constraint.topology_key for constraint in constraints]
-        ignored = {node.name for node in nodes if own and not all(key in node.labels for key in keys)}
-        state["soft-spread"] = [self._soft(constraint, pod, nodes, ignored) for constraint in constraints]
-        state["ignored"] = ignored
-        return True
-
-    def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
-        if node.name in state["ignored"]:
-            return _IGNORED
-        total, labels = 0.0, node.labels
-        soft: list[_Soft] = state["soft-spread"]
-        for one in soft:
-            domain = labels.get(one.constraint.topology_key)
-            if domain is None:
-                continue
-            hostname = one.constraint.topology_key == HOSTNAME
-            number = one.by_node.get(node.name, 0) if hostname else one.by_domain.get(domain, 0)
-            total += number * one.weight + one.constraint.max_skew - 1
-        return math.floor(total + 0.5)
-
-    def normalize(self, state: CycleState, scores: list[int]) -> list[int]:
-        counted = [score for score in scores if score != _IGNORED]
-        low, high = min(counted, default=0), max(counted, default=0)
-        if high == 0:
-            return [0 if score == _IGNORED else SCORE_MAX for score in scores]
-        return [0 if score == _IGNORED else SCORE_MAX * (high + low - score) // high for score in scores]
+        ignored = {node.name for node in nodes if not all(key in node.labels for key in keys)} if own else set()
+        totals = [0.0] * len(nodes)
+        for constraint in constraints:
+            more = self._crowding(constraint, pod, nodes, ignored)
+            totals = [total + number for total, number in zip(totals, more, strict=True)]
+        rounded = [math.floor(total + 0.5) for total in totals]
+        if not ignored:
+            return _emptier_is_better(rounded)
+        counted = [index for index, node in enumerate(nodes) if node.name not in ignored]
+        scores = [0] * len(nodes)
+        for index, score in zip(counted, _emptier_is_better([rounded[index] for index in counted]), strict=True):
+            scores[index] = score
+        return scores
 
     def _default_constraints(self, pod: core_v1.Pod) -> list[Constraint]:
         selector = self._owners_selector(pod)
@@ -157,19 +140,39 @@ class PodTopologySpread:
             return []
         return [Constraint(key, skew, selector) for key, skew in _DEFAULTS]
 
-    def _soft(self, constraint: Constraint, pod: PodInfo, nodes: Sequence[NodeInfo], ignored: set[str]) -> _Soft:
-        """Counts per domain (over all nodes) for the domains of the nodes in question; per node only for the hostname."""
-        by_node = self._counts.by_node(pod.namespace, constraint.selector)
+    def _crowding(self, constraint: Constraint, pod: PodInfo, nodes: Collection[NodeInfo], ignored: set[str]) -> list[float]:
+        """For each node how many matching pods are in its domain, weighted by the number of domains.
+
+        A domain is counted over all nodes, those that are not in question included.
+        """
+        key, base = constraint.topology_key, constraint.max_skew - 1
+        if key == HOSTNAME:
+            by_node = self._counts.by_node(pod.namespace, constraint.selector)
+            weight = math.log(len(nodes) - len(ignored) + 2)
+            return [by_node.get(node.name, 0) * weight + base if key in node.labels else 0.0 for node in nodes]
+        weight = math.log(len({node.labels.get(key, "") for node in nodes if node.name not in ignored}) + 2)
+        by_domain = self._by_domain(constraint, pod)
+        crowding = {domain: number * weight + base for domain, number in by_domain.items()}
+        return [crowding.get(node.labels[key], base) if key in node.labels else 0.0 for node in nodes]
+
+
+    def _by_domain(self, constraint: Constraint, pod: PodInfo) -> dict[str, int]:
+        key, selector = constraint.topology_key, constraint.selector
+        if constraint.counts_every_node(pod):
+            return self._counts.by_domain(pod.namespace, selector, key)
         by_domain: dict[str, int] = {}
-        if constraint.topology_key == HOSTNAME:
-            return _Soft(constraint, by_node, by_domain, math.log(len(nodes) - len(ignored) + 2))
-        domains = {node.labels.get(constraint.topology_key, "") for node in nodes if node.name not in ignored}
-        for name, number in by_node.items():
+        for name, number in self._counts.by_node(pod.namespace, selector).items():
             node = self._cache.nodes.get(name)
-            if node is not None and constraint.counts_node(pod, node):
-                domain = node.labels.get(constraint.topology_key, "")
-                by_domain[domain] = by_domain.get(domain, 0) + number
-        return _Soft(constraint, by_node, by_domain, math.log(len(domains) + 2))
+            if node is not None and key in node.labels and constraint.counts_node(pod, node):
+                by_domain[node.labels[key]] = by_domain.get(node.labels[key], 0) + number
+        return by_domain
+
+
+def _emptier_is_better(scores: list[int]) -> list[int]:
+    low, high = min(scores, default=0), max(scores, default=0)
+    if high == 0:
+        return [SCORE_MAX] * len(scores)
+    return [SCORE_MAX * (high + low - score) // high for score in scores]
 
 
 def _constraints(pod: core_v1.Pod, when: str) -> list[Constraint]:

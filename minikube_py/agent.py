@@ -1,0 +1,176 @@
+"""The agent: composes container runtime, kubelet and network into one node.
+
+Composition only. The same Agent runs inside a server, with the Registry as its client, and as a process of its own, over HTTPS.
+A component that fails ends the process; pods go on, and the next process adopts them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gc
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+import uvloop
+
+from minikube_py.apis import core_v1, discovery_v1
+from minikube_py.apis.object import Object
+from minikube_py.client.informer import Informer, Informers, key_of
+from minikube_py.client.interface import Client
+from minikube_py.client.join import JoinError, NodeCredentials, enroll, join
+from minikube_py.client.join_protocol import JOIN_PATH, JoinRequest, JoinResponse, TokenFormatError, parse_token
+from minikube_py.core.errors import FatalError, from_status
+from minikube_py.core.process import run_until_stopped
+from minikube_py.net.node_network import NodeNetwork, NodeNetworkOptions
+from minikube_py.net.overlay import Backend
+
+if TYPE_CHECKING:
+    from minikube_py.apiserver.join import JoinEndpoint
+
+log = logging.getLogger(__name__)
+
+
+T = TypeVar("T", bound=Object)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentOptions:
+    """Options of a node; each has the name of its flag."""
+
+    data_dir: Path
+    node_name: str
+    node_ip: str
+    node_labels: Mapping[str, str] = field(default_factory=dict)
+    node_taints: tuple[core_v1.Taint, ...] = ()
+    container_runtime_endpoint: str | None = None
+    pause_image: str | None = None
+    overlay: str = "vxlan"
+    kubelet_args: tuple[str, ...] = ()
+
+    @property
+    def cni_conf_dir(self) -> Path:
+        """Where the runtime looks for the network's configuration: its own directory, or the machine's."""
+        return Path("/etc/cni/net.d") if self.container_runtime_endpoint else self.data_dir / "agent" / "etc" / "cni" / "net.d"
+
+
+class Agent:
+    """One node.
+
+    Args:
+        client: the API, as this node.
+        credentials: its certificates and its cluster's settings.
+    """
+
+    def __init__(self, options: AgentOptions, client: Client, credentials: NodeCredentials) -> None:
+        self._options = options
+        self._client = client
+        self._credentials = credentials
+        self._informers = Informers(client)
+        self._network_ready = asyncio.Event()
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """Run the node until cancelled. Pods run on."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._informers.run(), name="agent-informers")
+            group.create_task(self._run_network(), name="network")
+            group.create_task(self._run_pods(), name="pods")
+
+    async def _run_network(self) -> None:
+        """Set up the network once the node has its range of pod addresses, then follow the cluster."""
+        options, cluster = self._options, self._credentials.cluster
+        nodes = self._informers.of(core_v1.Node)
+        pod_cidr = await _pod_cidr(nodes, options.node_name)
+        network = await NodeNetwork.create(NodeNetworkOptions(
+            node_name=options.node_name, node_ip=options.node_ip, pod_cidr=pod_cidr, cluster_cidr=cluster.cluster_cidr,
+            service_cidr=cluster.service_cidr, cluster_dns=cluster.cluster_dns, cluster_domain=cluster.cluster_domain,
+            cni_conf_dir=options.cni_conf_dir, ipam_dir=options.data_dir / "agent" / "cni", backend=Backend(options.overlay),
+        ))
+        await self._client.patch(core_v1.Node, options.node_name, "", {"metadata": {"annotations": dict(network.node_annotations())}})
+        sources: list[Informer[Any]] = [nodes]
+        _report(nodes, network.node_changed)
+        for kind, report in (
+            (core_v1.Service, network.service_changed), (discovery_v1.EndpointSlice, network.slice_changed),
+            (core_v1.Namespace, network.namespace_changed),
+        ):
+            informer = self._informers.of(kind)
+            _report(informer, report)
+            sources.append(informer)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(network.run(), name="network-components")
+            for informer in sources:
+                await informer.synced.wait()
+            network.initial_sync_done()
+            await network.wait_ready()
+            self._network_ready.set()
+
+
+async def _pod_cidr(nodes: Informer[core_v1.Node], name: str) -> str:
+    """Wait until a node has its range of pod addresses."""
+    found: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def look(_: core_v1.Node | None, node: core_v1.Node | None) -> None:
+        if node is not None and node.metadata.name == name and node.spec.pod_cidr and not found.done():
+            found.set_result(node.spec.pod_cidr)
+
+    nodes.add_handler(look)
+    return await found
+
+
+def _report(informer: Informer[T], report: Callable[[str, T | None], None]) -> None:
+    """Tell `report(key, object or None)` of every object of an informer, now and at each change."""
+
+    def changed(old: T | None, new: T | None) -> None:
+        present = new if new is not None else old
+        if present is not None:
+            report(key_of(present), new)
+
+    informer.add_handler(changed)
+
+
+async def enroll_locally(options: AgentOptions, server: str, token: str, endpoint: JoinEndpoint) -> NodeCredentials:
+    """Get the certificates of the node that runs inside the server itself.
+
+    Raises: FatalError.
+    """
+    parsed = parse_token(token)
+    credentials = base64.b64encode(f"{parsed.user}:{parsed.secret}".encode()).decode()
+
+    async def exchange(request: JoinRequest) -> JoinResponse:
+        headers = {"Authorization": f"Basic {credentials}"}
+        status, _, body = await endpoint.handle("POST", JOIN_PATH, headers, msgspec.json.encode(request), "127.0.0.1")
+        if status != 200:
+            raise FatalError(f"the node cannot join its own server: {from_status(msgspec.json.decode(body)).message}")
+        return msgspec.json.decode(body, type=JoinResponse)
+
+    return await enroll(exchange, server, options.node_name, [options.node_ip, "127.0.0.1"], options.data_dir, pin=parsed.pin)
+
+
+def join_and_run(options: AgentOptions, server: str, token: str) -> None:
+    """Join a cluster and run a node of it until told to stop.
+
+    Raises: FatalError.
+    """
+    gc.set_threshold(50_000, 20, 100)
+    uvloop.run(_join_and_run(options, server, token))
+
+
+async def _join_and_run(options: AgentOptions, server: str, token: str) -> None:
+    from minikube_py.client.connection import Connection
+    from minikube_py.client.http import HttpClient
+
+    try:
+        credentials = await join(server, token, options.node_name, [options.node_ip], options.data_dir)
+    except (JoinError, TokenFormatError, OSError) as error:
+        raise FatalError(str(error)) from error
+    connection = Connection(
+        server=credentials.server, ca=credentials.server_ca.read_bytes(), certificate=credentials.client_certificate.read_bytes(),
+        key=credentials.client_key.read_bytes(),
+    )
+    async with HttpClient(connection, user_agent="minikube-py-agent") as client:
+        await run_until_stopped(Agent(options, client, credentials).run())

@@ -1,0 +1,182 @@
+"""The server's side of joining: the CA for everybody, certificates for those who hold a token.
+
+Owns the paths `/cacerts` and `/v1-minikube-py/join`. A token lets a machine become any node whose name is free; it cannot become the
+server: the server's own names and addresses are not put into a node's certificate.
+
+Source: docs.k3s.io/architecture#how-agent-node-registration-works
+"""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+import ipaddress
+import logging
+import re
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from minikube_py.client.interface import Client
+from minikube_py.client.join_protocol import CA_PATH, JOIN_PATH, ClusterSettings, JoinRequest, JoinResponse
+from minikube_py.core.errors import BadRequestError, ForbiddenError, MethodNotAllowedError, StatusError, UnauthorizedError
+
+from .authentication.bootstrap import NODE_GROUP, BootstrapTokens
+from .authentication.peer import PeerCertificates
+from .authentication.user import NODE_USER_PREFIX, NODES, UserInfo
+from .node_passwords import claim
+from .pki import Pki
+from .server_token import ServerToken
+
+log = logging.getLogger(__name__)
+
+ADDRESSES_MAX = 64
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_NODE_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+
+Answer = tuple[int, str, bytes]
+
+
+class HttpRequest(Protocol):
+    """What is looked at in a request; `aiohttp.web.BaseRequest` has it."""
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    @property
+    def remote(self) -> str | None: ...
+
+    @property
+    def transport(self) -> asyncio.Transport | None: ...
+
+
+class JoinEndpoint:
+    """Lets nodes into the cluster."""
+
+    def __init__(
+        self, pki: Pki, client: Client, token: ServerToken, bootstrap_tokens: BootstrapTokens, cluster: ClusterSettings, *,
+        node_name: str = "", reserved: Sequence[str] = (),
+    ) -> None:
+        """
+        Args:
+            client: reads Nodes and keeps Secrets, as an administrator.
+            node_name: of the node on this server, which may have the server's own addresses.
+            reserved: the server's names and addresses, which other nodes may not have; loopback is everybody's.
+        """
+        self._pki = pki
+        self._client = client
+        self.token = token
+        self._bootstrap_tokens = bootstrap_tokens
+        self._cluster = cluster
+        self._node_name = node_name
+        self._reserved = frozenset(name for name in reserved if not _is_loopback(name))
+        self._peers = PeerCertificates()
+
+    async def answer(self, http: HttpRequest, body: bytes) -> Answer | None:
+        """Answer a request of the HTTP server; None if its path is not one of these."""
+        if http.path not in (CA_PATH, JOIN_PATH):
+            return None
+        return await self.handle(http.method, http.path, http.headers, body, http.remote or "", self._peers.user_of(http.transport))
+
+    async def handle(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, remote: str, peer: UserInfo | None = None
+    ) -> Answer:
+        """Answer `GET /cacerts` or `POST /v1-minikube-py/join`.
+
+        Args:
+            peer: whom the client certificate of the connection names; a node may renew its own certificates with it.
+        Returns: status, content type and body; errors are metav1.Status documents.
+        """
+        try:
+            if path == CA_PATH:
+                if method not in ("GET", "HEAD"):
+                    raise MethodNotAllowedError("only GET is possible here")
+                return 200, "text/plain", self._pki.server_ca.certificate_pem
+            if method != "POST":
+                raise MethodNotAllowedError("only POST is possible here")
+            self._authenticate(headers, body, peer)
+            response = await self.admit(_decode(body))
+            return 200, "application/json", msgspec.json.encode(response)
+        except StatusError as error:
+            log.warning("join refused remote=%s reason=%s", remote, error.message)
+            return error.code, "application/json", msgspec.json.encode(error.status())
+
+    async def admit(self, request: JoinRequest) -> JoinResponse:
+        """Give a node its certificates. Who asks has been authenticated, or is this process.
+
+        Raises: BadRequestError, ForbiddenError (the name is another machine's, or the server's).
+        """
+        name = request.node_name
+        self._check(request)
+        await claim(self._client, name, request.node_password)
+        names = [name, "localhost", "127.0.0.1", "::1", *request.addresses]
+        user = NODE_USER_PREFIX + name
+        try:
+            client = self._pki.sign_client(request.client_csr.encode(), common_name=user, organizations=[NODES])
+            serving = self._pki.sign_serving(request.serving_csr.encode(), common_name=user, organizations=[NODES], names=names)
+        except ValueError as error:
+            raise BadRequestError(str(error)) from error
+        log.info("node joined node=%s addresses=%s", name, ",".join(request.addresses))
+        return JoinResponse(
+            client_certificate=client.decode(), serving_certificate=serving.decode(), cluster=self._cluster,
+            server_ca=self._pki.server_ca.certificate_pem.decode(), client_ca=self._pki.client_ca.certificate_pem.decode(),
+        )
+
+    def _authenticate(self, headers: Mapping[str, str], body: bytes, peer: UserInfo | None) -> None:
+        """Raises: UnauthorizedError unless a token, or the node's own certificate, was presented."""
+        scheme, _, credentials = headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "basic":
+            accepted = self.token.accepts(*_basic(credentials))
+        elif scheme.lower() == "bearer":
+            identity = self._bootstrap_tokens.authenticate_token(credentials.strip())
+            accepted = identity is not None and NODE_GROUP in identity.user.groups
+        else:
+            accepted = peer is not None and NODES in peer.groups and peer.name == NODE_USER_PREFIX + _decode(body).node_name
+        if not accepted:
+            raise UnauthorizedError("not authorized")
+
+    def _check(self, request: JoinRequest) -> None:
+        name = request.node_name
+        # Certificates hold common names of at most 64 characters.
+        if not _NODE_NAME.fullmatch(name) or len(NODE_USER_PREFIX + name) > 64:
+            raise BadRequestError(f'node name "{name}" is not a lower-case DNS name of at most {64 - len(NODE_USER_PREFIX)} characters')
+        if len(request.addresses) > ADDRESSES_MAX:
+            raise BadRequestError(f"a node has at most {ADDRESSES_MAX} addresses")
+        for address in request.addresses:
+            try:
+                ipaddress.ip_address(address)
+            except ValueError as error:
+                raise BadRequestError(f'node address "{address}" is not an IP address') from error
+        taken = self._reserved.intersection((name, *request.addresses))
+        if taken and name != self._node_name:
+            raise ForbiddenError(f"{', '.join(sorted(taken))} is the server's own and cannot be the node's")
+
+
+def _basic(credentials: str) -> tuple[str, str]:
+    try:
+        user, _, secret = b64decode(credentials.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise UnauthorizedError("not authorized") from error
+    return user, secret
+
+
+def _decode(body: bytes) -> JoinRequest:
+    try:
+        return msgspec.json.decode(body, type=JoinRequest)
+    except msgspec.MsgspecError as error:
+        raise BadRequestError(f"not a join request: {error}") from error
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"

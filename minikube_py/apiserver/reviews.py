@@ -1,0 +1,173 @@
+"""The review kinds: objects that are questions, answered in the reply and never stored.
+
+Source: kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access, pkg/registry/authorization/,
+pkg/registry/authentication/, pkg/apis/authorization/validation/validation.go
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minikube_py.apis import authentication_v1
+from minikube_py.apis.authorization_v1 import (
+    LocalSubjectAccessReview,
+    NonResourceRule,
+    ResourceRule,
+    SelfSubjectAccessReview,
+    SelfSubjectAccessReviewSpec,
+    SelfSubjectRulesReview,
+    SubjectAccessReview,
+    SubjectAccessReviewSpec,
+    SubjectAccessReviewStatus,
+    SubjectRulesReviewStatus,
+)
+from minikube_py.core.clock import SYSTEM_CLOCK, Clock, rfc3339
+from minikube_py.core.errors import BadRequestError, Cause, UnauthorizedError, invalid
+
+from .authentication import Authenticator, UserInfo
+from .authentication.user import MASTERS
+from .authorization.attributes import Attributes, Authorizer
+from .authorization.rbac import RuleResolver
+
+AUTHORIZATION = "authorization.k8s.io"
+
+
+class Reviews:
+    """Answers reviews."""
+
+    def __init__(
+        self, authenticator: Authenticator, authorizer: Authorizer, resolver: RuleResolver, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self._authenticator = authenticator
+        self._authorizer = authorizer
+        self._resolver = resolver
+        self._clock = clock
+
+    def review(self, obj: Any, user: UserInfo, namespace: str = "") -> Any:
+        """Answer one review; `obj` gets its status and is returned.
+
+        Args:
+            obj: SelfSubjectAccessReview, SubjectAccessReview, LocalSubjectAccessReview, SelfSubjectRulesReview, SelfSubjectReview
+                or TokenReview, decoded and free to change.
+            user: who asks.
+            namespace: of the URL, for LocalSubjectAccessReview; that of the object if empty.
+        Raises: InvalidError, BadRequestError; TypeError for any other kind.
+        """
+        match obj:
+            case SelfSubjectAccessReview():
+                self._self_access(obj, user)
+            case SubjectAccessReview():
+                self._access(obj)
+            case LocalSubjectAccessReview():
+                self._local_access(obj, namespace or obj.metadata.namespace)
+            case SelfSubjectRulesReview():
+                self._self_rules(obj, user)
+            case authentication_v1.SelfSubjectReview():
+                obj.metadata.creation_timestamp = rfc3339(self._clock.now())
+                obj.status.user_info = _user_document(user)
+            case authentication_v1.TokenReview():
+                self._token(obj)
+            case _:
+                raise TypeError(f"{type(obj).__name__} is not a review")
+        return obj
+
+    def _self_access(self, obj: SelfSubjectAccessReview, user: UserInfo) -> None:
+        causes = _one_of(obj.spec)
+        _refuse("SelfSubjectAccessReview", causes)
+        obj.status = self._decide(obj.spec, user)
+
+    def _access(self, obj: SubjectAccessReview) -> None:
+        _refuse("SubjectAccessReview", _one_of(obj.spec) + _somebody(obj.spec))
+        obj.status = self._decide(obj.spec, _subject(obj.spec))
+
+    def _local_access(self, obj: LocalSubjectAccessReview, namespace: str) -> None:
+        if not namespace:
+            raise BadRequestError("namespace is required on this type: LocalSubjectAccessReview")
+        causes = _one_of(obj.spec) + _somebody(obj.spec)
+        wanted = obj.spec.resource_attributes
+        if wanted is not None and wanted.namespace != namespace:
+            why = f'Invalid value: "{wanted.namespace}": must match metadata.namespace'
+            causes.append(Cause("FieldValueInvalid", why, "spec.resourceAttributes.namespace"))
+        if obj.spec.non_resource_attributes is not None:
+            causes.append(Cause("FieldValueInvalid", "Invalid value: disallowed on this kind of request", "spec.nonResourceAttributes"))
+        _refuse("LocalSubjectAccessReview", causes)
+        obj.status = self._decide(obj.spec, _subject(obj.spec))
+
+    def _decide(self, spec: SelfSubjectAccessReviewSpec | SubjectAccessReviewSpec, user: UserInfo) -> SubjectAccessReviewStatus:
+        resource, path = spec.resource_attributes, spec.non_resource_attributes
+        if resource is not None:
+            attributes = Attributes(
+                user, resource.verb, resource.group, resource.version, resource.resource, resource.subresource, resource.namespace,
+                resource.name,
+            )
+        elif path is not None:
+            attributes = Attributes(user, path.verb, path=path.path, is_resource=False)
+        else:
+            raise TypeError("a review without attributes has passed validation")
+        decision = self._authorizer.authorize(attributes)
+        return SubjectAccessReviewStatus(allowed=decision.allowed, denied=decision.denied or None, reason=decision.reason)
+
+    def _self_rules(self, obj: SelfSubjectRulesReview, user: UserInfo) -> None:
+        if not obj.spec.namespace:
+            raise BadRequestError("no namespace on request")
+        rules, errors = self._resolver.rules_for(user, obj.spec.namespace)
+        status = SubjectRulesReviewStatus(incomplete=False, evaluation_error=_aggregate(errors))
+        if MASTERS in user.groups:
+            status.resource_rules.append(ResourceRule(verbs=["*"], api_groups=["*"], resources=["*"]))
+            status.non_resource_rules.append(NonResourceRule(verbs=["*"], non_resource_urls=["*"]))
+        for rule in rules:
+            if rule.resources:
+                status.resource_rules.append(ResourceRule(
+                    verbs=rule.verbs, api_groups=rule.api_groups, resources=rule.resources, resource_names=rule.resource_names
+                ))
+            if rule.non_resource_urls:
+                status.non_resource_rules.append(NonResourceRule(verbs=rule.verbs, non_resource_urls=rule.non_resource_urls))
+        obj.status = status
+
+    def _token(self, obj: authentication_v1.TokenReview) -> None:
+        if not obj.spec.token:
+            raise BadRequestError("token is required for TokenReview in authentication")
+        try:
+            identity = self._authenticator.review_token(obj.spec.token, obj.spec.audiences)
+        except UnauthorizedError as error:
+            obj.status = authentication_v1.TokenReviewStatus(error=error.message, user=authentication_v1.UserInfo())
+            return
+        obj.status = authentication_v1.TokenReviewStatus(
+            authenticated=True, user=_user_document(identity.user), audiences=list(identity.audiences)
+        )
+
+
+def _user_document(user: UserInfo) -> authentication_v1.UserInfo:
+    extra = {key: list(values) for key, values in user.extra.items()}
+    return authentication_v1.UserInfo(username=user.name, uid=user.uid, groups=list(user.groups), extra=extra)
+
+
+def _subject(spec: SubjectAccessReviewSpec) -> UserInfo:
+    extra = {key: tuple(values) for key, values in spec.extra.items()}
+    return UserInfo(spec.user, spec.uid, tuple(spec.groups), extra)
+
+
+def _one_of(spec: SelfSubjectAccessReviewSpec | SubjectAccessReviewSpec) -> list[Cause]:
+    resource, path = spec.resource_attributes, spec.non_resource_attributes
+    if resource is not None and path is not None:
+        why = "Invalid value: cannot be specified in combination with resourceAttributes"
+        return [Cause("FieldValueInvalid", why, "spec.nonResourceAttributes")]
+    if resource is None and path is None:
+        why = 'Invalid value: "null": exactly one of nonResourceAttributes or resourceAttributes must be specified'
+        return [Cause("FieldValueInvalid", why, "spec.resourceAttributes")]
+    return []
+
+
+def _somebody(spec: SubjectAccessReviewSpec) -> list[Cause]:
+    if spec.user or spec.groups:
+        return []
+    return [Cause("FieldValueInvalid", 'Invalid value: "": at least one of user or group must be specified', "spec.user")]
+
+
+def _refuse(kind: str, causes: list[Cause]) -> None:
+    if causes:
+        raise invalid(AUTHORIZATION, kind, "", causes)
+
+
+def _aggregate(errors: list[str]) -> str:
+    return errors[0] if len(errors) == 1 else f"[{', '.join(errors)}]" if errors else ""

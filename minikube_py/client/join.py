@@ -1,0 +1,307 @@
+"""Joining a cluster: from a server's address and a token to the node's certificates.
+
+The server's CA is fetched without trust, checked against the pin in the token, and from then on trusted alone; the token is sent only
+afterwards. Keys are made here and never leave the node. What was obtained is kept under DATA/agent, and while it is good a restart needs
+no server: that is how a node that boots alone starts its pods.
+
+Source: docs.k3s.io/architecture#how-agent-node-registration-works
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from minikube_py.core.clock import SYSTEM_CLOCK, Clock
+from minikube_py.core.errors import ForbiddenError, StatusError, UnauthorizedError, from_status
+from minikube_py.core.files import private_directory, write_atomic
+
+from .join_protocol import CA_PATH, JOIN_PATH, ClusterSettings, JoinRequest, JoinResponse, JoinToken, ca_pin, parse_token
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
+log = logging.getLogger(__name__)
+
+# Stored certificates with less time left are renewed at the next start. Source: docs.k3s.io/cli/certificate.
+RENEW_BEFORE = timedelta(days=90)
+TIMEOUT_S = 15.0
+ANSWER_BYTES_MAX = 1 << 20
+
+# Carries a request to a server: over HTTPS, or to the endpoint in this process.
+Exchange = Callable[[JoinRequest], Awaitable[JoinResponse]]
+
+
+class JoinError(Exception):
+    """A node could not join; the text says why and what to do."""
+
+
+class _Record(msgspec.Struct):
+    """What the stored files are good for."""
+
+    server: str
+    node_name: str
+    addresses: list[str]
+    not_after: float
+    cluster: ClusterSettings
+
+
+@dataclass(frozen=True)
+class NodeCredentials:
+    """A node's identity as files, and its cluster's settings.
+
+    Attributes:
+        client_certificate, client_key: the kubelet's identity towards the API server.
+        serving_certificate, serving_key: what the kubelet serves with.
+        server_ca: signs what serves; client_ca: signs who may call.
+        not_after: when the first of the certificates ends.
+    """
+
+    server: str
+    node_name: str
+    directory: Path
+    cluster: ClusterSettings
+    not_after: datetime
+
+    @property
+    def client_certificate(self) -> Path:
+        return self.directory / "client-kubelet.crt"
+
+    @property
+    def client_key(self) -> Path:
+        return self.directory / "client-kubelet.key"
+
+    @property
+    def serving_certificate(self) -> Path:
+        return self.directory / "serving-kubelet.crt"
+
+    @property
+    def serving_key(self) -> Path:
+        return self.directory / "serving-kubelet.key"
+
+    @property
+    def server_ca(self) -> Path:
+        return self.directory / "server-ca.crt"
+
+    @property
+    def client_ca(self) -> Path:
+        return self.directory / "client-ca.crt"
+
+    def client_ssl_context(self) -> ssl.SSLContext:
+        """TLS towards the API server, as the node."""
+        context = ssl.create_default_context(cafile=str(self.server_ca))
+        context.load_cert_chain(self.client_certificate, self.client_key)
+        return context
+
+    def serving_ssl_context(self) -> ssl.SSLContext:
+        """TLS of the kubelet's own server: only clients with a certificate of the client CA get in."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(self.serving_certificate, self.serving_key)
+        context.load_verify_locations(cafile=self.client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+
+async def join(
+    server: str, token: str, node_name: str, node_ips: Sequence[str], data_dir: Path, *, clock: Clock = SYSTEM_CLOCK
+) -> NodeCredentials:
+    """Become, or go on being, a node of the cluster behind `server` (https://host:port).
+
+    Credentials that are stored and good are returned without asking the server. When they end within 90 days the server is asked, and if it
+    does not answer they are used as long as they last.
+
+    Raises: JoinError (wrong pin, wrong token, name taken, no server), TokenFormatError.
+    Cancellation: files may have been written; the next join goes on from them.
+    """
+    if not server.startswith("https://"):
+        raise JoinError(f"only https:// URLs are supported, invalid scheme: {server}")
+    server = server.rstrip("/")
+    parsed = parse_token(token)
+
+    async def exchange(request: JoinRequest) -> JoinResponse:
+        ca = await _fetch_ca(server, parsed.pin)
+        response = await _post(server, parsed, ca, request)
+        if response.server_ca.encode() != ca:
+            raise JoinError(f"the server {server} answered with another CA than it showed before")
+        return response
+
+    return await enroll(exchange, server, node_name, node_ips, data_dir, pin=parsed.pin, clock=clock)
+
+
+async def enroll(
+    exchange: Exchange, server: str, node_name: str, node_ips: Sequence[str], data_dir: Path, *, pin: str = "",
+    clock: Clock = SYSTEM_CLOCK,
+) -> NodeCredentials:
+    """As `join`, with a way of one's own to the server: the agent within a server asks its endpoint directly.
+
+    Args:
+        pin: of the CA; stored credentials of another cluster are not used.
+    """
+    directory = data_dir / "agent"
+    stored = await asyncio.to_thread(_stored, directory, server, node_name, list(node_ips), pin)
+    left = stored.not_after - clock.now() if stored is not None else timedelta(0)
+    if stored is not None and left >= RENEW_BEFORE:
+        return stored
+    request = await asyncio.to_thread(_request, directory, node_name, list(node_ips))
+    try:
+        response = await exchange(request)
+    except (JoinError, OSError) as error:
+        if stored is None or left <= timedelta(0):
+            raise
+        log.warning("certificates could not be renewed node=%s days_left=%d error=%s", node_name, left.days, error)
+        return stored
+    return await asyncio.to_thread(_store, directory, server, request, response)
+
+
+async def _fetch_ca(server: str, pin: str) -> bytes:
+    """The CA of a server that is not trusted yet; with a pin it is after this."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    status, body = await _http(server, "GET", CA_PATH, context)
+    if status != 200:
+        raise JoinError(f"failed to get the CA certificate from {server}{CA_PATH}: HTTP status {status}")
+    if pin and ca_pin(body) != pin:
+        raise JoinError(
+            f"token CA hash does not match the cluster CA certificate hash: {pin} != {ca_pin(body)}; "
+            f"either {server} is not the cluster of this token, or somebody stands between"
+        )
+    if not pin:
+        log.warning("the token carries no CA hash, so the server is trusted unseen; better take that of server/node-token server=%s", server)
+    return body
+
+
+async def _post(server: str, token: JoinToken, ca: bytes, request: JoinRequest) -> JoinResponse:
+    try:
+        context = ssl.create_default_context(cadata=ca.decode("ascii"))
+    except (ssl.SSLError, UnicodeDecodeError) as error:
+        raise JoinError(f"{server}{CA_PATH} is not a CA certificate: {error}") from error
+    status, body = await _http(server, "POST", JOIN_PATH, context, token, msgspec.json.encode(request))
+    if status == 200:
+        try:
+            return msgspec.json.decode(body, type=JoinResponse)
+        except msgspec.MsgspecError as error:
+            raise JoinError(f"{server} answered with something else than a join response: {error}") from error
+    raise _refusal(server, request.node_name, status, body)
+
+
+def _refusal(server: str, node_name: str, status: int, body: bytes) -> JoinError:
+    try:
+        error: StatusError = from_status(msgspec.json.decode(body, type=dict), status)
+    except msgspec.MsgspecError:
+        return JoinError(f"{server} answered the join request with HTTP status {status}")
+    if isinstance(error, UnauthorizedError):
+        return JoinError(f"{server} does not accept the token; compare it with server/node-token on the server, or make a new one there")
+    if isinstance(error, ForbiddenError):
+        return JoinError(f"{server} does not accept node {node_name}: {error.message}")
+    return JoinError(f"{server} refused the join request: {error.message}")
+
+
+async def _http(
+    server: str, method: str, path: str, context: ssl.SSLContext, token: JoinToken | None = None, body: bytes | None = None
+) -> tuple[int, bytes]:
+    import aiohttp
+
+    headers = {"Content-Type": "application/json"} if body is not None else {}
+    if token is not None:
+        headers["Authorization"] = aiohttp.BasicAuth(token.user, token.secret).encode() if token.user else f"Bearer {token.secret}"
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.request(method, server + path, data=body, headers=headers, ssl=context, allow_redirects=False) as answer,
+        ):
+            return answer.status, await answer.content.read(ANSWER_BYTES_MAX)
+    except aiohttp.ClientConnectorCertificateError as error:
+        raise JoinError(f"the certificate of {server} is not good for that address: {error.certificate_error}; "
+                        "name the address with --tls-san on the server") from error
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise JoinError(f"cannot reach {server}: {error or type(error).__name__}") from error
+
+
+def _stored(directory: Path, server: str, node_name: str, addresses: list[str], pin: str) -> NodeCredentials | None:
+    """The stored credentials, if they are for this node and cluster and complete."""
+    try:
+        record = msgspec.json.decode((directory / "credentials.json").read_bytes(), type=_Record)
+        not_after = datetime.fromtimestamp(record.not_after, UTC)
+        credentials = NodeCredentials(server, node_name, directory, record.cluster, not_after)
+        if record.node_name != node_name or record.addresses != addresses:
+            return None
+        if pin and ca_pin(credentials.server_ca.read_bytes()) != pin:
+            return None
+        credentials.client_ssl_context()
+        credentials.serving_ssl_context()
+    except (OSError, msgspec.MsgspecError) as error:  # ssl.SSLError is an OSError.
+        if directory.exists():
+            log.info("no usable stored credentials directory=%s reason=%s", directory, error)
+        return None
+    return credentials
+
+
+def _request(directory: Path, node_name: str, addresses: list[str]) -> JoinRequest:
+    """Make what is missing of password and keys, and ask for certificates of them."""
+    private_directory(directory)
+    password = directory / "node-password"
+    if not password.exists():
+        write_atomic(password, secrets.token_hex(32).encode())
+    return JoinRequest(
+        node_name=node_name, node_password=password.read_text(), addresses=addresses,
+        client_csr=_signing_request(directory / "client-kubelet.key", f"system:node:{node_name}"),
+        serving_csr=_signing_request(directory / "serving-kubelet.key", node_name),
+    )
+
+
+def _signing_request(path: Path, common_name: str) -> str:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.x509.oid import NameOID
+
+    # A common name holds 64 characters; the server does not look at it anyway.
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64])])
+    request = x509.CertificateSigningRequestBuilder(subject).sign(_key(path), hashes.SHA256())
+    return request.public_bytes(Encoding.PEM).decode()
+
+
+def _key(path: Path) -> EllipticCurvePrivateKey:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    if path.exists():
+        try:
+            found = serialization.load_pem_private_key(path.read_bytes(), None)
+        except ValueError as error:
+            log.warning("private key is made anew file=%s reason=%s", path, error)
+        else:
+            if isinstance(found, ec.EllipticCurvePrivateKey):
+                return found
+    key = ec.generate_private_key(ec.SECP256R1())
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    write_atomic(path, key.private_bytes(*form))
+    return key
+
+
+def _store(directory: Path, server: str, request: JoinRequest, response: JoinResponse) -> NodeCredentials:
+    from cryptography import x509
+
+    texts = (response.client_certificate, response.serving_certificate)
+    not_after = min(x509.load_pem_x509_certificate(text.encode()).not_valid_after_utc for text in texts)
+    credentials = NodeCredentials(server, request.node_name, directory, response.cluster, not_after)
+    for path, text in (
+        (credentials.server_ca, response.server_ca), (credentials.client_ca, response.client_ca),
+        (credentials.client_certificate, response.client_certificate), (credentials.serving_certificate, response.serving_certificate),
+    ):
+        write_atomic(path, text.encode())
+    record = _Record(server, request.node_name, request.addresses, not_after.timestamp(), response.cluster)
+    write_atomic(directory / "credentials.json", msgspec.json.encode(record))
+    return credentials

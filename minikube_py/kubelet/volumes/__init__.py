@@ -1,0 +1,1 @@
+"""Volumes of pods: what lies under a pod's directory and how it gets there."""

@@ -1,0 +1,203 @@
+"""NodeNetwork: everything of a node's network, composed, and taken down again.
+
+Brings together what the other modules own; has no rules of its own. Kubernetes objects come in by the `*_changed` methods and
+are handed to whoever needs them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..apis.core_v1 import Namespace, Node, Service
+from ..apis.discovery_v1 import EndpointSlice
+from .cni import BRIDGE, CniConfig
+from .dns.server import DnsServer
+from .dns.upstream import Upstream
+from .dns.zone import ClusterZone
+from .libnftables import LibNftables
+from .nft_monitor import watch_deleted_tables
+from .nftables import Table
+from .overlay import Backend, Overlay
+from .overlay_links import DEVICE as OVERLAY_DEVICE
+from .overlay_links import VXLAN_OVERHEAD_BYTES, underlay_mtu
+from .proxy.conntrack import Conntrack
+from .proxy.endpoints import Locality
+from .proxy.model import NodeView
+from .proxy.ruleset import TABLE_NAME, PodNetwork, Ruleset
+from .proxy.sync import ServiceProxy
+from .routes import ClusterRoutes, remove_ranges
+from .rtnetlink import PEER_ROUTES, delete_link, delete_routes_of, on_rtnetlink
+from .sysctl import enable_forwarding
+
+log = logging.getLogger(__name__)
+
+ZONE_LABEL = "topology.kubernetes.io/zone"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeNetworkOptions:
+    """What a node's network is made from.
+
+    Attributes:
+        node_ip: address by which other nodes reach this one; NodePorts answer on it.
+        pod_cidr: range of this node's pods (spec.podCIDR of its Node).
+        cni_conf_dir: the container runtime's CNI configuration directory.
+        ipam_dir: where the addresses given to pods are noted; None for the plugin's default.
+        resolv_conf: the node's name servers, for names outside the cluster.
+        node_port_ips: further addresses that NodePorts answer on.
+        host_ports: use the portmap plugin.
+    """
+
+    node_name: str
+    node_ip: str
+    pod_cidr: str
+    cluster_cidr: str = "10.42.0.0/16"
+    service_cidr: str = "10.43.0.0/16"
+    cluster_dns: str = "10.43.0.10"
+    cluster_domain: str = "cluster.local"
+    cni_conf_dir: Path = Path("/etc/cni/net.d")
+    ipam_dir: Path | None = None
+    resolv_conf: Path = Path("/etc/resolv.conf")
+    backend: Backend = Backend.VXLAN
+    node_port_ips: tuple[str, ...] = ()
+    host_ports: bool = False
+
+
+class NodeNetwork:
+    """The network of one node. Make it with `create`, report objects, and `run` it."""
+
+    def __init__(self, options: NodeNetworkOptions, *, bridge_sees_ip: bool) -> None:
+        self._options = options
+        self._nft = LibNftables()
+        network = PodNetwork(options.cluster_cidr, options.service_cidr, BRIDGE, bridge_sees_ip)
+        ruleset = Ruleset("ip", network)
+        self._table = ruleset.table
+        self.proxy = ServiceProxy(self._nft, ruleset, self._view(""), Conntrack())
+        self.zone = ClusterZone(options.cluster_domain, options.cluster_dns, (options.cluster_cidr, options.service_cidr))
+        self.dns = DnsServer(self.zone, Upstream(options.resolv_conf, {options.cluster_dns}), options.cluster_dns)
+        self.overlay = Overlay(
+            node_name=options.node_name, node_ip=options.node_ip, pod_cidr=options.pod_cidr, backend=options.backend
+        )
+
+    @classmethod
+    async def create(cls, options: NodeNetworkOptions) -> NodeNetwork:
+        """Set up what must be there before the first pod: forwarding, routes, the CNI configuration.
+
+        Raises: SysctlError or NetlinkRefusedError if the kernel refuses; OSError if the CNI directory cannot be written.
+        """
+        bridge_sees_ip = await enable_forwarding()
+        routes = ClusterRoutes(
+            cluster_cidr=options.cluster_cidr,
+            service_cidr=options.service_cidr,
+            node_ip=options.node_ip,
+            local_addresses=[options.cluster_dns],
+        )
+        await routes.setup()
+        mtu = await on_rtnetlink(lambda ipr: underlay_mtu(ipr, options.node_ip))
+        if options.backend is Backend.VXLAN:
+            mtu -= VXLAN_OVERHEAD_BYTES
+        await _cni_config(options, mtu).write()
+        return cls(options, bridge_sees_ip=bridge_sees_ip)
+
+    def node_annotations(self) -> Mapping[str, str]:
+        """What this node's Node must carry so that others reach its pods."""
+        return self.overlay.annotations()
+
+    def service_changed(self, key: str, service: Service | None) -> None:
+        """Note the newest state of the Service `key` (namespace/name); None if it is gone."""
+        self.proxy.service_changed(key, service)
+        self.zone.service_changed(key, service)
+
+    def slice_changed(self, key: str, endpoint_slice: EndpointSlice | None) -> None:
+        """Note the newest state of the EndpointSlice `key` (namespace/name); None if it is gone."""
+        self.proxy.slice_changed(key, endpoint_slice)
+        self.zone.slice_changed(key, endpoint_slice)
+
+    def namespace_changed(self, key: str, namespace: Namespace | None) -> None:
+        """Note whether the Namespace `key` exists."""
+        self.zone.namespace_changed(key, namespace is not None)
+
+    def node_changed(self, key: str, node: Node | None) -> None:
+        """Note the newest state of the Node `key`, this one included; None if it is gone."""
+        if key == self._options.node_name and node is not None:
+            self.proxy.node_changed(self._view(node.metadata.labels.get(ZONE_LABEL, "")))
+        self.overlay.node_changed(key, node)
+
+    def initial_sync_done(self) -> None:
+        """Tell that all existing objects have been reported; rules and routes are programmed from now on."""
+        self.proxy.initial_sync_done()
+        self.overlay.initial_sync_done()
+
+    async def wait_ready(self) -> None:
+        """Wait until services and peers known at `initial_sync_done` are programmed, and DNS answers."""
+        await self.proxy.ready.wait()
+        await self.overlay.ready.wait()
+        await self.dns.ready.wait()
+
+    async def run(self) -> None:
+        """Run until cancelled. What is programmed stays: pods, services and routes go on working, only DNS does not answer.
+
+        Raises: ExceptionGroup with the error of the component that failed.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.proxy.run(), name="service-proxy")
+                tasks.create_task(self.overlay.run(), name="overlay")
+                tasks.create_task(self.dns.run(), name="dns")
+                tasks.create_task(self._keep_table(), name="table-monitor")
+        finally:
+            await self._nft.close()
+
+    async def _keep_table(self) -> None:
+        """Program the table anew when something else has removed it, as a reload of the host's firewall may."""
+        deleted = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(watch_deleted_tables(deleted.set), name="deleted-tables")
+            await self.proxy.ready.wait()
+            while True:
+                await deleted.wait()
+                deleted.clear()
+                if not await self._nft.table_exists(self._table):
+                    log.warning("the service rules were removed by another program table=%s", self._table)
+                    self.proxy.resync()
+
+    def _view(self, zone: str) -> NodeView:
+        options = self._options
+        node_ips = (options.node_ip, *(ip for ip in options.node_port_ips if ip != options.node_ip))
+        return NodeView(Locality(options.node_name, zone), node_ips, frozenset({options.cluster_dns}))
+
+
+async def cleanup_node_network(cni_conf_dir: Path = Path("/etc/cni/net.d")) -> None:
+    """Remove everything that a NodeNetwork ever made in this network namespace: table, routes, devices, CNI configuration.
+
+    Needs no options and no running NodeNetwork; what is not there is no error. Pods that still run lose their network.
+    Forwarding stays as it is, others may rely on it.
+    """
+    await CniConfig(conf_dir=cni_conf_dir, pod_cidrs=[]).remove()
+    nft = LibNftables()
+    await nft.delete_table(Table("ip", TABLE_NAME))
+    await nft.close()
+    await on_rtnetlink(_remove_links)
+    log.info("network removed")
+
+
+def _remove_links(ipr: Any) -> None:
+    delete_routes_of(ipr, PEER_ROUTES)
+    remove_ranges(ipr)
+    for device in (OVERLAY_DEVICE, BRIDGE):
+        delete_link(ipr, device)
+
+
+def _cni_config(options: NodeNetworkOptions, mtu: int) -> CniConfig:
+    return CniConfig(
+        conf_dir=options.cni_conf_dir,
+        pod_cidrs=[options.pod_cidr],
+        mtu=mtu,
+        ipam_dir=options.ipam_dir,
+        host_ports=options.host_ports,
+    )

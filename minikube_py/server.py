@@ -1,0 +1,233 @@
+"""The server: composes store, API server, controllers, scheduler and the embedded agent into one process.
+
+Composition only: options become objects, objects run in one TaskGroup. A component that fails ends the process with its error;
+containers go on and are adopted by the next process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import ipaddress
+import logging
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import uvloop
+import yaml
+
+from minikube_py.apis import core_v1
+from minikube_py.apiserver.assembly import Api, RegistryOptions, object_getter
+from minikube_py.apiserver.authentication.bootstrap import BootstrapTokens
+from minikube_py.apiserver.authentication.token_file import TokenFileError
+from minikube_py.apiserver.authorization import bootstrap_policy
+from minikube_py.apiserver.join import JoinEndpoint
+from minikube_py.apiserver.options import ApiServerArgs
+from minikube_py.apiserver.pki import Pki, PkiError
+from minikube_py.apiserver.server_token import ServerTokenError, ensure_server_token
+from minikube_py.client.informer import Informers
+from minikube_py.client.join_protocol import ClusterSettings
+from minikube_py.core.errors import FatalError
+from minikube_py.core.files import write_atomic
+from minikube_py.core.process import run_until_stopped
+from minikube_py.store.interface import StoreError
+from minikube_py.store.memory import MemoryStore
+from minikube_py.store.sqlite import SqliteStore
+
+log = logging.getLogger(__name__)
+SWITCH_INTERVAL_S = 0.0005
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """Options of a server; each has the name of its flag."""
+
+    data_dir: Path
+    bind_address: str
+    https_listen_port: int
+    advertise_address: str
+    node_name: str
+    node_ip: str
+    write_kubeconfig: Path
+    write_kubeconfig_mode: int = 0o600
+    tls_sans: tuple[str, ...] = ()
+    token: str | None = None
+    token_file: Path | None = None
+    cluster_cidr: str = "10.42.0.0/16"
+    service_cidr: str = "10.43.0.0/16"
+    service_node_port_range: tuple[int, int] = (30000, 32767)
+    cluster_dns: str = "10.43.0.10"
+    cluster_domain: str = "cluster.local"
+    datastore_endpoint: str = ""
+    disable_agent: bool = False
+    disable_scheduler: bool = False
+    disable_controller_manager: bool = False
+    kube_apiserver_args: tuple[str, ...] = ()
+    node_labels: dict[str, str] = field(default_factory=dict)
+    node_taints: tuple[core_v1.Taint, ...] = ()
+    container_runtime_endpoint: str | None = None
+    pause_image: str | None = None
+    overlay: str = "vxlan"
+    kubelet_args: tuple[str, ...] = ()
+
+    @property
+    def service_ip(self) -> str:
+        """The address of the `kubernetes` Service: the first of the range."""
+        return str(ipaddress.ip_network(self.service_cidr)[1])
+
+
+class Server:
+    """One server process, from its options to its end.
+
+    Attributes:
+        ready: set when the API answers and every component has its caches.
+    """
+
+    def __init__(self, options: ServerOptions) -> None:
+        self._options = options
+        self._home = options.data_dir / "server"
+        self._pki = Pki(
+            self._home / "tls", node_name=options.node_name, advertise_address=options.advertise_address, tls_sans=options.tls_sans,
+            service_ip=options.service_ip, cluster_domain=options.cluster_domain,
+        )
+        self._store = self._make_store()
+        self._api: Api | None = None
+        self._port = 0
+        self.ready = asyncio.Event()
+        self._join: JoinEndpoint | None = None
+
+    def _make_store(self) -> SqliteStore | MemoryStore:
+        match self._options.datastore_endpoint:
+            case "" | "sqlite":
+                return SqliteStore(self._home / "db" / "state.db")
+            case "memory":
+                return MemoryStore()
+            case other:
+                raise FatalError(f"--datastore-endpoint {other}: known are sqlite and memory")
+
+    async def start(self) -> None:
+        """Open the store and accept connections. The API answers when this returns.
+
+        Raises: FatalError.
+        """
+        options = self._options
+        try:
+            args = ApiServerArgs.parse(options.kube_apiserver_args)
+            for directory in (self._home, self._home / "tls", self._home / "db", options.write_kubeconfig.parent):
+                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _, _ = await asyncio.gather(asyncio.to_thread(self._pki.ensure), self._store.open())
+            registry_options = RegistryOptions(options.service_cidr, options.service_node_port_range)
+            self._api = api = Api(self._store, self._pki, registry_options, args)
+            self._join = self._join_endpoint(api)
+            api.server.add_extra(self._join.answer)
+            api.health.add("informer-sync", lambda: None if self.ready.is_set() else "caches are not full", readiness_only=True)
+            context = self._pki.server_ssl_context()
+            self._port = await api.server.listen(options.bind_address, options.https_listen_port, context)
+            self._write_kubeconfig()
+        except (StoreError, PkiError, TokenFileError, ServerTokenError, ValueError, OSError) as error:
+            raise FatalError(str(error)) from error
+
+    def _join_endpoint(self, api: Api) -> JoinEndpoint:
+        """Where nodes ask for their certificates."""
+        options = self._options
+        wanted = options.token or (options.token_file.read_text().strip() if options.token_file else "")
+        token = ensure_server_token(self._home, self._pki.server_ca.certificate_pem, wanted)
+        settings = ClusterSettings(options.cluster_cidr, options.service_cidr, options.cluster_dns, options.cluster_domain)
+        return JoinEndpoint(
+            self._pki, api.client("system:apiserver"), token, BootstrapTokens(object_getter(api.registry)), settings,
+            node_name=options.node_name, reserved=(options.advertise_address, options.service_ip, *options.tls_sans),
+        )
+
+    def _write_kubeconfig(self) -> None:
+        options = self._options
+        host = "127.0.0.1" if options.bind_address in ("0.0.0.0", "::", "127.0.0.1") else options.bind_address
+        config = self._pki.admin_kubeconfig(f"https://{host}:{self._port}")
+        write_atomic(options.write_kubeconfig, yaml.safe_dump(config).encode(), options.write_kubeconfig_mode)
+
+    async def run(self) -> None:
+        """Run all components until cancelled; the first one that fails ends all."""
+        api = self._api
+        join = self._join
+        if api is None or join is None:
+            raise FatalError("the server was not started")
+        options = self._options
+        await bootstrap_policy.reconcile(api.client("system:apiserver"))
+        waits = []
+        async with asyncio.TaskGroup() as group:
+            if not options.disable_controller_manager:
+                from minikube_py.controllers.run import ControllerOptions, Controllers
+
+                informers = Informers(api.client("system:kube-controller-manager"))
+                controllers = Controllers(informers.client, informers, ControllerOptions(
+                    cluster_cidr=options.cluster_cidr, service_cidr=options.service_cidr, advertise_address=options.advertise_address,
+                    advertise_port=self._port, root_ca=self._pki.server_ca.certificate_pem.decode(),
+                ))
+                group.create_task(informers.run(), name="controller-informers")
+                group.create_task(controllers.run(), name="controllers")
+                waits.append(controllers.ready)
+            if not options.disable_scheduler:
+                from minikube_py.scheduler.scheduler import Scheduler
+
+                informers = Informers(api.client("system:kube-scheduler"))
+                scheduler = Scheduler(informers.client, informers)
+                group.create_task(informers.run(), name="scheduler-informers")
+                group.create_task(scheduler.run(), name="scheduler")
+                waits.append(scheduler.ready)
+            for ready in waits:
+                await ready.wait()
+            self.ready.set()
+            if not options.disable_agent:
+                group.create_task(self._run_agent(api, join), name="agent")
+
+    async def _run_agent(self, api: Api, join: JoinEndpoint) -> None:
+        """Run this machine's node, with the Registry as its API server."""
+        from minikube_py.agent import Agent, AgentOptions, enroll_locally
+
+        options = self._options
+        agent_options = AgentOptions(
+            data_dir=options.data_dir, node_name=options.node_name, node_ip=options.node_ip, node_labels=options.node_labels,
+            node_taints=options.node_taints, container_runtime_endpoint=options.container_runtime_endpoint,
+            pause_image=options.pause_image, overlay=options.overlay, kubelet_args=options.kubelet_args,
+        )
+        credentials = await enroll_locally(agent_options, f"https://127.0.0.1:{self._port}", str(join.token), join)
+        await Agent(agent_options, api.client(f"system:node:{options.node_name}"), credentials).run()
+
+    async def announce(self, started: float) -> None:
+        """Say that the cluster is ready, and what to do next."""
+        await self.ready.wait()
+        gc.collect()
+        gc.freeze()
+        kubeconfig = self._options.write_kubeconfig
+        log.info("ready seconds=%.2f port=%d", time.monotonic() - started, self._port)
+        print(f"minikube-py is ready; the kubeconfig is {kubeconfig}. Try:\n\n    minikube-py kubectl get nodes\n    "
+              f"kubectl --kubeconfig {kubeconfig} get pods -A\n", flush=True)
+
+    async def stop(self) -> None:
+        """Say goodbye to clients and make everything safe."""
+        if self._api is not None:
+            await self._api.close()
+        await self._store.close()
+
+
+def serve(options: ServerOptions) -> None:
+    """Run a server until it is told to stop.
+
+    Raises: FatalError if it cannot run; the message says what to do.
+    """
+    # The store's thread waits for the interpreter between its statements: a short switch interval keeps commits short under load.
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    # Requests make few cycles; the default thresholds would walk the whole heap of objects again and again.
+    gc.set_threshold(50_000, 20, 100)
+    uvloop.run(_serve(options))
+
+
+async def _serve(options: ServerOptions) -> None:
+    started = time.monotonic()
+    server = Server(options)
+    try:
+        await server.start()
+        await run_until_stopped(server.run(), server.announce(started))
+    finally:
+        await server.stop()

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+from multidict import CIMultiDict
+
+from minikube_py.apiserver.authentication.impersonation import impersonated, is_impersonation
+from minikube_py.core.errors import BadRequestError, ForbiddenError
+
+
+class Checks:
+    def __init__(self, *refused: str) -> None:
+        self.asked: list[tuple[str, ...]] = []
+        self._refused = refused
+
+    def __call__(self, *what: str) -> None:
+        self.asked.append(what)
+        if what[1] in self._refused:
+            raise ForbiddenError("no")
+
+
+def headers(*pairs: tuple[str, str]) -> CIMultiDict[str]:
+    return CIMultiDict([("Accept", "*/*"), *pairs])
+
+
+def test_each_part_of_the_identity_is_asked_for() -> None:
+    check = Checks()
+    user = impersonated(headers(
+        ("Impersonate-User", "jane"), ("Impersonate-Group", "dev"), ("impersonate-group", "ops"), ("Impersonate-Uid", "7"),
+        ("Impersonate-Extra-acme.com%2Fproject", "p1"),
+    ), check)
+    assert check.asked == [
+        ("", "users", "", "", "jane"), ("", "groups", "", "", "dev"), ("", "groups", "", "", "ops"),
+        ("authentication.k8s.io", "uids", "", "", "7"), ("authentication.k8s.io", "userextras", "acme.com/project", "", "p1"),
+    ]
+    assert (user.name, user.uid, user.groups) == ("jane", "7", ("dev", "ops", "system:authenticated"))
+    assert user.extra == {"acme.com/project": ("p1",)}
+
+
+def test_a_service_account_brings_its_groups() -> None:
+    check = Checks()
+    user = impersonated(headers(("Impersonate-User", "system:serviceaccount:shop:robot")), check)
+    assert check.asked == [("", "serviceaccounts", "", "shop", "robot")]
+    assert user.groups == ("system:serviceaccounts", "system:serviceaccounts:shop", "system:authenticated")
+
+
+def test_the_anonymous_user_stays_unauthenticated() -> None:
+    assert impersonated(headers(("Impersonate-User", "system:anonymous")), Checks()).groups == ("system:unauthenticated",)
+
+
+def test_one_refused_part_refuses_all() -> None:
+    with pytest.raises(ForbiddenError):
+        impersonated(headers(("Impersonate-User", "jane"), ("Impersonate-Group", "system:masters")), Checks("groups"))
+
+
+def test_groups_without_a_user_are_a_mistake() -> None:
+    assert is_impersonation(headers(("impersonate-group", "dev")))
+    assert not is_impersonation(headers())
+    with pytest.raises(BadRequestError):
+        impersonated(headers(("Impersonate-Group", "dev")), Checks())

@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives import hashes, hmac, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from minikube_py.apis import authentication_v1, core_v1, meta_v1
+from minikube_py.apiserver.authentication import ServiceAccountKeys, ServiceAccountTokens, TokenIssuer
+from minikube_py.apiserver.authentication.service_account import ISSUER
+from minikube_py.core.clock import rfc3339
+from minikube_py.core.errors import BadRequestError, ConflictError, InvalidError, NotFoundError, UnauthorizedError
+
+
+class FixedClock:
+    def __init__(self) -> None:
+        self.moment = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+class World:
+    """Objects, a clock, and both ends of service account tokens over them."""
+
+    def __init__(self, pem: bytes) -> None:
+        self.clock = FixedClock()
+        self.objects: dict[tuple[str, str, str], Any] = {}
+        self.account = self.add(core_v1.ServiceAccount(metadata=meta_v1.ObjectMeta(name="robot", namespace="shop", uid="sa-1")))
+        self.pod = self.add(core_v1.Pod(metadata=meta_v1.ObjectMeta(name="web-0", namespace="shop", uid="pod-1")))
+        self.pod.spec.service_account_name, self.pod.spec.node_name = "robot", "edge"
+        self.node = self.add(core_v1.Node(metadata=meta_v1.ObjectMeta(name="edge", uid="node-1")))
+        self.keys = ServiceAccountKeys(pem)
+        self.issuer = TokenIssuer(self.keys, self.get, clock=self.clock)
+        self.tokens = ServiceAccountTokens(self.keys, self.get, clock=self.clock)
+
+    def add(self, obj: Any) -> Any:
+        self.objects[(type(obj).__name__, obj.metadata.namespace, obj.metadata.name)] = obj
+        return obj
+
+    def remove(self, obj: Any) -> None:
+        del self.objects[(type(obj).__name__, obj.metadata.namespace, obj.metadata.name)]
+
+    def get(self, kind: str, namespace: str, name: str) -> Any:
+        return self.objects.get((kind, namespace, name))
+
+    def request(self, **spec: Any) -> authentication_v1.TokenRequest:
+        return authentication_v1.TokenRequest(spec=authentication_v1.TokenRequestSpec(**spec))
+
+    def pod_reference(self, uid: str = "pod-1") -> authentication_v1.BoundObjectReference:
+        return authentication_v1.BoundObjectReference(kind="Pod", api_version="v1", name="web-0", uid=uid)
+
+    def refuse(self, token: str) -> str:
+        with pytest.raises(UnauthorizedError) as caught:
+            self.tokens.authenticate_token(token)
+        return caught.value.message
+
+
+def pem_of(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+KEYS = {
+    "ES256": pem_of(ec.generate_private_key(ec.SECP256R1())),
+    "ES384": pem_of(ec.generate_private_key(ec.SECP384R1())),
+    "ES512": pem_of(ec.generate_private_key(ec.SECP521R1())),
+    "RS256": pem_of(rsa.generate_private_key(65537, 2048)),
+}
+
+
+@pytest.fixture
+def world() -> World:
+    return World(KEYS["ES256"])
+
+
+def parts(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    header, claims, _ = token.split(".")
+    return tuple(json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) for part in (header, claims))  # type: ignore[return-value]
+
+
+def b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def with_claims(token: str, **changes: Any) -> str:
+    header, _, signature = token.split(".")
+    return f"{header}.{b64(json.dumps(parts(token)[1] | changes).encode())}.{signature}"
+
+
+@pytest.mark.parametrize("algorithm", KEYS)
+def test_a_pods_token_stands_for_its_service_account_with_each_kind_of_key(algorithm: str) -> None:
+    world = World(KEYS[algorithm])
+    token = world.issuer.create("shop", "robot", world.request(bound_object_ref=world.pod_reference())).status.token
+    assert parts(token)[0]["alg"] == algorithm
+    identity = world.tokens.authenticate_token(token)
+    assert identity is not None
+    user = identity.user
+    assert (user.name, user.uid) == ("system:serviceaccount:shop:robot", "sa-1")
+    assert user.groups == ("system:serviceaccounts", "system:serviceaccounts:shop")
+    extra = {key.removeprefix("authentication.kubernetes.io/"): values for key, values in user.extra.items()}
+    assert extra.pop("credential-id")[0].startswith("JTI=")
+    assert extra == {"pod-name": ("web-0",), "pod-uid": ("pod-1",), "node-name": ("edge",), "node-uid": ("node-1",)}
+    assert identity.audiences == (ISSUER,)
+
+
+def test_the_claims_are_kubernetes_own(world: World) -> None:
+    now = int(world.clock.now().timestamp())
+    claims = parts(world.issuer.create("shop", "robot", world.request(bound_object_ref=world.pod_reference())).status.token)[1]
+    assert claims.pop("jti")
+    assert claims == {
+        "aud": [ISSUER], "exp": now + 3600, "iat": now, "nbf": now, "iss": ISSUER, "sub": "system:serviceaccount:shop:robot",
+        "kubernetes.io": {
+            "namespace": "shop", "node": {"name": "edge", "uid": "node-1"}, "pod": {"name": "web-0", "uid": "pod-1"},
+            "serviceaccount": {"name": "robot", "uid": "sa-1"},
+        },
+    }
+
+
+def test_the_answer_tells_name_audiences_and_end(world: World) -> None:
+    answer = world.issuer.create("shop", "robot", world.request(expiration_seconds=7200, audiences=["vault"]))
+    assert (answer.metadata.name, answer.metadata.namespace) == ("robot", "shop")
+    assert answer.spec.audiences == ["vault"]
+    assert answer.status.expiration_timestamp == rfc3339(world.clock.now() + timedelta(hours=2))
+
+
+def test_pods_own_tokens_outlive_clients_that_never_read_them_again(world: World) -> None:
+    request = world.request(bound_object_ref=world.pod_reference(), expiration_seconds=3607)
+    answer = world.issuer.create("shop", "robot", request)
+    now = int(world.clock.now().timestamp())
+    claims = parts(answer.status.token)[1]
+    assert claims["exp"] == now + 365 * 24 * 3600
+    assert claims["kubernetes.io"]["warnafter"] == now + 3607
+    assert answer.status.expiration_timestamp == rfc3339(world.clock.now() + timedelta(seconds=3607))
+
+
+def test_tokens_end_a_minute_after_their_time(world: World) -> None:
+    token = world.issuer.create("shop", "robot", world.request(expiration_seconds=600)).status.token
+    world.clock.moment += timedelta(seconds=655)
+    assert world.tokens.authenticate_token(token) is not None
+    world.clock.moment += timedelta(seconds=10)
+    assert world.refuse(token) == "service account token has expired"
+
+
+def test_tokens_from_the_future_are_not_valid_yet(world: World) -> None:
+    token = world.issuer.create("shop", "robot", world.request()).status.token
+    world.clock.moment -= timedelta(minutes=2)
+    assert world.refuse(token) == "service account token is not valid yet"
+
+
+def test_a_token_for_somebody_else_is_refused_here(world: World) -> None:
+    token = world.issuer.create("shop", "robot", world.request(audiences=["vault"])).status.token
+    assert world.refuse(token) == f'token audiences ["vault"] is invalid for the target audiences ["{ISSUER}"]'
+    identity = world.tokens.authenticate_token(token, ["vault", "other"])
+    assert identity is not None
+    assert identity.audiences == ("vault",)
+
+
+def test_changed_claims_break_the_signature(world: World) -> None:
+    token = world.issuer.create("shop", "robot", world.request()).status.token
+    assert world.refuse(with_claims(token, sub="system:serviceaccount:kube-system:admin")) == "invalid signature"
+
+
+def test_another_clusters_key_is_not_believed(world: World) -> None:
+    other = World(pem_of(ec.generate_private_key(ec.SECP256R1())))
+    token = other.issuer.create("shop", "robot", other.request()).status.token
+    assert world.refuse(token) == "invalid signature"
+
+
+def test_unsigned_tokens_are_not_believed(world: World) -> None:
+    _, claims, _ = world.issuer.create("shop", "robot", world.request()).status.token.split(".")
+    for algorithm in ("none", "None", ""):
+        header = b64(json.dumps({"alg": algorithm}).encode())
+        assert world.refuse(f"{header}.{claims}.") == "invalid signature"
+
+
+def test_the_public_key_is_no_shared_secret(world: World) -> None:
+    """A verifier that lets the token choose the algorithm would take the public key for an HMAC secret."""
+    _, claims, _ = world.issuer.create("shop", "robot", world.request()).status.token.split(".")
+    public = serialization.load_pem_private_key(KEYS["ES256"], None).public_key()
+    header = b64(json.dumps({"alg": "HS256"}).encode())
+    mac = hmac.HMAC(public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo), hashes.SHA256())
+    mac.update(f"{header}.{claims}".encode())
+    assert world.refuse(f"{header}.{claims}.{b64(mac.finalize())}") == "invalid signature"
+
+
+def test_other_issuers_tokens_are_left_to_others(world: World) -> None:
+    token = TokenIssuer(world.keys, world.get, issuer="https://elsewhere.example", clock=world.clock).create(
+        "shop", "robot", world.request()
+    ).status.token
+    assert world.tokens.authenticate_token(token) is None
+    for other in ("", "abc", "a.b.c", "..", "abcdef.0123456789abcdef"):
+        assert world.tokens.authenticate_token(other) is None
+
+
+def test_a_token_dies_with_its_service_account(world: World) -> None:
+    token = world.issuer.create("shop", "robot", world.request()).status.token
+    world.account.metadata.uid = "sa-2"
+    assert world.refuse(token) == "service account UID (sa-2) does not match claim (sa-1)"
+    world.remove(world.account)
+    assert world.refuse(token) == 'serviceaccounts "robot" not found'
+
+
+def test_a_token_dies_with_its_pod(world: World) -> None:
+    token = world.issuer.create("shop", "robot", world.request(bound_object_ref=world.pod_reference())).status.token
+    world.pod.metadata.deletion_timestamp = rfc3339(world.clock.now())
+    assert world.tokens.authenticate_token(token) is not None
+    world.clock.moment += timedelta(seconds=61)
+    assert world.refuse(token) == "service account token has been invalidated"
+    world.pod.metadata.deletion_timestamp = ""
+    world.pod.metadata.uid = "pod-2"
+    assert world.refuse(token) == "pod UID (pod-2) does not match service account pod ref claim (pod-1)"
+    world.remove(world.pod)
+    assert world.refuse(token) == "service account token has been invalidated"
+
+
+def test_a_node_bound_token_dies_with_its_node(world: World) -> None:
+    reference = authentication_v1.BoundObjectReference(kind="Node", api_version="v1", name="edge")
+    token = world.issuer.create("shop", "robot", world.request(bound_object_ref=reference)).status.token
+    assert world.tokens.authenticate_token(token) is not None
+    world.remove(world.node)
+    assert world.refuse(token) == "service account token has been invalidated"
+
+
+@pytest.mark.parametrize(("seconds", "why"), [
+    (599, "may not specify a duration less than 10 minutes"), (0, "may not specify a duration less than 10 minutes"),
+    (2**32 + 1, "may not specify a duration larger than 2^32 seconds"),
+])
+def test_lives_that_are_too_short_or_too_long_are_invalid(world: World, seconds: int, why: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        world.issuer.create("shop", "robot", world.request(expiration_seconds=seconds))
+    prefix = 'TokenRequest.authentication.k8s.io "" is invalid: spec.expirationSeconds: Invalid value: '
+    assert caught.value.message == f"{prefix}{seconds}: {why}"
+
+
+def test_tokens_are_not_bound_to_what_is_not_the_accounts(world: World) -> None:
+    world.add(core_v1.ServiceAccount(metadata=meta_v1.ObjectMeta(name="other", namespace="shop", uid="sa-9")))
+    with pytest.raises(BadRequestError, match='for serviceaccount "other" to pod running with serviceaccount "robot"'):
+        world.issuer.create("shop", "other", world.request(bound_object_ref=world.pod_reference()))
+    with pytest.raises(ConflictError, match=r"the UID in the bound object reference \(pod-9\) does not match the UID in record"):
+        world.issuer.create("shop", "robot", world.request(bound_object_ref=world.pod_reference("pod-9")))
+    reference = authentication_v1.BoundObjectReference(kind="Deployment", api_version="apps/v1", name="web")
+    with pytest.raises(BadRequestError, match="cannot bind token to object of type apps/v1, Kind=Deployment"):
+        world.issuer.create("shop", "robot", world.request(bound_object_ref=reference))
+    with pytest.raises(NotFoundError, match='serviceaccounts "ghost" not found'):
+        world.issuer.create("shop", "ghost", world.request())
+
+
+def test_a_legacy_token_is_good_while_its_secret_holds_it(world: World) -> None:
+    secret = world.add(core_v1.Secret(metadata=meta_v1.ObjectMeta(name="robot-token", namespace="shop")))
+    token = world.issuer.issue_legacy(world.account, secret)
+    assert world.refuse(token) == "service account token has been invalidated"
+    secret.data["token"] = token.encode()
+    identity = world.tokens.authenticate_token(token)
+    assert identity is not None
+    assert identity.user.name == "system:serviceaccount:shop:robot"
+    world.remove(secret)
+    assert world.refuse(token) == "service account token has been invalidated"
+
+
+def test_a_rotated_key_goes_on_verifying() -> None:
+    old, new = World(KEYS["RS256"]), World(KEYS["ES256"] + KEYS["RS256"])
+    token = old.issuer.create("shop", "robot", old.request()).status.token
+    assert new.tokens.authenticate_token(token) is not None
+    assert parts(new.issuer.create("shop", "robot", new.request()).status.token)[0]["alg"] == "ES256"
+
+
+def test_published_keys_verify_what_was_signed(world: World) -> None:
+    token = world.issuer.create("shop", "robot", world.request()).status.token
+    (published,) = world.keys.jwks()["keys"]
+    assert published["kid"] == parts(token)[0]["kid"]
+    numbers = [int.from_bytes(base64.urlsafe_b64decode(published[axis] + "==")) for axis in ("x", "y")]
+    signing = serialization.load_pem_private_key(KEYS["ES256"], None)
+    assert isinstance(signing, ec.EllipticCurvePrivateKey)
+    assert signing.public_key().public_numbers() == ec.EllipticCurvePublicNumbers(numbers[0], numbers[1], ec.SECP256R1())
+    assert msgspec.json.encode(world.keys.openid_configuration(ISSUER, f"{ISSUER}/openid/v1/jwks"))
