@@ -24,7 +24,8 @@ from minikube_py.net.proxy.conntrack import Conntrack
 from minikube_py.net.proxy.endpoints import Locality
 from minikube_py.net.proxy.model import NodeView
 from minikube_py.net.proxy.ruleset import PodNetwork, Ruleset
-from minikube_py.net.proxy.sync import SERVICE_NAME_LABEL, ServiceProxy
+from minikube_py.net.proxy.sync import ServiceProxy
+from minikube_py.net.slices import SERVICE_NAME_LABEL
 
 _CLONE_NEWNET = 0x40000000
 

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 import uvloop
@@ -26,6 +26,13 @@ from minikube_py.client.join import JoinError, NodeCredentials, enroll, join
 from minikube_py.client.join_protocol import JOIN_PATH, JoinRequest, JoinResponse, TokenFormatError, parse_token
 from minikube_py.core.errors import FatalError, from_status
 from minikube_py.core.process import run_until_stopped
+from minikube_py.cri.client import CriClient
+from minikube_py.cri.containerd import Containerd
+from minikube_py.cri.pause.image import PAUSE_IMAGE
+from minikube_py.cri.tasks import ContainerdTasks
+from minikube_py.kubelet.kubelet import Kubelet
+from minikube_py.kubelet.options import KubeletOptions
+from minikube_py.kubelet.server import KubeletServer
 from minikube_py.net.node_network import NodeNetwork, NodeNetworkOptions
 from minikube_py.net.overlay import Backend
 
@@ -71,17 +78,38 @@ class Agent:
         self._client = client
         self._credentials = credentials
         self._informers = Informers(client)
-        self._network_ready = asyncio.Event()
-        self.ready = asyncio.Event()
 
     async def run(self) -> None:
-        """Run the node until cancelled. Pods run on."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._informers.run(), name="agent-informers")
-            group.create_task(self._run_network(), name="network")
-            group.create_task(self._run_pods(), name="pods")
+        """Run the node until cancelled. Pods run on.
 
-    async def _run_network(self) -> None:
+        Raises: FatalError if this machine cannot be a node, or what a component raised.
+        """
+        options = self._options
+        async with asyncio.TaskGroup() as group:
+            if options.container_runtime_endpoint:
+                socket = options.container_runtime_endpoint.removeprefix("unix://")
+                cri, tasks, load_image = CriClient(socket), ContainerdTasks(socket, options.data_dir / "agent" / "exec"), None
+            else:
+                containerd = Containerd(options.data_dir, pause_image=options.pause_image or PAUSE_IMAGE)
+                group.create_task(containerd.run(), name="containerd")
+                await containerd.wait_ready()
+                cri, tasks, load_image = containerd.cri, containerd.tasks, containerd.import_image
+            kubelet = Kubelet(self._kubelet_options(), self._client, cri, tasks, load_image=load_image)
+            server = KubeletServer(kubelet, self._credentials.serving_ssl_context())
+            group.create_task(self._informers.run(), name="agent-informers")
+            group.create_task(kubelet.run(), name="kubelet")
+            group.create_task(server.run(), name="kubelet-server")
+            group.create_task(self._run_network(kubelet), name="network")
+
+    def _kubelet_options(self) -> KubeletOptions:
+        options, cluster = self._options, self._credentials.cluster
+        return KubeletOptions(
+            node_name=options.node_name, node_ip=options.node_ip, data_dir=options.data_dir, cluster_dns=(cluster.cluster_dns,),
+            cluster_domain=cluster.cluster_domain, node_labels=options.node_labels, node_taints=options.node_taints,
+            pause_image=options.pause_image or PAUSE_IMAGE, kubelet_args=options.kubelet_args,
+        )
+
+    async def _run_network(self, kubelet: Kubelet) -> None:
         """Set up the network once the node has its range of pod addresses, then follow the cluster."""
         options, cluster = self._options, self._credentials.cluster
         nodes = self._informers.of(core_v1.Node)
@@ -91,23 +119,20 @@ class Agent:
             service_cidr=cluster.service_cidr, cluster_dns=cluster.cluster_dns, cluster_domain=cluster.cluster_domain,
             cni_conf_dir=options.cni_conf_dir, ipam_dir=options.data_dir / "agent" / "cni", backend=Backend(options.overlay),
         ))
+        kubelet.node.look_again()
         await self._client.patch(core_v1.Node, options.node_name, "", {"metadata": {"annotations": dict(network.node_annotations())}})
-        sources: list[Informer[Any]] = [nodes]
+        services, slices = self._informers.of(core_v1.Service), self._informers.of(discovery_v1.EndpointSlice)
+        namespaces = self._informers.of(core_v1.Namespace)
         _report(nodes, network.node_changed)
-        for kind, report in (
-            (core_v1.Service, network.service_changed), (discovery_v1.EndpointSlice, network.slice_changed),
-            (core_v1.Namespace, network.namespace_changed),
-        ):
-            informer = self._informers.of(kind)
-            _report(informer, report)
-            sources.append(informer)
+        _report(services, network.service_changed)
+        _report(slices, network.slice_changed)
+        _report(namespaces, network.namespace_changed)
         async with asyncio.TaskGroup() as group:
             group.create_task(network.run(), name="network-components")
-            for informer in sources:
-                await informer.synced.wait()
+            await self._informers.wait_synced()
             network.initial_sync_done()
             await network.wait_ready()
-            self._network_ready.set()
+            log.info("network ready pod_cidr=%s", pod_cidr)
 
 
 async def _pod_cidr(nodes: Informer[core_v1.Node], name: str) -> str:

@@ -29,10 +29,30 @@ GROUP_VERSIONS = {
     **{
         f"{group}_{version}": f"io.k8s.api.{group}.{version}."
         for group, version in [
-            *((g, "v1") for g in (
-                "admissionregistration", "apps", "authentication", "authorization", "autoscaling", "batch", "certificates", "coordination",
-                "core", "discovery", "events", "flowcontrol", "networking", "node", "policy", "rbac", "resource", "scheduling", "storage",
-            )),
+            *(
+                (g, "v1")
+                for g in (
+                    "admissionregistration",
+                    "apps",
+                    "authentication",
+                    "authorization",
+                    "autoscaling",
+                    "batch",
+                    "certificates",
+                    "coordination",
+                    "core",
+                    "discovery",
+                    "events",
+                    "flowcontrol",
+                    "networking",
+                    "node",
+                    "policy",
+                    "rbac",
+                    "resource",
+                    "scheduling",
+                    "storage",
+                )
+            ),
             ("autoscaling", "v2"),
         ]
     },
@@ -56,41 +76,126 @@ SCALARS = {
 }
 
 # Strings that are *string upstream: absent and "" differ (Go types of k8s.io/api).
-POINTER_STRINGS = set("""
-PersistentVolumeClaimSpec.storageClassName PersistentVolumeClaimSpec.volumeMode PersistentVolumeClaimSpec.volumeAttributesClassName
-PersistentVolumeClaimStatus.currentVolumeAttributesClassName PersistentVolumeSpec.volumeMode PersistentVolumeSpec.volumeAttributesClassName
-ServicePort.appProtocol ServiceSpec.loadBalancerClass ServiceSpec.ipFamilyPolicy ServiceSpec.internalTrafficPolicy
-ServiceSpec.trafficDistribution LoadBalancerIngress.ipMode PortStatus.error
-EndpointAddress.nodeName EndpointPort.appProtocol EndpointPort.name EndpointPort.protocol Endpoint.hostname Endpoint.nodeName Endpoint.zone
-PodSpec.runtimeClassName PodSpec.preemptionPolicy PodSpec.setHostnameAsFQDN PodSpec.hostnameOverride
-SecurityContext.procMount PodSecurityContext.fsGroupChangePolicy PodSecurityContext.supplementalGroupsPolicy
-PodSecurityContext.seLinuxChangePolicy SeccompProfile.localhostProfile AppArmorProfile.localhostProfile
-WindowsSecurityContextOptions.gmsaCredentialSpecName WindowsSecurityContextOptions.gmsaCredentialSpec WindowsSecurityContextOptions.runAsUserName
-GRPCAction.service Container.restartPolicy EphemeralContainer.restartPolicy VolumeMount.mountPropagation VolumeMount.recursiveReadOnly
-VolumeMountStatus.recursiveReadOnly HostPathVolumeSource.type PodDNSConfigOption.value ContainerStatus.stopSignal Lifecycle.stopSignal
-TypedLocalObjectReference.apiGroup TypedObjectReference.apiGroup TypedObjectReference.namespace AzureDiskVolumeSource.cachingMode
-AzureDiskVolumeSource.fsType AzureDiskVolumeSource.kind CSIVolumeSource.fsType ISCSIVolumeSource.initiatorName
-AzureFilePersistentVolumeSource.secretNamespace LocalVolumeSource.fsType PodResourceClaim.resourceClaimName
-PodResourceClaim.resourceClaimTemplateName PodResourceClaimStatus.resourceClaimName ScopedResourceSelectorRequirement.x
-TopologySpreadConstraint.nodeAffinityPolicy TopologySpreadConstraint.nodeTaintsPolicy
-JobSpec.completionMode JobSpec.podReplacementPolicy JobSpec.managedBy JobStatus.completedIndexes JobStatus.failedIndexes CronJobSpec.timeZone
-PodFailurePolicyOnExitCodesRequirement.containerName SuccessPolicyRule.succeededIndexes
-HTTPIngressPath.pathType IngressSpec.ingressClassName IngressClassParametersReference.apiGroup IngressClassParametersReference.namespace
-IngressClassParametersReference.scope IngressPortStatus.error NetworkPolicyPort.protocol
-LeaseSpec.holderIdentity LeaseSpec.strategy LeaseSpec.preferredHolder
-PriorityClass.preemptionPolicy StorageClass.reclaimPolicy StorageClass.volumeBindingMode CSIDriverSpec.fsGroupPolicy
-VolumeAttachmentSource.persistentVolumeName
-HPAScalingRules.selectPolicy PodDisruptionBudgetSpec.unhealthyPodEvictionPolicy
-ValidatingWebhook.failurePolicy ValidatingWebhook.matchPolicy ValidatingWebhook.sideEffects MutatingWebhook.failurePolicy
-MutatingWebhook.matchPolicy MutatingWebhook.sideEffects MutatingWebhook.reinvocationPolicy WebhookClientConfig.url ServiceReference.path
-RuleWithOperations.scope NamedRuleWithOperations.scope MatchResources.matchPolicy ValidatingAdmissionPolicySpec.failurePolicy
-MutatingAdmissionPolicySpec.failurePolicy Validation.reason ParamRef.parameterNotFoundAction ParamRef.x
-DeleteOptions.propagationPolicy Preconditions.resourceVersion Preconditions.uid
-CustomResourceDefinitionVersion.deprecationWarning CustomResourceSubresourceScale.labelSelectorPath JSONSchemaProps.x-kubernetes-list-type
-JSONSchemaProps.x-kubernetes-map-type ValidationRule.reason
-FlowDistinguisherMethod.x DeviceAttribute.string DeviceAttribute.version ResourceSliceSpec.nodeName Device.nodeName
-ResourceFieldSelector.x NodeSwapStatus.x
-""".split())
+POINTER_STRINGS = set(
+    [
+        "PersistentVolumeClaimSpec.storageClassName",
+        "PersistentVolumeClaimSpec.volumeMode",
+        "PersistentVolumeClaimSpec.volumeAttributesClassName",
+        "PersistentVolumeClaimStatus.currentVolumeAttributesClassName",
+        "PersistentVolumeSpec.volumeMode",
+        "PersistentVolumeSpec.volumeAttributesClassName",
+        "ServicePort.appProtocol",
+        "ServiceSpec.loadBalancerClass",
+        "ServiceSpec.ipFamilyPolicy",
+        "ServiceSpec.internalTrafficPolicy",
+        "ServiceSpec.trafficDistribution",
+        "LoadBalancerIngress.ipMode",
+        "PortStatus.error",
+        "EndpointAddress.nodeName",
+        "EndpointPort.appProtocol",
+        "EndpointPort.name",
+        "EndpointPort.protocol",
+        "Endpoint.hostname",
+        "Endpoint.nodeName",
+        "Endpoint.zone",
+        "PodSpec.runtimeClassName",
+        "PodSpec.preemptionPolicy",
+        "PodSpec.setHostnameAsFQDN",
+        "PodSpec.hostnameOverride",
+        "SecurityContext.procMount",
+        "PodSecurityContext.fsGroupChangePolicy",
+        "PodSecurityContext.supplementalGroupsPolicy",
+        "PodSecurityContext.seLinuxChangePolicy",
+        "SeccompProfile.localhostProfile",
+        "AppArmorProfile.localhostProfile",
+        "WindowsSecurityContextOptions.gmsaCredentialSpecName",
+        "WindowsSecurityContextOptions.gmsaCredentialSpec",
+        "WindowsSecurityContextOptions.runAsUserName",
+        "GRPCAction.service",
+        "Container.restartPolicy",
+        "EphemeralContainer.restartPolicy",
+        "VolumeMount.mountPropagation",
+        "VolumeMount.recursiveReadOnly",
+        "VolumeMountStatus.recursiveReadOnly",
+        "HostPathVolumeSource.type",
+        "PodDNSConfigOption.value",
+        "ContainerStatus.stopSignal",
+        "Lifecycle.stopSignal",
+        "TypedLocalObjectReference.apiGroup",
+        "TypedObjectReference.apiGroup",
+        "TypedObjectReference.namespace",
+        "AzureDiskVolumeSource.cachingMode",
+        "AzureDiskVolumeSource.fsType",
+        "AzureDiskVolumeSource.kind",
+        "CSIVolumeSource.fsType",
+        "ISCSIVolumeSource.initiatorName",
+        "AzureFilePersistentVolumeSource.secretNamespace",
+        "LocalVolumeSource.fsType",
+        "PodResourceClaim.resourceClaimName",
+        "PodResourceClaim.resourceClaimTemplateName",
+        "PodResourceClaimStatus.resourceClaimName",
+        "ScopedResourceSelectorRequirement.x",
+        "TopologySpreadConstraint.nodeAffinityPolicy",
+        "TopologySpreadConstraint.nodeTaintsPolicy",
+        "JobSpec.completionMode",
+        "JobSpec.podReplacementPolicy",
+        "JobSpec.managedBy",
+        "JobStatus.completedIndexes",
+        "JobStatus.failedIndexes",
+        "CronJobSpec.timeZone",
+        "PodFailurePolicyOnExitCodesRequirement.containerName",
+        "SuccessPolicyRule.succeededIndexes",
+        "HTTPIngressPath.pathType",
+        "IngressSpec.ingressClassName",
+        "IngressClassParametersReference.apiGroup",
+        "IngressClassParametersReference.namespace",
+        "IngressClassParametersReference.scope",
+        "IngressPortStatus.error",
+        "NetworkPolicyPort.protocol",
+        "LeaseSpec.holderIdentity",
+        "LeaseSpec.strategy",
+        "LeaseSpec.preferredHolder",
+        "PriorityClass.preemptionPolicy",
+        "StorageClass.reclaimPolicy",
+        "StorageClass.volumeBindingMode",
+        "CSIDriverSpec.fsGroupPolicy",
+        "VolumeAttachmentSource.persistentVolumeName",
+        "HPAScalingRules.selectPolicy",
+        "PodDisruptionBudgetSpec.unhealthyPodEvictionPolicy",
+        "ValidatingWebhook.failurePolicy",
+        "ValidatingWebhook.matchPolicy",
+        "ValidatingWebhook.sideEffects",
+        "MutatingWebhook.failurePolicy",
+        "MutatingWebhook.matchPolicy",
+        "MutatingWebhook.sideEffects",
+        "MutatingWebhook.reinvocationPolicy",
+        "WebhookClientConfig.url",
+        "ServiceReference.path",
+        "RuleWithOperations.scope",
+        "NamedRuleWithOperations.scope",
+        "MatchResources.matchPolicy",
+        "ValidatingAdmissionPolicySpec.failurePolicy",
+        "MutatingAdmissionPolicySpec.failurePolicy",
+        "Validation.reason",
+        "ParamRef.parameterNotFoundAction",
+        "ParamRef.x",
+        "DeleteOptions.propagationPolicy",
+        "Preconditions.resourceVersion",
+        "Preconditions.uid",
+        "CustomResourceDefinitionVersion.deprecationWarning",
+        "CustomResourceSubresourceScale.labelSelectorPath",
+        "JSONSchemaProps.x-kubernetes-list-type",
+        "JSONSchemaProps.x-kubernetes-map-type",
+        "ValidationRule.reason",
+        "FlowDistinguisherMethod.x",
+        "DeviceAttribute.string",
+        "DeviceAttribute.version",
+        "ResourceSliceSpec.nodeName",
+        "Device.nodeName",
+        "ResourceFieldSelector.x",
+        "NodeSwapStatus.x",
+    ]
+)
 
 # Field names that would hide a name that the class bodies use.
 SHADOWING = {"bool", "bytes", "dict", "field", "float", "int", "list", "str"}
@@ -130,7 +235,7 @@ class Module:
             return scalar
         for module, prefix in GROUP_VERSIONS.items():
             if full.startswith(prefix):
-                kind = full[len(prefix):]
+                kind = full[len(prefix) :]
                 if module == self.name:
                     return kind
                 self.imports.add(module)
@@ -164,8 +269,13 @@ class Module:
             default = "[]"
         elif value.startswith("dict["):
             default = "{}"
-        elif wire in BY_VALUE and f"{kind}.{wire}" not in NOT_BY_VALUE and "." not in value.replace("meta_v1.", "").replace("core_v1.", "") \
-                and value[0].isupper() | ("." in value) and value not in ("Any", "Time", "Quantity"):
+        elif (
+            wire in BY_VALUE
+            and f"{kind}.{wire}" not in NOT_BY_VALUE
+            and "." not in value.replace("meta_v1.", "").replace("core_v1.", "")
+            and value[0].isupper() | ("." in value)
+            and value not in ("Any", "Time", "Quantity")
+        ):
             default = f"field(default_factory=lambda: {value}())" if "." not in value else f"field(default_factory={value})"
             if camel(name) != wire:
                 raise ValueError(wire)
@@ -175,8 +285,11 @@ class Module:
         else:
             value, default = (value, "None") if value == "Any" else (f"{value} | None", "None")
         if camel(name) != wire:
-            default = f"field(default={default}, name={wire!r})" if default not in ("[]", "{}") \
+            default = (
+                f"field(default={default}, name={wire!r})"
+                if default not in ("[]", "{}")
                 else f"field(default_factory={'list' if default == '[]' else 'dict'}, name={wire!r})"
+            )
         return f"    {name}: {value} = {default}"
 
     def add(self, kind: str, schema: dict[str, Any]) -> None:
@@ -191,8 +304,10 @@ class Module:
             rules[""] = ("", "", schema["x-kubernetes-map-type"], ())
         for wire, value in properties.items():
             rule = (
-                value.get("x-kubernetes-patch-strategy", ""), value.get("x-kubernetes-patch-merge-key", ""),
-                value.get("x-kubernetes-list-type", value.get("x-kubernetes-map-type", "")), tuple(value.get("x-kubernetes-list-map-keys", ())),
+                value.get("x-kubernetes-patch-strategy", ""),
+                value.get("x-kubernetes-patch-merge-key", ""),
+                value.get("x-kubernetes-list-type", value.get("x-kubernetes-map-type", "")),
+                tuple(value.get("x-kubernetes-list-map-keys", ())),
             )
             if any(rule):
                 rules[wire] = rule
@@ -219,15 +334,22 @@ def main() -> None:
         module = Module(name)
         for full, schema in schemas.items():
             kind = full.removeprefix(prefix)
-            if full.startswith(prefix) and "." not in kind and full not in SCALARS and "metadata" not in (
-                    m for m in schema.get("properties", {}) if kind.endswith("List") and "items" in schema["properties"]):
+            if (
+                full.startswith(prefix)
+                and "." not in kind
+                and full not in SCALARS
+                and "metadata" not in (m for m in schema.get("properties", {}) if kind.endswith("List") and "items" in schema["properties"])
+            ):
                 module.add(kind, schema)
         written.append(APIS / f"{name}.py")
         written[-1].write_text(module.text())
         rules |= module.rules
-    lines = ['"""List and map rules of the typed objects: generated by tools/generate_types.py; do not edit."""', "",
-             "# struct -> field on the wire (\"\" is the struct itself) -> (patch strategy, patch merge key, list or map type, list map keys)",
-             "LIST_RULES: dict[str, dict[str, tuple[str, str, str, tuple[str, ...]]]] = {"]
+    lines = [
+        '"""List and map rules of the typed objects: generated by tools/generate_types.py; do not edit."""',
+        "",
+        '# struct -> field on the wire ("" is the struct itself) -> (patch strategy, patch merge key, list or map type, list map keys)',
+        "LIST_RULES: dict[str, dict[str, tuple[str, str, str, tuple[str, ...]]]] = {",
+    ]
     lines += [f"    {struct!r}: {fields!r}," for struct, fields in sorted(rules.items())]
     written.append(APIS / "list_rules.py")
     written[-1].write_text("\n".join([*lines, "}", ""]))

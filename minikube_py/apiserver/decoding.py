@@ -1,4 +1,4 @@
-"""From a request body to an object: JSON and YAML, strictness, and upstream's words for what is wrong.
+"""From a request body to an object: JSON, YAML and protobuf, strictness, and upstream's words for what is wrong.
 
 The usual body has no unknown field and no null: one decode at C speed. Only a body that fails it takes the slow path, which names
 every unknown field.
@@ -17,8 +17,11 @@ from minikube_py.apis.object import Object
 from minikube_py.apis.scheme import decoder, encode, prune
 from minikube_py.core.errors import BadRequestError, UnsupportedMediaTypeError
 
+from .protobuf import ProtobufError, decode_unknown
+
 JSON_TYPES = frozenset({"", "application/json", "*/*"})
 YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml"})
+PROTOBUF_TYPE = "application/vnd.kubernetes.protobuf"
 FIELD_VALIDATION = ("", "Ignore", "Warn", "Strict")
 WRONG_TYPE = re.compile(r"Expected `(?P<want>[^`]*)`, got `(?P<got>[^`]*)`(?: - at `\$(?P<path>[^`]*)`)?")
 GO_KINDS = {"str": "string", "int": "number", "float": "number", "bool": "bool", "array": "array", "object": "object", "null": "null"}
@@ -26,7 +29,7 @@ GO_TYPES = {"str": "string", "int": "int32", "bool": "bool", "float": "float64",
 
 
 def decode_document(body: bytes, content_type: str) -> Any:
-    """The plain document in a JSON or YAML body.
+    """The plain document in a JSON, YAML or protobuf body.
 
     Raises: BadRequestError for what cannot be parsed; UnsupportedMediaTypeError.
     """
@@ -36,15 +39,19 @@ def decode_document(body: bytes, content_type: str) -> Any:
         if content_type in YAML_TYPES:
             loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
             return msgspec.json.decode(encode(yaml.load(body, loader)))
+        if content_type == PROTOBUF_TYPE:
+            return decode_unknown(body)
     except msgspec.DecodeError as error:
         raise BadRequestError(f"couldn't get version/kind; json parse error: {error}") from error
+    except ProtobufError as error:
+        raise BadRequestError(str(error)) from error
     except (yaml.YAMLError, TypeError, UnicodeDecodeError) as error:
         raise BadRequestError(f"error converting YAML to JSON: {' '.join(str(error).split())}") from error
     raise unsupported(content_type)
 
 
 def unsupported(content_type: str) -> UnsupportedMediaTypeError:
-    supported = "application/json, application/yaml"
+    supported = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
     return UnsupportedMediaTypeError(
         f"the body of the request was in an unknown format - accepted media types include: {supported} (not {content_type})"
     )

@@ -160,7 +160,8 @@ class Registry:
                     raise ExistsError(key)
                 strategy.release(stored)
                 return Entry(key, 0, encode_without_revision(stored), stored, 0)
-            return await self._write(self.store.create(storage.collection, key, stored, encode_checked, durable=strategy.durable), storage, key)
+            write = self.store.create(storage.collection, key, stored, encode_checked, durable=strategy.durable)
+            return await self._write(write, storage, key)
         except (StatusError, StoreError):
             strategy.release(stored)
             raise
@@ -193,7 +194,7 @@ class Registry:
         set_defaults(new)
         stored = storage.to_storage(new)
         self._prepare_update(storage, stored, old, subresource, context)
-        causes = validate_update(stored, old)
+        causes = validate_update(stored, old, subresource)
         causes += storage.strategy.validate_update(stored, old, context)
         if causes:
             raise invalid(storage.resource.group, storage.resource.kind, name, causes)

@@ -51,7 +51,8 @@ def server(
     pause_image: str | None, overlay: str, kubelet_arg: tuple[str, ...],
 ) -> None:
     """Run a control plane, and a node on the same machine."""
-    from minikube_py.server import FatalError, ServerOptions, serve
+    from minikube_py.core.errors import FatalError
+    from minikube_py.server import ServerOptions, serve
 
     configure_logging(log_level)
     address = node_ip or default_address()

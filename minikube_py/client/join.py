@@ -177,7 +177,7 @@ async def _fetch_ca(server: str, pin: str) -> bytes:
             f"either {server} is not the cluster of this token, or somebody stands between"
         )
     if not pin:
-        log.warning("the token carries no CA hash, so the server is trusted unseen; better take that of server/node-token server=%s", server)
+        log.warning("the token carries no CA hash, so the server is trusted unseen; better take server/node-token's server=%s", server)
     return body
 
 
@@ -214,7 +214,7 @@ async def _http(
 
     headers = {"Content-Type": "application/json"} if body is not None else {}
     if token is not None:
-        headers["Authorization"] = aiohttp.BasicAuth(token.user, token.secret).encode() if token.user else f"Bearer {token.secret}"
+        headers["Authorization"] = token.authorization()
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     try:
         async with (
@@ -256,20 +256,18 @@ def _request(directory: Path, node_name: str, addresses: list[str]) -> JoinReque
         write_atomic(password, secrets.token_hex(32).encode())
     return JoinRequest(
         node_name=node_name, node_password=password.read_text(), addresses=addresses,
-        client_csr=_signing_request(directory / "client-kubelet.key", f"system:node:{node_name}"),
-        serving_csr=_signing_request(directory / "serving-kubelet.key", node_name),
+        client_csr=_signing_request(directory / "client-kubelet.key"),
+        serving_csr=_signing_request(directory / "serving-kubelet.key"),
     )
 
 
-def _signing_request(path: Path, common_name: str) -> str:
+def _signing_request(path: Path) -> str:
+    """A signing request for a key. It names nobody: whom a certificate names is for the server to say."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.serialization import Encoding
-    from cryptography.x509.oid import NameOID
 
-    # A common name holds 64 characters; the server does not look at it anyway.
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64])])
-    request = x509.CertificateSigningRequestBuilder(subject).sign(_key(path), hashes.SHA256())
+    request = x509.CertificateSigningRequestBuilder(x509.Name([])).sign(_key(path), hashes.SHA256())
     return request.public_bytes(Encoding.PEM).decode()
 
 

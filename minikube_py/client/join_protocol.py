@@ -9,6 +9,7 @@ Source: docs.k3s.io/cli/token
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import ssl
@@ -41,6 +42,12 @@ class JoinToken:
     pin: str
     user: str
     secret: str
+
+    def authorization(self) -> str:
+        """The Authorization header that presents this token."""
+        if not self.user:
+            return f"Bearer {self.secret}"
+        return "Basic " + base64.b64encode(f"{self.user}:{self.secret}".encode()).decode()
 
     def __str__(self) -> str:
         credentials = f"{self.user}:{self.secret}" if self.user else self.secret
@@ -111,9 +118,8 @@ def ca_pin(bundle: bytes) -> str:
     if len(certificates) < 2:
         return hashlib.sha256(bundle).hexdigest()
     from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
 
     parsed = [x509.load_der_x509_certificate(ssl.PEM_cert_to_DER_cert(pem)) for pem in certificates]
     root = next((c for c in parsed[1:] if c.issuer == c.subject), parsed[0])
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     return hashlib.sha256(root.public_bytes(Encoding.DER)).hexdigest()

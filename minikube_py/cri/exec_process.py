@@ -195,14 +195,15 @@ class ContainerdExec:
         self._ended = asyncio.Event()
         self._exit: asyncio.Task[int] | None = None
         self._transports: list[asyncio.ReadTransport] = []
-        self._closed = False
+        self._closing: asyncio.Task[None] | None = None
         self.pid = 0
         self.stdin: FifoWriter | None = None
         self.stdout = asyncio.StreamReader(limit=READ_BYTES_MAX)
         self.stderr: asyncio.StreamReader | None = None
 
-    async def start(self) -> None:
-        """Start the created process and connect its streams."""
+    async def start(self, spec: AnyMessage, *, tty: bool) -> None:
+        """Create and start the process, and connect its streams."""
+        await self._calls.create(spec, self._fifos.paths, tty=tty)
         self.pid = await self._calls.start()
         self._exit = asyncio.create_task(self._wait_exit(), name=f"exec-exit-{self.pid}")
         stdin, stdout, stderr = (self._fifos.take(name) for name in ("stdin", "stdout", "stderr"))
@@ -240,9 +241,12 @@ class ContainerdExec:
         return await asyncio.shield(self._exit)
 
     async def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
+        # A task of its own, for a second cancellation must not leave the command running.
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name=f"exec-close-{self.pid}")
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         try:
             await self._end_process()
         except CriError as error:

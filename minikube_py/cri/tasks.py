@@ -152,11 +152,12 @@ class ContainerdTasks:
         calls = ExecCalls(self._connection, container_id, exec_id)
         fifos = await asyncio.to_thread(Fifos, self._fifo_dir / exec_id, stdin=stdin, stderr=not tty)
         process = ContainerdExec(calls, fifos)
+        # A start that is cancelled half way may happen all the same. So it is let finish, and then undone.
+        starting = asyncio.create_task(process.start(spec, tty=tty), name=f"exec-start-{exec_id}")
         try:
-            await calls.create(spec, fifos.paths, tty=tty)
-            await process.start()
+            await asyncio.shield(starting)
         except BaseException:
-            await asyncio.shield(process.close())
+            await asyncio.shield(_undo(starting, process))
             raise
         return process
 
@@ -170,6 +171,11 @@ class ContainerdTasks:
         if tty and not any(variable.startswith("TERM=") for variable in process.get("env", ())):
             process["env"] = [*process.get("env", ()), "TERM=xterm"]
         return AnyMessage(type_url="types.containerd.io/opencontainers/runtime-spec/1/Process", value=json.dumps(process).encode())
+
+
+async def _undo(starting: asyncio.Task[None], process: ContainerdExec) -> None:
+    await asyncio.wait({starting})
+    await process.close()
 
 
 async def _until_probe(envelopes: AsyncIterator[events_v1.Envelope]) -> None:

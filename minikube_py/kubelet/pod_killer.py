@@ -45,7 +45,7 @@ def find_container(pod: core_v1.Pod, name: str) -> AnyContainer | None:
 def grace_s(pod: core_v1.Pod, container: AnyContainer | None = None, reason: KillReason = "") -> int:
     """How long a container has to end by itself, in seconds."""
     if pod.metadata.deletion_timestamp and pod.metadata.deletion_grace_period_seconds is not None:
-        return max(pod.metadata.deletion_grace_period_seconds, 0)
+        return max(pod.metadata.deletion_grace_period_seconds, 1)
     if container is not None and reason:
         probe = container.startup_probe if reason == "StartupProbe" else container.liveness_probe
         if probe is not None and probe.termination_grace_period_seconds is not None:
@@ -79,15 +79,13 @@ class PodKiller:
         loop = asyncio.get_running_loop()
         left_s: float = grace_s(pod, container, reason) if override_s is None else override_s
         ends_s = loop.time() + left_s
-        if message or after is None:
-            self._recorder.event(container_reference(pod, info.name), "Normal", "Killing", message or f"Stopping container {info.name}")
-        hook = container.lifecycle.pre_stop if container is not None and container.lifecycle is not None else None
         if after:
             await self._wait(after, left_s)
-            self._recorder.event(container_reference(pod, info.name), "Normal", "Killing", message or f"Stopping container {info.name}")
+        self._recorder.event(container_reference(pod, info.name), "Normal", "Killing", message or f"Stopping container {info.name}")
+        hook = container.lifecycle.pre_stop if container is not None and container.lifecycle is not None else None
         if hook is not None and container is not None and ends_s > loop.time():
             await self._pre_stop(pod, container, hook, info, ends_s - loop.time())
-        left_s = max(ends_s - loop.time(), 0 if override_s is not None or left_s < GRACE_MIN_S else GRACE_MIN_S)
+        left_s = max(ends_s - loop.time(), GRACE_MIN_S if override_s is None else 0)
         await self._runtime.stop_container(info.id, timeout_s=round(left_s))
 
     async def kill_pod(self, pod: core_v1.Pod, runtime: PodRuntime, *, override_s: int | None = None) -> None:

@@ -136,6 +136,15 @@ def conditions(pod: core_v1.Pod, status: core_v1.PodStatus, given: StatusInput, 
     return own + [condition for condition in pod.status.conditions if condition.type not in OWNED_CONDITIONS]
 
 
+def keep_transition_times(status: core_v1.PodStatus, before: core_v1.PodStatus) -> None:
+    """Take over the times of conditions that are as they were in a status that may not have been written yet."""
+    times = {condition.type: condition for condition in before.conditions}
+    for condition in status.conditions:
+        old = times.get(condition.type)
+        if old is not None and old.status == condition.status and condition.type in OWNED_CONDITIONS:
+            condition.last_transition_time = old.last_transition_time
+
+
 def _initialized(pod: core_v1.Pod, status: core_v1.PodStatus) -> core_v1.PodCondition:
     incomplete = []
     started = any(

@@ -20,23 +20,26 @@ from .dns.server import DnsServer
 from .dns.upstream import Upstream
 from .dns.zone import ClusterZone
 from .libnftables import LibNftables
-from .nft_monitor import watch_deleted_tables
+from .netlink_monitor import watch_deleted_tables, watch_lost_routes
 from .nftables import Table
 from .overlay import Backend, Overlay
 from .overlay_links import DEVICE as OVERLAY_DEVICE
 from .overlay_links import VXLAN_OVERHEAD_BYTES, underlay_mtu
 from .proxy.conntrack import Conntrack
 from .proxy.endpoints import Locality
+from .proxy.health import HealthChecks
 from .proxy.model import NodeView
 from .proxy.ruleset import TABLE_NAME, PodNetwork, Ruleset
 from .proxy.sync import ServiceProxy
-from .routes import ClusterRoutes, remove_ranges
-from .rtnetlink import PEER_ROUTES, delete_link, delete_routes_of, on_rtnetlink
+from .routes import SERVICE_DEVICE, ClusterRoutes, remove_ranges
+from .rtnetlink import PEER_ROUTES, RANGE_ROUTES, NetlinkRefusedError, delete_link, delete_routes_of, on_rtnetlink
 from .sysctl import enable_forwarding
 
 log = logging.getLogger(__name__)
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
+
+_LOST_ROUTES_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class NodeNetwork:
         ruleset = Ruleset("ip", network)
         self._table = ruleset.table
         self.proxy = ServiceProxy(self._nft, ruleset, self._view(""), Conntrack())
+        self._health = HealthChecks(Locality(options.node_name), (options.node_ip, *options.node_port_ips))
         self.zone = ClusterZone(options.cluster_domain, options.cluster_dns, (options.cluster_cidr, options.service_cidr))
         self.dns = DnsServer(self.zone, Upstream(options.resolv_conf, {options.cluster_dns}), options.cluster_dns)
         self.overlay = Overlay(
@@ -91,13 +95,7 @@ class NodeNetwork:
         Raises: SysctlError or NetlinkRefusedError if the kernel refuses; OSError if the CNI directory cannot be written.
         """
         bridge_sees_ip = await enable_forwarding()
-        routes = ClusterRoutes(
-            cluster_cidr=options.cluster_cidr,
-            service_cidr=options.service_cidr,
-            node_ip=options.node_ip,
-            local_addresses=[options.cluster_dns],
-        )
-        await routes.setup()
+        await _cluster_routes(options).setup()
         mtu = await on_rtnetlink(lambda ipr: underlay_mtu(ipr, options.node_ip))
         if options.backend is Backend.VXLAN:
             mtu -= VXLAN_OVERHEAD_BYTES
@@ -112,11 +110,13 @@ class NodeNetwork:
         """Note the newest state of the Service `key` (namespace/name); None if it is gone."""
         self.proxy.service_changed(key, service)
         self.zone.service_changed(key, service)
+        self._health.service_changed(key, service)
 
     def slice_changed(self, key: str, endpoint_slice: EndpointSlice | None) -> None:
         """Note the newest state of the EndpointSlice `key` (namespace/name); None if it is gone."""
         self.proxy.slice_changed(key, endpoint_slice)
         self.zone.slice_changed(key, endpoint_slice)
+        self._health.slice_changed(key, endpoint_slice)
 
     def namespace_changed(self, key: str, namespace: Namespace | None) -> None:
         """Note whether the Namespace `key` exists."""
@@ -149,7 +149,9 @@ class NodeNetwork:
                 tasks.create_task(self.proxy.run(), name="service-proxy")
                 tasks.create_task(self.overlay.run(), name="overlay")
                 tasks.create_task(self.dns.run(), name="dns")
+                tasks.create_task(self._health.run(), name="health-checks")
                 tasks.create_task(self._keep_table(), name="table-monitor")
+                tasks.create_task(self._keep_routes(), name="route-monitor")
         finally:
             await self._nft.close()
 
@@ -165,6 +167,30 @@ class NodeNetwork:
                 if not await self._nft.table_exists(self._table):
                     log.warning("the service rules were removed by another program table=%s", self._table)
                     self.proxy.resync()
+
+    async def _keep_routes(self) -> None:
+        """Set up devices and routes anew when something else has removed them, or the node's address came back."""
+        lost = asyncio.Event()
+        watch = watch_lost_routes(
+            devices=(SERVICE_DEVICE, OVERLAY_DEVICE),
+            address=self._options.node_ip,
+            protocols=(PEER_ROUTES, RANGE_ROUTES),
+            on_lost=lost.set,
+        )
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(watch, name="lost-routes")
+            await self.overlay.ready.wait()
+            while True:
+                await lost.wait()
+                # What goes together is lost together; the second half of it need not be found missing separately.
+                await asyncio.sleep(_LOST_ROUTES_S)
+                lost.clear()
+                try:
+                    await _cluster_routes(self._options).setup()
+                except NetlinkRefusedError as e:
+                    # Without the node's address there is nothing to be done until it comes back, and that is told.
+                    log.warning("cannot restore the routes error=%s", e)
+                self.overlay.resync()
 
     def _view(self, zone: str) -> NodeView:
         options = self._options
@@ -191,6 +217,15 @@ def _remove_links(ipr: Any) -> None:
     remove_ranges(ipr)
     for device in (OVERLAY_DEVICE, BRIDGE):
         delete_link(ipr, device)
+
+
+def _cluster_routes(options: NodeNetworkOptions) -> ClusterRoutes:
+    return ClusterRoutes(
+        cluster_cidr=options.cluster_cidr,
+        service_cidr=options.service_cidr,
+        node_ip=options.node_ip,
+        local_addresses=[options.cluster_dns],
+    )
 
 
 def _cni_config(options: NodeNetworkOptions, mtu: int) -> CniConfig:

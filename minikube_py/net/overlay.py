@@ -123,6 +123,11 @@ class Overlay:
         """Tell that every existing Node has been reported: routes of unknown nodes may be removed from now on."""
         self._initial.set()
 
+    def resync(self) -> None:
+        """Look at device and routes again, because something else may have changed them."""
+        self._changed, self._adopted = True, False
+        self._wake.set()
+
     async def wait_synced(self) -> None:
         """Wait until everything reported so far is routed."""
         if self._changed or self._busy:
@@ -155,14 +160,15 @@ class Overlay:
 
     async def _sync(self) -> None:
         self._changed, self._busy = False, True
+        adopted, self._adopted = self._adopted, True
         try:
             wanted = set(self._wanted.values())
-            if not self._adopted:
+            if not adopted:
                 await on_rtnetlink(lambda ipr: self._links.setup(ipr, wanted))
                 self._programmed = set()
             gone, new = self._programmed - wanted, wanted - self._programmed
             await on_rtnetlink(lambda ipr: self._links.change(ipr, gone, new))
-            self._programmed, self._adopted = wanted, True
+            self._programmed = wanted
         except (NetlinkRefusedError, asyncio.CancelledError):
             self._changed, self._adopted = True, False
             raise

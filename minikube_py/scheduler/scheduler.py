@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 # Bindings that may be under way at once; the next decision waits for one of them.
 BINDINGS_MAX = 512
+# Events that the scheduler's own recorder writes at once: a burst of bindings is a burst of Events.
+EVENT_WRITERS = 32
 # How long decisions may go on before others on the event loop get their turn.
 SLICE_S = 0.005
 
@@ -89,8 +91,8 @@ class Scheduler:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                if self._own_recorder:
-                    group.create_task(self._recorder.run(), name="scheduler-events")
+                for number in range(EVENT_WRITERS if self._own_recorder else 0):
+                    group.create_task(self._recorder.run(), name=f"scheduler-events-{number}")
                 self.ready.set()
                 await self._schedule_pods()
         finally:

@@ -60,10 +60,10 @@ class SqliteStore(WritableStore):
         except BaseException:
             self._end_thread(self._thread)
             raise
+        self.state.start_from(revision)
         for row, resource, key, entry_revision, _, value in rows:
             self.state.load(resource, Entry(key, entry_revision, value, None, row))
             self._next_row = max(self._next_row, row + 1)
-        self.state.start_from(revision)
         self._next_revision = revision + 1
         self._reserved = revision + limits.STORE_REVISIONS_RESERVED
         self._closed = False

@@ -59,7 +59,7 @@ class MemoryState:
         self._watch_number = 0
 
     def start_from(self, revision: int) -> None:
-        """Begin after a restart: events up to `revision` are not kept."""
+        """Begin after a restart, before `load`: events up to `revision` are not kept."""
         self.revision = self._floor = revision
 
     def load(self, resource: str, entry: Entry) -> None:

@@ -1,10 +1,10 @@
-"""A control plane in the test's own process: a real Registry over the memory store, informers, controllers, and pods that run in name only."""
+"""A control plane in the test's own process: a real Registry over the memory store, informers, controllers, and a kubelet in name only."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -54,6 +54,7 @@ class World:
         self.informers = Informers(self.client)
         self.context = Context(self.client, self.informers, self.clock)
         self._tasks: list[asyncio.Task[None]] = []
+        self._informing = False
         self._changed = asyncio.Event()
         self._ips = itertools.count(1)
         for collection in {storage.collection for storage in self.registry.storages()}:
@@ -66,12 +67,26 @@ class World:
     async def start(self, *kinds: type[Controller]) -> list[Any]:
         """Run controllers; returns them once they are ready."""
         controllers = [kind(self.context) for kind in kinds]
-        if not self._tasks:
-            self._tasks.append(asyncio.create_task(self.informers.run()))
-        self._tasks += [asyncio.create_task(controller.run()) for controller in controllers]
+        await self.run(*controllers)
+        return controllers
+
+    async def run(self, *controllers: Controller) -> None:
+        """Run controllers that are made already, and wait until they are ready."""
+        self.run_informers()
+        for controller in controllers:
+            self.spawn(controller.run())
         for controller in controllers:
             await controller.ready.wait()
-        return controllers
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run something until the end of the test."""
+        self._tasks.append(asyncio.create_task(coroutine))
+
+    def run_informers(self) -> None:
+        """Run the informers, unless they run already."""
+        if not self._informing:
+            self._informing = True
+            self.spawn(self.informers.run())
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -126,6 +141,10 @@ class World:
             except ConflictError:
                 continue
 
+    def revision(self) -> int:
+        """The revision of the last write to anything."""
+        return max(self.registry.list(storage).revision for storage in self.registry.storages())
+
     def event_messages(self, name: str) -> list[tuple[str, str]]:
         """Reason and message of the Events about objects of a name."""
         return [(event.reason, event.message) for event in self.list(core_v1.Event) if event.involved_object.name == name]
@@ -140,7 +159,8 @@ class World:
         await self.client.call(core_v1.Pod, pod.metadata.name, pod.metadata.namespace, "binding", binding)
 
     async def set_ready(self, pod: core_v1.Pod, ready: bool = True) -> None:
-        ip = pod.status.pod_ip or f"10.42.0.{next(self._ips)}"
+        number = next(self._ips)
+        ip = pod.status.pod_ip or f"10.42.{number // 250}.{number % 250 + 1}"
 
         def change(copy: Any) -> None:
             copy.status.phase = "Running"
@@ -160,7 +180,9 @@ class World:
             copy.status.phase = phase
             copy.status.conditions = [c for c in copy.status.conditions if c.type != "Ready"]
             copy.status.container_statuses = [
-                core_v1.ContainerStatus(name="main", image="x", ready=False, restart_count=0, state=core_v1.ContainerState(terminated=ended))
+                core_v1.ContainerStatus(
+                    name="main", image="x", ready=False, restart_count=0, state=core_v1.ContainerState(terminated=ended)
+                )
             ]
 
         await self.change(core_v1.Pod, pod.metadata.name, change, pod.metadata.namespace, "status")
@@ -170,9 +192,8 @@ class World:
         pods = self.informers.of(core_v1.Pod)
         queue: asyncio.Queue[str] = asyncio.Queue()
         pods.add_handler(lambda old, new: queue.put_nowait(f"{new.metadata.namespace}/{new.metadata.name}") if new is not None else None)
-        if not self._tasks:
-            self._tasks.append(asyncio.create_task(self.informers.run()))
-        self._tasks.append(asyncio.create_task(self._run_pods(queue, node)))
+        self.run_informers()
+        self.spawn(self._run_pods(queue, node))
 
     async def _run_pods(self, queue: asyncio.Queue[str], node: str) -> None:
         while True:

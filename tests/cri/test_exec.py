@@ -10,6 +10,7 @@ import pytest
 
 from minikube_py.cri.containerd import Containerd
 from minikube_py.cri.errors import CriError, CriNotFoundError
+from minikube_py.cri.exec_process import ExecCalls
 
 from .lab import TIMEOUT_S, start_pod
 
@@ -125,15 +126,45 @@ async def test_abandoned_command_is_killed_and_leaves_nothing(containerd: Contai
     assert fifos(containerd) == []
 
 
-@pytest.mark.parametrize("turns", range(0, 40, 3))
-async def test_cancelled_start_leaves_nothing(containerd: Containerd, container_id: str, turns: int) -> None:
-    task = asyncio.create_task(containerd.tasks.exec(container_id, ["sleep", "2000"]))
-    for _ in range(turns):
-        await asyncio.sleep(0)
-    task.cancel()
-    await asyncio.wait({task})
-    if not task.cancelled():
+@pytest.mark.parametrize("call", ["create", "start", "wait"])
+@pytest.mark.parametrize("moment", ["before", "during", "after"])
+async def test_cancelled_start_leaves_nothing(
+    containerd: Containerd, container_id: str, call: str, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = getattr(ExecCalls, call)
+
+    async def cancelling(self: ExecCalls, *args: object, **kwargs: object) -> object:
+        if moment == "before":
+            task.cancel()
+        answer = asyncio.ensure_future(original(self, *args, **kwargs))
+        if moment == "during":
+            await asyncio.sleep(0)
+            task.cancel()
+        if call != "wait":
+            await answer
+        if moment == "after":
+            task.cancel()
+        return await answer
+
+    monkeypatch.setattr(ExecCalls, call, cancelling)
+    task = asyncio.create_task(containerd.tasks.exec(container_id, ["sleep", "2000"], stdin=True))
+    async with asyncio.timeout(TIMEOUT_S):
+        await asyncio.wait({task})
+    if not task.cancelled():  # It was too late.
         await task.result().close()
+    assert "sleep 2000" not in await processes(containerd, container_id)
+    assert fifos(containerd) == []
+
+
+async def test_cancelled_close_still_ends_the_command(containerd: Containerd, container_id: str) -> None:
+    process = await containerd.tasks.exec(container_id, ["sleep", "2000"])
+    closing = asyncio.create_task(process.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.wait({closing})
+    assert closing.cancelled()
+    async with asyncio.timeout(TIMEOUT_S):
+        await process.close()
     assert "sleep 2000" not in await processes(containerd, container_id)
     assert fifos(containerd) == []
 

@@ -222,6 +222,7 @@ class FakeUpstream(asyncio.DatagramProtocol):
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.connections: list[asyncio.Task[None]] = []
         self.transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -251,6 +252,9 @@ class FakeUpstream(asyncio.DatagramProtocol):
             response.add_answer(RR(query.q.qname, QTYPE.A, ttl=60, rdata=A("192.0.2.77")))
         return bytes(response.pack())
 
+    def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections.append(asyncio.create_task(self.serve_tcp(reader, writer)))
+
     async def serve_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         length = int.from_bytes(await reader.readexactly(2), "big")
         answer = self.answer(await reader.readexactly(length), tcp=True)
@@ -264,7 +268,7 @@ class FakeUpstream(asyncio.DatagramProtocol):
 async def forwarding(tmp_path: Path) -> AsyncIterator[tuple[Asker, FakeUpstream]]:
     port, fake = free_port(), FakeUpstream()
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: fake, local_addr=(SERVER, port))
-    server = await asyncio.start_server(fake.serve_tcp, SERVER, port)
+    server = await asyncio.start_server(fake.connected, SERVER, port)
     conf = tmp_path / "resolv.conf"
     conf.write_text(f"# made by a test\nnameserver 10.43.0.10\nnameserver {SERVER}\n")
     try:
@@ -274,6 +278,7 @@ async def forwarding(tmp_path: Path) -> AsyncIterator[tuple[Asker, FakeUpstream]
         transport.close()
         server.close()
         await server.wait_closed()
+        await asyncio.gather(*fake.connections)
 
 
 async def test_other_names_are_asked_upstream_once_and_then_remembered(tmp_path: Path) -> None:
@@ -311,3 +316,17 @@ def test_resolv_conf_gives_its_servers_in_order() -> None:
     assert parse_resolv_conf("search a b\nnameserver 192.0.2.1\nnameserver bad\n#nameserver 1.1.1.1\nnameserver fe80::1%eth0\n") == [
         "192.0.2.1", "fe80::1%eth0",
     ]
+
+
+async def test_stopping_ends_open_connections(tmp_path: Path) -> None:
+    conf = tmp_path / "resolv.conf"
+    conf.write_text("")
+    async with serving(conf) as asker:
+        reader, writer = await asyncio.open_connection(SERVER, asker.port)
+        query = dns.message.make_query("cluster.local", "SOA").to_wire(prepend_length=True)
+        writer.write(query)
+        assert (await reader.read(2)) != b""
+    async with asyncio.timeout(2):
+        await reader.read()
+    writer.close()
+    await writer.wait_closed()

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from minikube_py.net.libnftables import LibNftables
-from minikube_py.net.nft_monitor import watch_deleted_tables
+from minikube_py.net.netlink_monitor import watch_deleted_tables
 from minikube_py.net.nftables import ChainSpec, NftError, NftTables, SetSpec, Table, Transaction
 from minikube_py.net.proxy.ruleset import BalanceChain, PodNetwork, Ruleset, Scope
 

@@ -180,3 +180,18 @@ async def test_rules_removed_by_another_program_come_back_by_themselves(lab: Lab
                 await asyncio.sleep(0.01)
         await network.proxy.wait_synced()
         assert (await asyncio.to_thread(ask, lab.node, "10.43.0.20", 80))[0] == "backend"
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("lost", ["ip link del minikube-py0", "ip route del 10.43.0.0/16", f"ip addr del {Lab.NODE_IP}/24 dev eth0"])
+async def test_routes_that_were_lost_come_back_by_themselves(lab: Lab, tmp_path: Path, lost: str) -> None:
+    async with running(lab, tmp_path):
+        before = await asyncio.to_thread(lab.node.run, "ip route show proto 110")
+        assert "10.43.0.0/16 dev minikube-py0" in before and "unreachable 10.42.0.0/16" in before
+        await asyncio.to_thread(lab.node.run, lost)
+        if "addr" in lost:
+            await asyncio.to_thread(lab.node.run, f"ip addr add {Lab.NODE_IP}/24 dev eth0")
+        async with asyncio.timeout(5):
+            while await asyncio.to_thread(lab.node.run, "ip route show proto 110") != before:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert "10.43.0.10" in await asyncio.to_thread(lab.node.run, "ip addr show dev minikube-py0")

@@ -259,3 +259,14 @@ async def test_host_ports_lead_to_their_pod_with_the_client_address(lab: Lab) ->
         await proxy.wait_synced()
         with pytest.raises(ConnectionRefusedError):
             await asyncio.to_thread(ask, lab.gateway, Lab.NODE_IP, 8888)
+
+
+async def test_a_program_of_the_node_is_an_endpoint_for_pods_and_for_the_node(lab: Lab) -> None:
+    client = lab.pod("10.42.0.2")
+    lab.serve(lab.node, Lab.NODE_IP, 6443, name="api")
+    async with proxying() as proxy:
+        proxy.service_changed("default/kubernetes", service("10.43.0.1", ("TCP", 443), name="kubernetes"))
+        proxy.slice_changed("default/kubernetes-x", endpoint_slice([endpoint(Lab.NODE_IP)], ("TCP", 443, 6443), name="kubernetes"))
+        await proxy.wait_synced()
+        assert await asyncio.to_thread(ask, client, "10.43.0.1", 443) == ("api", "10.42.0.2")
+        assert await asyncio.to_thread(ask, lab.node, "10.43.0.1", 443) == ("api", Lab.NODE_IP)

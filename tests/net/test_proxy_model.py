@@ -146,3 +146,12 @@ def test_slices_of_the_other_address_family_are_passed_over() -> None:
     six = endpoint_slice([endpoint("fd00::1")], ("TCP", 80, 8080), address_type="IPv6")
     assert port_backends(PORT, [six], NODE.locality, "IPv4").cluster == ()
     assert port_backends(PORT, [six], NODE.locality, "IPv6").cluster == (Backend("fd00::1", 8080),)
+
+
+def test_what_is_no_address_never_reaches_the_rules() -> None:
+    bad = "10.42.0.4 ; flush ruleset"
+    made = service(IP, ("TCP", 80), external_ips=[bad], type="LoadBalancer", load_balancer_source_ranges=[bad])
+    made.status.load_balancer = LoadBalancerStatus(ingress=[LoadBalancerIngress(ip=bad), LoadBalancerIngress(ip="203.0.113.9")])
+    rules = service_rules(made, [endpoint_slice([endpoint(bad), endpoint("10.42.0.4")], ("TCP", 80, 8080))], NODE)
+    assert rules.keys() == {Frontend(IP, "tcp", 80), Frontend("203.0.113.9", "tcp", 80)}
+    assert all(bad not in f"{key} {value}" for r in rules.values() for (_, key), value in r.elements.items())

@@ -15,7 +15,7 @@ async def add_node(client: Any, name: str, **options: Any) -> None:
     node = make_node(name, **options)
     made = await client.create(node)
     if made.spec.taints != node.spec.taints:
-        await client.patch(core_v1.Node, name, "", {"spec": {"taints": None}})
+        await client.patch(core_v1.Node, name, "", {"spec": {"taints": options.get("taints")}})
     room = node.status.allocatable
     await client.patch(core_v1.Node, name, "", {"status": {"capacity": room, "allocatable": room}}, subresource="status")
 

@@ -142,6 +142,10 @@ def node_status(causes: Causes, obj: Node) -> None:
             ip_address(causes, f"status.addresses[{index}].address", address.address)
 
 
+def update_node_status(causes: Causes, new: Node, old: Node) -> None:
+    node_status(causes, new)
+
+
 def update_node(causes: Causes, new: Node, old: Node) -> None:
     own, was = new.spec, old.spec
     if was.pod_cidrs and own.pod_cidrs != was.pod_cidrs:
@@ -186,7 +190,8 @@ def _limits(causes: Causes, path: str, item: LimitRangeItem) -> None:
 
 
 def _not_above(
-    causes: Causes, path: str, low_name: str, low: dict[str, Quantity], high_name: str, high: dict[str, Quantity], *, bad_is_first: bool = True
+    causes: Causes, path: str, low_name: str, low: dict[str, Quantity], high_name: str, high: dict[str, Quantity], *,
+    bad_is_first: bool = True,
 ) -> None:
     for name, amount in low.items():
         bound = high.get(name)
@@ -219,7 +224,8 @@ def _scopes(causes: Causes, obj: ResourceQuota) -> None:
             causes.append(invalid(f"{where}.scopeName", expression.scope_name, "unsupported scope"))
         if expression.operator in ("In", "NotIn"):
             if not expression.values:
-                causes.append(required(f"{where}.values", "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"))
+                causes.append(required(f"{where}.values",
+                                       "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"))
         elif expression.operator in ("Exists", "DoesNotExist"):
             if expression.values:
                 causes.append(invalid(f"{where}.values", expression.values,

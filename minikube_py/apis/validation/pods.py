@@ -262,7 +262,9 @@ def _with_updatable_fields_of(causes: Causes, new: PodSpec, old: PodSpec) -> Pod
     munged = msgspec.structs.replace(
         new,
         containers=[msgspec.structs.replace(c, image=was.image) for c, was in zip(new.containers, old.containers, strict=True)],
-        init_containers=[msgspec.structs.replace(c, image=was.image) for c, was in zip(new.init_containers, old.init_containers, strict=True)],
+        init_containers=[
+            msgspec.structs.replace(c, image=was.image) for c, was in zip(new.init_containers, old.init_containers, strict=True)
+        ],
         active_deadline_seconds=old.active_deadline_seconds, scheduling_gates=old.scheduling_gates, tolerations=old.tolerations,
         termination_grace_period_seconds=grace_s,
     )
@@ -274,8 +276,8 @@ def _with_updatable_fields_of(causes: Causes, new: PodSpec, old: PodSpec) -> Pod
 def _gated(causes: Causes, munged: PodSpec, old: PodSpec) -> None:
     if munged.node_selector != old.node_selector:
         if any(munged.node_selector.get(key) != value for key, value in old.node_selector.items()):
-            causes.append(invalid("spec.nodeSelector", munged.node_selector, "only additions to spec.nodeSelector are allowed (no mutations or "
-                                                                             "deletions)"))
+            causes.append(invalid("spec.nodeSelector", munged.node_selector,
+                                  "only additions to spec.nodeSelector are allowed (no mutations or deletions)"))
         munged.node_selector = old.node_selector
     new_node = munged.affinity.node_affinity if munged.affinity is not None else None
     old_node = old.affinity.node_affinity if old.affinity is not None else None

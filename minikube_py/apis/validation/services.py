@@ -267,10 +267,10 @@ def _slice_addresses(causes: Causes, path: str, addresses: list[str], kind: str)
             matches(causes, where, address.removesuffix("."), syntax.dns_subdomain)
             continue
         try:
-            version = ipaddress.ip_address(address).version
+            family = f"IPv{ipaddress.ip_address(address).version}"
         except ValueError:
-            version = 0
-        if kind != f"IPv{version}":
+            family = ""
+        if kind != family:
             causes.append(invalid(where, address, f"must be a valid {kind} address"))
         special_ip(causes, where, address)
 

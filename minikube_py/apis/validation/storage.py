@@ -21,8 +21,8 @@ _PARAMETERS_MAX, _PARAMETERS_BYTES_MAX = 512, 256 * 1024
 _RECLAIM = ("Delete", "Recycle", "Retain")
 _SOURCES = (
     "aws_elastic_block_store", "azure_disk", "azure_file", "cephfs", "cinder", "csi", "fc", "flex_volume", "flocker", "gce_persistent_disk",
-    "glusterfs", "host_path", "iscsi", "local", "nfs", "photon_persistent_disk", "portworx_volume", "quobyte", "rbd", "scale_io", "storageos",
-    "vsphere_volume",
+    "glusterfs", "host_path", "iscsi", "local", "nfs", "photon_persistent_disk", "portworx_volume", "quobyte", "rbd", "scale_io",
+    "storageos", "vsphere_volume",
 )
 _WIRE = dict(zip(PersistentVolumeSpec.__struct_fields__, PersistentVolumeSpec.__struct_encode_fields__, strict=True))
 _sources = attrgetter(*_SOURCES)

@@ -208,7 +208,8 @@ def _projected(causes: Causes, path: str, source: core_v1.ProjectedVolumeSource)
     _mode(causes, f"{path}.defaultMode", source.default_mode)
     for index, part in enumerate(source.sources):
         where = f"{path}.sources[{index}]"
-        kinds = (part.secret, part.config_map, part.downward_api, part.service_account_token, part.cluster_trust_bundle, part.pod_certificate)
+        kinds = (part.secret, part.config_map, part.downward_api, part.service_account_token, part.cluster_trust_bundle,
+                 part.pod_certificate)
         count = len(kinds) - kinds.count(None)
         if count != 1:
             detail = "may not specify more than 1 volume type per source" if count else ""

@@ -163,7 +163,7 @@ async def _write(client: Client, goal: RbacObject, known: RbacObject | None, gat
 
 def _reconciled(known: RbacObject, wanted: RbacObject) -> RbacObject | None:
     """What an object must become; None if it is good as it is. Without a resourceVersion it must be made anew."""
-    if known.metadata.annotations.get(AUTOUPDATE) == "false":
+    if known.metadata.annotations.get(AUTOUPDATE) == "false" or _as_made(known, wanted):
         return None
     goal = deep_copy(known)
     changed = _add_metadata(goal, wanted)
@@ -178,6 +178,18 @@ def _reconciled(known: RbacObject, wanted: RbacObject) -> RbacObject | None:
     if isinstance(goal, (ClusterRole, Role)) and isinstance(wanted, (ClusterRole, Role)):
         changed |= _add_rules(goal, wanted)
     return goal if changed else None
+
+
+def _as_made(known: RbacObject, wanted: RbacObject) -> bool:
+    """Whether nobody has touched an object since it was made: the usual case, found without a copy."""
+    meta, goal = known.metadata, wanted.metadata
+    if meta.labels != goal.labels or meta.annotations != goal.annotations:
+        return False
+    if isinstance(known, (ClusterRoleBinding, RoleBinding)) and isinstance(wanted, (ClusterRoleBinding, RoleBinding)):
+        return known.role_ref == wanted.role_ref and known.subjects == wanted.subjects
+    if isinstance(known, ClusterRole) and isinstance(wanted, ClusterRole) and wanted.aggregation_rule is not None:
+        return known.aggregation_rule == wanted.aggregation_rule
+    return isinstance(known, (ClusterRole, Role)) and isinstance(wanted, (ClusterRole, Role)) and known.rules == wanted.rules
 
 
 def _add_metadata(goal: RbacObject, wanted: RbacObject) -> bool:

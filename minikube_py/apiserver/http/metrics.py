@@ -107,8 +107,8 @@ def _target(info: RequestInfo) -> RequestInfo:
         if len(_TARGETS) > 8192:
             _TARGETS.clear()
         name, namespace = "{name}" if info.name else "", "{namespace}" if info.namespace else ""
-        path = "" if info.is_resource else "/" + info.path.strip("/").partition("/")[0]
-        found = RequestInfo(info.is_resource, path, info.verb, info.group, info.version, namespace, info.resource, name, info.subresource)
+        subresource = info.subresource if info.is_resource else "/" + info.path.strip("/").partition("/")[0]
+        found = RequestInfo(info.is_resource, "", info.verb, info.group, info.version, namespace, info.resource, name, subresource)
         _TARGETS[info] = found
     return found
 

@@ -24,6 +24,7 @@ from minikube_py.core.errors import InternalError, MethodNotAllowedError, NotFou
 
 from ..authentication.user import UserInfo
 from ..authorization.attributes import Attributes, Authorizer, forbidden
+from ..authorization.impersonation import impersonated, is_impersonation
 from ..decoding import decode_object
 from ..discovery import Discovery, version_document
 from ..openapi import OpenApi
@@ -143,6 +144,8 @@ class ApiServer:
             if answer is not None:
                 return _raw(*answer)
         user = self._authenticate(http)
+        if is_impersonation(http.headers):
+            user = impersonated(http.headers, user, self._authorizer)
         self._authorize(user, info)
         if not info.is_resource:
             return await self._answer_path(http, info, query)

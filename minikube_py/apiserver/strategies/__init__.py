@@ -12,6 +12,7 @@ from minikube_py.store.interface import Store
 from .. import conversion
 from ..storage import Conversion, Storage
 from ..strategy import Strategy
+from .batch import JobStrategy
 from .cluster import (
     CertificateSigningRequestStrategy,
     CreateOnUpdateStrategy,
@@ -33,6 +34,7 @@ STRATEGIES: dict[str, Callable[[], Strategy]] = {
     "endpoints": CreateOnUpdateStrategy,
     "endpointslices.discovery.k8s.io": GenerationOnlyStrategy,
     "events": EventStrategy,
+    "jobs.batch": JobStrategy,
     "leases.coordination.k8s.io": LeaseStrategy,
     "limitranges": CreateOnUpdateStrategy,
     "namespaces": NamespaceStrategy,
@@ -45,7 +47,7 @@ STRATEGIES: dict[str, Callable[[], Strategy]] = {
          "rolebindings.rbac.authorization.k8s.io", "configmaps", "secrets", "podtemplates", "serviceaccounts",
          "controllerrevisions.apps", "storageclasses.storage.k8s.io", "priorityclasses.scheduling.k8s.io"), PlainStrategy),
     **dict.fromkeys(
-        ("deployments.apps", "replicasets.apps", "statefulsets.apps", "daemonsets.apps", "replicationcontrollers", "jobs.batch",
+        ("deployments.apps", "replicasets.apps", "statefulsets.apps", "daemonsets.apps", "replicationcontrollers",
          "cronjobs.batch", "ingresses.networking.k8s.io", "poddisruptionbudgets.policy", "flowschemas.flowcontrol.apiserver.k8s.io",
          "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io", "customresourcedefinitions.apiextensions.k8s.io",
          "validatingadmissionpolicies.admissionregistration.k8s.io", "servicecidrs.networking.k8s.io"), GenerationStrategy),

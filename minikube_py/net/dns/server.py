@@ -72,7 +72,7 @@ class DnsServer:
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), local_addr=(self._address, self._port))
         try:
-            server = await asyncio.start_server(self._serve_connection, self._address, self._port)
+            server = await asyncio.start_server(self._connected, self._address, self._port)
             async with server, asyncio.TaskGroup() as self._tasks:
                 self.ready.set()
                 await server.serve_forever()
@@ -88,24 +88,30 @@ class DnsServer:
             self._tasks.create_task(self._answer_later(query, reply), name="dns-forward")
 
     async def _answer_later(self, query: bytes, reply: Callable[[bytes], None]) -> None:
+        reply(await self._answer(query, tcp=False))
+
+    async def _answer(self, query: bytes, *, tcp: bool) -> bytes:
         try:
-            answer = await self._resolve_outside(query, tcp=False)
+            return self._answer_now(query, tcp=tcp) or await self._resolve_outside(query, tcp=tcp)
         except Exception:
             # A message from outside must not end the server for all others.
             log.exception("query failed")
-            answer = failure(query, SERVFAIL)
-        reply(answer)
+            return failure(query, SERVFAIL)
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._tasks is None or self._connections >= _TCP_CONNECTIONS_MAX:
+            writer.close()
+        else:
+            self._tasks.create_task(self._serve_connection(reader, writer), name="dns-connection")
 
     async def _serve_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections += 1
         try:
-            while self._connections <= _TCP_CONNECTIONS_MAX:
+            while True:
                 async with asyncio.timeout(_TCP_IDLE_S):
                     length = int.from_bytes(await reader.readexactly(2), "big")
                     query = await reader.readexactly(length)
-                answer = self._answer_now(query, tcp=True)
-                if answer is None:
-                    answer = await self._resolve_outside(query, tcp=True)
+                answer = await self._answer(query, tcp=True)
                 writer.write(len(answer).to_bytes(2, "big") + answer)
                 async with asyncio.timeout(_TCP_IDLE_S):
                     await writer.drain()

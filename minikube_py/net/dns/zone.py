@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from ...apis.core_v1 import Service
 from ...apis.discovery_v1 import EndpointSlice
+from ..slices import SlicesByService
 
-SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 SCHEMA_VERSION = "1.1.0"
 
 
@@ -80,8 +80,7 @@ class ClusterZone:
         self._suffix = "." + self.domain
         self._ranges = [ipaddress.ip_network(r) for r in ranges]
         self._services: dict[str, Service] = {}
-        self._slices: dict[str, dict[str, EndpointSlice]] = {}
-        self._slice_service: dict[str, str] = {}
+        self._slices = SlicesByService()
         self._records: dict[tuple[str, str], _ServiceRecords] = {}
         self._namespaces: set[str] = set()
         self._services_in: Counter[str] = Counter()
@@ -97,18 +96,8 @@ class ClusterZone:
 
     def slice_changed(self, key: str, endpoint_slice: EndpointSlice | None) -> None:
         """Note the newest state of the EndpointSlice `key` (namespace/name); None if it is gone. The object is only read."""
-        name = endpoint_slice.metadata.labels.get(SERVICE_NAME_LABEL, "") if endpoint_slice is not None else ""
-        owner = f"{key.partition('/')[0]}/{name}" if name else ""
-        before = self._slice_service.pop(key, "")
-        if before and before != owner:
-            del self._slices[before][key]
-            if not self._slices[before]:
-                del self._slices[before]
-            self._index(before)
-        if owner and endpoint_slice is not None:
-            self._slice_service[key] = owner
-            self._slices.setdefault(owner, {})[key] = endpoint_slice
-            self._index(owner)
+        for service in self._slices.change(key, endpoint_slice):
+            self._index(service)
 
     def namespace_changed(self, name: str, exists: bool) -> None:
         """Note that a namespace exists: names of its pods are answered, and itself is an empty name rather than an unknown one."""
@@ -192,7 +181,7 @@ class ClusterZone:
         service = self._services.get(key)
         if service is None:
             return
-        records = _service_records(service, list(self._slices.get(key, {}).values()), f"{name}.{namespace}.svc{self._suffix}")
+        records = _service_records(service, self._slices.of(key), f"{name}.{namespace}.svc{self._suffix}")
         self._records[namespace, name] = records
         self._services_in[namespace] += 1
         for ip, pointer in records.pointers.items():
@@ -205,7 +194,7 @@ class _EndpointAddress(NamedTuple):
     ports: tuple[tuple[str, str, int], ...]
 
 
-def _service_records(service: Service, slices: list[EndpointSlice], name: str) -> _ServiceRecords:
+def _service_records(service: Service, slices: Iterable[EndpointSlice], name: str) -> _ServiceRecords:
     spec = service.spec
     if spec.type == "ExternalName":
         return _ServiceRecords(Found(alias=spec.external_name.rstrip(".").lower()))
@@ -248,7 +237,7 @@ def _headless_records(endpoints: list[_EndpointAddress], name: str) -> _ServiceR
     return _ServiceRecords(Found(addresses=ips, targets=tuple(t for found in targets.values() for t in found)), ports)
 
 
-def _endpoint_addresses(slices: list[EndpointSlice], not_ready_too: bool) -> Iterator[_EndpointAddress]:
+def _endpoint_addresses(slices: Iterable[EndpointSlice], not_ready_too: bool) -> Iterator[_EndpointAddress]:
     seen: set[tuple[str, tuple[tuple[str, str, int], ...]]] = set()
     for each in slices:
         ports = tuple(((p.name or "").lower(), (p.protocol or "TCP").lower(), p.port or 0) for p in each.ports)

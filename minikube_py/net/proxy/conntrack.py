@@ -1,7 +1,7 @@
 """FlowTable on the kernel's connection tracking, over netlink.
 
 UDP only: a flow that is tracked keeps its translation, so a client that never pauses would go on talking to an endpoint that is
-gone. The table is read once per batch of stale flows, on a thread, with a kernel-side filter on the protocol where there is one.
+gone. The table is read once per batch of stale flows, on a thread; the kernel leaves out other protocols.
 """
 
 from __future__ import annotations
@@ -46,10 +46,8 @@ def _forget_udp(flows: list[StaleFlow]) -> None:
 
 def _matching(conntrack: Any, family: int, wanted: set[tuple[str, int, str]], tuple_type: Any) -> Iterator[Any]:
     """The original tuples of the UDP flows in `wanted`: (service ip, service port, backend ip or "")."""
-    for message in conntrack.dump():
+    for message in conntrack.dump(tuple_orig=tuple_type(family=family, proto=socket.IPPROTO_UDP)):
         original = tuple_type.from_netlink(family, message.get_attr("CTA_TUPLE_ORIG"))
-        if original.proto != socket.IPPROTO_UDP:
-            continue
         answered_by = tuple_type.from_netlink(family, message.get_attr("CTA_TUPLE_REPLY")).saddr
         backend = "" if answered_by == original.daddr else answered_by
         if (original.daddr, original.dport, backend) in wanted:

@@ -5,6 +5,7 @@ Pure: EndpointSlices in, addresses out. Knows readiness, termination, topology h
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -62,6 +63,21 @@ def port_backends(port: ServicePort, slices: Iterable[EndpointSlice], locality: 
     return PortBackends(tuple(sorted(cluster)), tuple(sorted(local)), bool(everywhere))
 
 
+def is_address(text: str, family: str) -> bool:
+    """Whether `text` is an address of this family. What is not never reaches the rules, whoever let it pass before."""
+    try:
+        socket.inet_pton(socket.AF_INET6 if family == "IPv6" else socket.AF_INET, text)
+    except OSError:
+        return False
+    return True
+
+
+def local_endpoints(slices: Iterable[EndpointSlice], locality: Locality) -> int:
+    """How many usable endpoints of a service are on this node."""
+    here = (e for each in slices for e in each.endpoints if e.node_name == locality.node_name and e.addresses and _is_ready(e))
+    return len({e.addresses[0] for e in here})
+
+
 def _candidates(port: ServicePort, slices: Iterable[EndpointSlice], family: str) -> Iterable[_Candidate]:
     for each in slices:
         if each.address_type != family:
@@ -70,7 +86,7 @@ def _candidates(port: ServicePort, slices: Iterable[EndpointSlice], family: str)
             if (slice_port.name or "") != port.name or (slice_port.protocol or "TCP") != (port.protocol or "TCP") or not slice_port.port:
                 continue
             for endpoint in each.endpoints:
-                if endpoint.addresses:
+                if endpoint.addresses and is_address(endpoint.addresses[0], family):
                     yield _Candidate(Backend(endpoint.addresses[0], slice_port.port), endpoint)
 
 

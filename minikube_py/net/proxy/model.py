@@ -7,6 +7,7 @@ is the frontend: one address, protocol and port that clients may use. All elemen
 from __future__ import annotations
 
 import ipaddress
+import logging
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,8 +16,10 @@ from typing import NamedTuple
 
 from ...apis.core_v1 import Service, ServicePort
 from ...apis.discovery_v1 import EndpointSlice
-from .endpoints import Backend, Locality, PortBackends, port_backends
+from .endpoints import Backend, Locality, PortBackends, is_address, port_backends
 from .ruleset import AFFINITY_ID, LOCAL_SLOT, BalanceChain, Scope
+
+log = logging.getLogger(__name__)
 
 SERVICE_PROXY_NAME_LABEL = "service.kubernetes.io/service-proxy-name"
 """A Service with this label belongs to another proxy.
@@ -109,7 +112,7 @@ def host_port_rules(ports: Iterable[HostPort], node: NodeView) -> dict[Frontend,
     rules: dict[Frontend, FrontendRules] = {}
     for port in ports:
         ips = node.node_ips if port.host_ip in ("", "0.0.0.0", "::") else (port.host_ip,)
-        for ip in ips:
+        for ip in (ip for ip in ips if is_address(ip, node.family) and is_address(port.pod_ip, node.family)):
             frontend = Frontend(ip, port.protocol.lower(), port.host_port)
             backend = Backend(port.pod_ip, port.container_port)
             rules[frontend] = FrontendRules(hairpin=frozenset({port.pod_ip}), backends=frozenset({backend}))
@@ -150,19 +153,15 @@ def _external_frontends(service: Service, port: ServicePort, node: NodeView) -> 
         if _usable_here(ip, node):
             yield _frontend(ip, port, port.port), ()
     if spec.type == "LoadBalancer" and service.status.load_balancer is not None:
-        ranges = tuple(_network(r) for r in spec.load_balancer_source_ranges)
+        ranges = tuple(r.strip() for r in spec.load_balancer_source_ranges)
         for ingress in service.status.load_balancer.ingress:
             # With mode Proxy the balancer hands connections to a NodePort; its address means nothing here.
             if ingress.ip and ingress.ip_mode != "Proxy" and _usable_here(ingress.ip, node):
                 yield _frontend(ingress.ip, port, port.port), ranges
 
 
-def _network(source_range: str) -> str:
-    return str(ipaddress.ip_network(source_range.strip(), strict=False))
-
-
 def _usable_here(ip: str, node: NodeView) -> bool:
-    return ip not in node.own_addresses and (":" in ip) == (node.family == "IPv6")
+    return ip not in node.own_addresses and is_address(ip, node.family)
 
 
 def _internal(frontend: Frontend, service: Service, backends: PortBackends, affinity_s: int) -> FrontendRules:
@@ -203,10 +202,20 @@ def _external(frontend: Frontend, service: Service, backends: PortBackends, affi
 
 
 def _collapsed(ranges: tuple[str, ...], ip: str) -> list[str]:
-    """The ranges of the family of `ip`, without overlaps, which an nft interval set refuses."""
-    if ":" in ip:
-        return [str(n) for n in ipaddress.collapse_addresses(ipaddress.IPv6Network(r) for r in ranges if ":" in r)]
-    return [str(n) for n in ipaddress.collapse_addresses(ipaddress.IPv4Network(r) for r in ranges if ":" not in r)]
+    """The ranges of the family of `ip`, without overlaps, which an nft interval set refuses; what is no range allows nobody."""
+    v4: list[ipaddress.IPv4Network] = []
+    v6: list[ipaddress.IPv6Network] = []
+    for each in ranges:
+        try:
+            network = ipaddress.ip_network(each, strict=False)
+        except ValueError:
+            log.warning("no source range: passed over range=%r frontend=%s", each, ip)
+            continue
+        if isinstance(network, ipaddress.IPv4Network):
+            v4.append(network)
+        else:
+            v6.append(network)
+    return [str(n) for n in (ipaddress.collapse_addresses(v6) if ":" in ip else ipaddress.collapse_addresses(v4))]
 
 
 def _note_backends(rules: FrontendRules, backends: PortBackends) -> None:

@@ -16,14 +16,12 @@ from ...apis.core_v1 import Service
 from ...apis.discovery_v1 import EndpointSlice
 from ...core.backoff import Backoff
 from ..nftables import NftError, NftTables
+from ..slices import SlicesByService
 from .model import Frontend, HostPort, NodeView, host_port_rules, service_rules
 from .ruleset import Ruleset
 from .state import FrontendTable, StaleFlow
 
 log = logging.getLogger(__name__)
-
-SERVICE_NAME_LABEL = "kubernetes.io/service-name"
-"""Source: kubernetes.io/docs/reference/labels-annotations-taints/#kubernetesioservice-name"""
 
 _COALESCE_S = 0.003
 """Long enough that a Service and its EndpointSlice share a transaction, short against a connection attempt."""
@@ -61,9 +59,8 @@ class ServiceProxy:
         self._flows = flows
         self._table = FrontendTable(ruleset)
         self._services: dict[str, Service] = {}
-        self._slices: dict[str, dict[str, EndpointSlice]] = {}
+        self._slices = SlicesByService()
         self._host_ports: dict[str, tuple[HostPort, ...]] = {}
-        self._slice_service: dict[str, str] = {}
         self._dirty: set[str] = set()
         self._replace = True
         self._busy = False
@@ -84,21 +81,8 @@ class ServiceProxy:
 
     def slice_changed(self, key: str, endpoint_slice: EndpointSlice | None) -> None:
         """Note the newest state of the EndpointSlice `key` (namespace/name); None if it is gone. The object is only read."""
-        owner = ""
-        if endpoint_slice is not None:
-            name = endpoint_slice.metadata.labels.get(SERVICE_NAME_LABEL, "")
-            owner = f"{key.partition('/')[0]}/{name}" if name else ""
-        before = self._slice_service.pop(key, "")
-        if before and before != owner:
-            slices = self._slices[before]
-            del slices[key]
-            if not slices:
-                del self._slices[before]
-            self._mark(before)
-        if owner and endpoint_slice is not None:
-            self._slice_service[key] = owner
-            self._slices.setdefault(owner, {})[key] = endpoint_slice
-            self._mark(owner)
+        for service in self._slices.change(key, endpoint_slice):
+            self._mark(service)
 
     def host_ports_changed(self, key: str, ports: Iterable[HostPort]) -> None:
         """Note the host ports of the pod `key` of this node (any name that is unique among pods); none when it is gone."""
@@ -196,7 +180,7 @@ class ServiceProxy:
             if service is None:
                 touched |= self._table.claim(key, ("", key), host_port_rules(self._host_ports.get(key, ()), self._node))
             else:
-                rules = service_rules(service, self._slices.get(key, {}).values(), self._node)
+                rules = service_rules(service, self._slices.of(key), self._node)
                 touched |= self._table.claim(key, (service.metadata.creation_timestamp, key), rules)
             if number % _SERVICES_PER_STEP == 0:
                 await asyncio.sleep(0)

@@ -7,20 +7,18 @@ staging/src/k8s.io/apiserver/pkg/endpoints/filters/impersonation.go
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 
+from minikube_py.apiserver.authentication.service_account import account_groups
+from minikube_py.apiserver.authentication.user import ANONYMOUS, UNAUTHENTICATED, UserInfo, split_service_account
 from minikube_py.core.errors import BadRequestError
 
-from .service_account import account_groups
-from .user import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, UserInfo, split_service_account
+from .attributes import Attributes, Authorizer, forbidden
 
 GROUP = "authentication.k8s.io"
 _PREFIX = "impersonate-"
 _EXTRA_PREFIX = "impersonate-extra-"
-
-# Raises ForbiddenError unless the user may impersonate: API group, resource, subresource, namespace, name.
-Check = Callable[[str, str, str, str, str], None]
 
 
 def is_impersonation(headers: Mapping[str, str]) -> bool:
@@ -28,36 +26,37 @@ def is_impersonation(headers: Mapping[str, str]) -> bool:
     return any(name[:12].lower() == _PREFIX for name in headers)
 
 
-def impersonated(headers: Mapping[str, str], check: Check) -> UserInfo:
+def impersonated(headers: Mapping[str, str], user: UserInfo, authorizer: Authorizer) -> UserInfo:
     """The identity that a request wants to act as.
 
     Args:
         headers: of the request; repeated names come repeatedly out of `items()`.
-        check: refuses what the caller may not impersonate.
-    Raises: ForbiddenError, BadRequestError (groups, uid or extra without a user).
+        user: who sends it.
+    Raises: ForbiddenError if he may not act as that one; BadRequestError for groups, a uid or extra without a user.
     """
     name, uid, groups, extra = _wanted(headers)
     if not name:
         raise BadRequestError("requested impersonation of groups, a uid or extra without impersonating a user")
     account = split_service_account(name)
+    wanted = [Attributes(user, "impersonate", "", "v1", "users", "", "", name)]
     if account is not None:
-        check("", "serviceaccounts", "", *account)
-    else:
-        check("", "users", "", "", name)
-    for group in groups:
-        check("", "groups", "", "", group)
+        wanted = [Attributes(user, "impersonate", "", "v1", "serviceaccounts", "", *account)]
+    wanted += [Attributes(user, "impersonate", "", "v1", "groups", "", "", group) for group in groups]
+    if uid:
+        wanted.append(Attributes(user, "impersonate", GROUP, "v1", "uids", "", "", uid))
+    wanted += [
+        Attributes(user, "impersonate", GROUP, "v1", "userextras", key, "", value) for key, values in extra.items() for value in values
+    ]
+    for attributes in wanted:
+        decision = authorizer.authorize(attributes)
+        if not decision.allowed:
+            raise forbidden(attributes, decision.reason)
     if account is not None and not groups:
         groups = [*account_groups(account[0])]
-    if uid:
-        check(GROUP, "uids", "", "", uid)
-    for key, values in extra.items():
-        for value in values:
-            check(GROUP, "userextras", key, "", value)
+    acting = UserInfo(name, uid, tuple(groups), {key: tuple(values) for key, values in extra.items()})
     if name == ANONYMOUS.name:
-        groups = groups if UNAUTHENTICATED in groups else [*groups, UNAUTHENTICATED]
-    elif AUTHENTICATED not in groups and UNAUTHENTICATED not in groups:
-        groups = [*groups, AUTHENTICATED]
-    return UserInfo(name, uid, tuple(groups), {key: tuple(values) for key, values in extra.items()})
+        return acting if UNAUTHENTICATED in groups else UserInfo(name, uid, (*groups, UNAUTHENTICATED), acting.extra)
+    return acting.authenticated()
 
 
 def _wanted(headers: Mapping[str, str]) -> tuple[str, str, list[str], dict[str, list[str]]]:

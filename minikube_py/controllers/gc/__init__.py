@@ -1,0 +1,6 @@
+"""The garbage collector.
+
+Source: pkg/controller/garbagecollector.
+"""
+
+from .controller import GarbageCollector as GarbageCollector

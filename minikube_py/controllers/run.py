@@ -1,0 +1,88 @@
+"""All controllers of a cluster, as one component.
+
+Owns which controllers there are and what of the cluster's options each needs. Does not own the informers: the composition root runs them.
+Source: cmd/kube-controller-manager/app/controllermanager.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from minikube_py.client.informer import Informers
+from minikube_py.client.interface import Client
+from minikube_py.core.clock import SYSTEM_CLOCK, Clock
+
+from .base import Context, Controller
+from .basics import RootCa, ServiceAccounts, SystemNamespaces
+from .deployment import DeploymentController
+from .endpoints import EndpointsController
+from .endpointslice import EndpointSliceController
+from .gc import GarbageCollector
+from .job import JobController
+from .kubernetes_service import ApiServerAddress, KubernetesService
+from .namespace import NamespaceController
+from .nodes.eviction import TaintEvictionController
+from .nodes.ipam import NodeIpamController
+from .nodes.lifecycle import NodeLifecycleController
+from .pod_gc import PodGcController
+from .replicaset import ReplicaSetController
+from .replicationcontroller import ReplicationControllerController
+from .ttl_after_finished import TtlAfterFinishedController
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerOptions:
+    """What controllers must know of the cluster.
+
+    Attributes:
+        root_ca: the cluster's CA certificate, PEM, published in every namespace.
+        advertise_address: address at which pods reach the API server.
+        advertise_port: its port.
+        service_cidr: range of service addresses.
+        cluster_cidr: range of pod addresses; each node gets a part of it.
+        node_prefix: prefix length of a node's part; None is 24 (IPv4) or 64 (IPv6).
+    """
+
+    root_ca: str
+    advertise_address: str
+    advertise_port: int = 6443
+    service_cidr: str = "10.43.0.0/16"
+    cluster_cidr: str = "10.42.0.0/16"
+    node_prefix: int | None = None
+
+
+# Controllers that need nothing but the context.
+_PLAIN: tuple[type[Controller], ...] = (
+    SystemNamespaces, ServiceAccounts, NamespaceController, ReplicaSetController, DeploymentController, JobController,
+    ReplicationControllerController, EndpointSliceController, EndpointsController, NodeLifecycleController, TaintEvictionController,
+    GarbageCollector, PodGcController, TtlAfterFinishedController,
+)
+
+
+class Controllers:
+    """Every controller, run together.
+
+    Attributes:
+        ready: set when all of them have full caches and work.
+    """
+
+    def __init__(self, client: Client, informers: Informers, options: ControllerOptions, clock: Clock = SYSTEM_CLOCK) -> None:
+        context = Context(client, informers, clock)
+        address = ApiServerAddress([options.advertise_address], options.advertise_port, options.service_cidr)
+        self.ready = asyncio.Event()
+        self.controllers: list[Controller] = [
+            *(kind(context) for kind in _PLAIN),
+            RootCa(context, options.root_ca),
+            KubernetesService(context, address),
+            NodeIpamController(context, options.cluster_cidr, options.node_prefix),
+        ]
+
+    async def run(self) -> None:
+        """Run until cancelled; a controller that fails ends all. The informers must be running."""
+        async with asyncio.TaskGroup() as group:
+            for controller in self.controllers:
+                group.create_task(controller.run(), name=controller.name)
+            for controller in self.controllers:
+                await controller.ready.wait()
+            self.ready.set()

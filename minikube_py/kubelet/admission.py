@@ -1,0 +1,97 @@
+"""Whether the node takes a pod that is bound to it: what a scheduler should have seen to, and did not if there was none.
+
+Source: kubernetes pkg/kubelet/lifecycle/predicate.go, pkg/kubelet/sysctl/allowlist.go, safe_sysctls.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from minikube_py.apis import core_v1
+from minikube_py.apis.object import Quantity
+from minikube_py.apis.quantity import MILLI, NANO, nano_value
+
+from .resources import pod_total, requests_of
+
+SAFE_SYSCTLS = (
+    "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.tcp_syncookies", "net.ipv4.ping_group_range",
+    "net.ipv4.ip_unprivileged_port_start", "net.ipv4.ip_local_reserved_ports", "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_fin_timeout", "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem",
+)
+
+
+def refusal(
+    pod: core_v1.Pod, others: Iterable[core_v1.Pod], node: core_v1.Node | None, allocatable: Mapping[str, Quantity],
+    unsafe_sysctls: Sequence[str],
+) -> tuple[str, str] | None:
+    """Why a pod cannot run here, as (reason, message); None if it can.
+
+    Args:
+        others: the pods that the node has taken.
+    """
+    active = [other for other in others if other.status.phase not in ("Succeeded", "Failed") and other.metadata.uid != pod.metadata.uid]
+    return (
+        _sysctls(pod, unsafe_sysctls) or _resources(pod, active, allocatable) or _ports(pod, active) or _selector(pod, node)
+    )
+
+
+def _sysctls(pod: core_v1.Pod, unsafe: Sequence[str]) -> tuple[str, str] | None:
+    context = pod.spec.security_context
+    for sysctl in context.sysctls if context is not None else ():
+        name = sysctl.name.replace("/", ".")
+        allowed = name in SAFE_SYSCTLS or any(
+            name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern for pattern in unsafe
+        )
+        if not allowed:
+            return "SysctlForbidden", f'forbidden sysctl: "{sysctl.name}" not allowlisted'
+        if (name.startswith("net.") and pod.spec.host_network) or (name.startswith("kernel.shm") and pod.spec.host_ipc):
+            kind = "network" if name.startswith("net.") else "ipc"
+            return "SysctlForbidden", f'forbidden sysctl: "{sysctl.name}" not allowed with host {kind} enabled'
+    return None
+
+
+def _resources(pod: core_v1.Pod, others: Sequence[core_v1.Pod], allocatable: Mapping[str, Quantity]) -> tuple[str, str] | None:
+    if "pods" in allocatable and len(others) + 1 > nano_value(allocatable["pods"]) // NANO:
+        count = nano_value(allocatable["pods"]) // NANO
+        return "OutOfpods", f"Node didn't have enough resource: pods, requested: 1, used: {len(others)}, capacity: {count}"
+    wanted = {name: amount for name, amount in pod_total(pod, requests_of).items() if amount > 0}
+    if not wanted:
+        return None
+    used: dict[str, int] = {}
+    for other in others:
+        for name, amount in pod_total(other, requests_of).items():
+            used[name] = used.get(name, 0) + amount
+    for name, amount in wanted.items():
+        room = nano_value(allocatable.get(name, 0))
+        if name in allocatable and used.get(name, 0) + amount > room:
+            unit = MILLI if name == "cpu" else NANO
+            return (
+                f"OutOf{name}", f"Node didn't have enough resource: {name}, requested: {amount // unit}, "
+                f"used: {used.get(name, 0) // unit}, capacity: {room // unit}",
+            )
+    return None
+
+
+def _ports(pod: core_v1.Pod, others: Sequence[core_v1.Pod]) -> tuple[str, str] | None:
+    taken = {port for other in others for port in _host_ports(other)}
+    for protocol, address, number in _host_ports(pod):
+        for other_protocol, other_address, other_number in taken:
+            same_address = address == other_address or "0.0.0.0" in (address, other_address)
+            if number == other_number and protocol == other_protocol and same_address:
+                return "NodePorts", "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports"
+    return None
+
+
+def _host_ports(pod: core_v1.Pod) -> set[tuple[str, str, int]]:
+    return {
+        (port.protocol or "TCP", port.host_ip or "0.0.0.0", port.host_port)
+        for container in pod.spec.containers for port in container.ports if port.host_port
+    }
+
+
+def _selector(pod: core_v1.Pod, node: core_v1.Node | None) -> tuple[str, str] | None:
+    if node is None or not pod.spec.node_selector:
+        return None
+    if any(node.metadata.labels.get(key) != value for key, value in pod.spec.node_selector.items()):
+        return "NodeAffinity", "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"
+    return None

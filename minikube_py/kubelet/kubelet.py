@@ -1,0 +1,220 @@
+"""The node agent: composes its parts and feeds them.
+
+Owns which pods have workers: those that the API binds to this node, those kept on disk while no server answers, and, until they are
+stopped, those that the runtime still has although nobody wants them. A start adopts what runs; an end leaves it running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+
+from minikube_py.apis import core_v1, meta_v1
+from minikube_py.client.events import EventRecorder
+from minikube_py.client.informer import Informer
+from minikube_py.client.interface import Client
+from minikube_py.core.clock import SYSTEM_CLOCK, Clock
+from minikube_py.cri.errors import CriError
+from minikube_py.cri.interface import ContainerTasks, Cri
+
+from .admission import refusal
+from .cgroups import CgroupTree, make_qos_groups
+from .checkpoints import Checkpoints
+from .cri_config import NodeFacts
+from .image_directory import ImageDirectory
+from .image_puller import ImagePuller
+from .launcher import Launcher, NodeView
+from .lease import NodeLease
+from .lifecycle_hooks import LifecycleHooks
+from .node_status import NodeStatusReporter
+from .object_references import ObjectReferences
+from .options import KubeletOptions
+from .pod_killer import PodKiller
+from .pod_sync import NodeState, PodSync
+from .pod_workers import PodWorkers
+from .probes.handlers import Prober
+from .probes.workers import ProbeWorkers
+from .runtime_events import RuntimeEvents
+from .runtime_state import RuntimeCache
+from .service_account_tokens import ServiceAccountTokens
+from .status_writer import StatusWriter
+from .volumes.pod_volumes import PodVolumes
+
+log = logging.getLogger(__name__)
+
+# How long a start waits for the server before it goes by what is kept on disk.
+OFFLINE_AFTER_S = 5.0
+CRI_RETRY_S = 1.0
+
+
+class Kubelet:
+    """The agent of one node as a component.
+
+    Args:
+        client: the API; may be out of reach.
+        cri: the runtime.
+        tasks: the runtime's events and commands.
+        load_image: imports an image archive, for the images directory; None has no such directory.
+
+    Attributes:
+        ready: set when what runs has been adopted and pods are looked after.
+        cache, workers, tasks, options: for the node's HTTP API.
+    """
+
+    def __init__(
+        self, options: KubeletOptions, client: Client, cri: Cri, tasks: ContainerTasks, *, clock: Clock = SYSTEM_CLOCK,
+        load_image: Callable[[Path], Awaitable[list[str]]] | None = None, cgroups: CgroupTree | None = None,
+    ) -> None:
+        self.ready = asyncio.Event()
+        self.options = options
+        self.tasks = tasks
+        self.cri = cri
+        self._client = client
+        self._clock = clock
+        self._load_image = load_image
+        self._cgroups = cgroups
+        self.cache = RuntimeCache(cri)
+        self.recorder = EventRecorder(client, "kubelet", options.node_name, clock)
+        self.node = NodeStatusReporter(options, client, cri, clock, self._network_ready)
+        self.lease = NodeLease(client, options.node_name, clock, lambda: self.node.node)
+        self.checkpoints = Checkpoints(options.checkpoints_dir)
+        self._events = RuntimeEvents(tasks, self.cache, self._wake)
+        self._references = ObjectReferences(client, self._wake, self.checkpoints)
+        self._writer = StatusWriter(client)
+        self._pods: Informer[core_v1.Pod] = Informer(client, core_v1.Pod, field_selector=f"spec.nodeName={options.node_name}")
+        self._services: Informer[core_v1.Service] = Informer(client, core_v1.Service)
+        self._services.add_index("namespace", lambda service: [service.metadata.namespace])
+        self._prober = Prober(cri)
+        self._probes = ProbeWorkers(self._prober, self.recorder, clock, self._wake)
+        self._hooks = LifecycleHooks(self._prober, self._pod_ip)
+        self._killer = PodKiller(cri, self.cache, self._hooks, self.recorder)
+        self._volumes = PodVolumes(
+            options.pods_dir, client, self._references, ServiceAccountTokens(client, clock), lambda: self.node.allocatable
+        )
+        self.workers: PodWorkers
+
+    async def run(self) -> None:
+        """Look after the node's pods until cancelled; what runs then goes on running."""
+        await self._prepare()
+        async with asyncio.TaskGroup() as group:
+            for name, part in (
+                ("events", self.recorder), ("checkpoints", self.checkpoints), ("references", self._references), ("probes", self._probes),
+                ("status", self._writer), ("workers", self.workers), ("runtime", self._events), ("pods", self._pods),
+                ("services", self._services), ("node", self.node), ("lease", self.lease),
+            ):
+                group.create_task(part.run(), name=f"kubelet-{name}")
+            if self._load_image is not None:
+                images = ImageDirectory(self.options.images_dir, self._load_image, self._images_imported)
+                group.create_task(images.run(), name="kubelet-images")
+            await self._events.ready.wait()
+            await self._first_pods(group)
+            self.ready.set()
+
+    async def _prepare(self) -> None:
+        """Find out what the node is, and compose what depends on it."""
+        while True:
+            try:
+                await self.cri.version()
+                break
+            except CriError as error:
+                log.warning("runtime does not answer retry_s=%.1f error=%s", CRI_RETRY_S, error)
+                await asyncio.sleep(CRI_RETRY_S)
+        await self.node.prepare()
+        tree = self._cgroups if self._cgroups is not None else await asyncio.to_thread(CgroupTree.detect)
+        if tree.present:
+            await asyncio.to_thread(make_qos_groups, tree, self.options.cgroup_root)
+        else:
+            log.warning("no usable cgroup hierarchy: pods are not limited")
+        facts = NodeFacts(self.node.machine.memory_bytes, tree.unified is not None, self.options.seccomp_dir)
+        puller = ImagePuller(self.cri, self._references)
+        launcher = Launcher(
+            self.options, self.cri, self.cache, self._volumes, self._references, puller, self._hooks, self._killer, self.recorder,
+            NodeView(facts, lambda: self.node.allocatable, self._services_of),
+        )
+        sync = PodSync(
+            self.options, self.cri, self.cache, launcher, self._killer, self._volumes, self._references, puller, self._probes,
+            self.recorder, self._writer, tree, self.checkpoints, NodeState(lambda: self.node.network_problem, self._admit), self._clock,
+        )
+        self.workers = PodWorkers(sync, self._clock, self._pod_gone)
+
+    async def _first_pods(self, group: asyncio.TaskGroup) -> None:
+        """Give workers to the pods that the API has, or else to those on disk until the API answers."""
+        kept = {pod.metadata.uid: pod for pod in await self.checkpoints.load_pods()}
+        try:
+            async with asyncio.timeout(OFFLINE_AFTER_S):
+                await self._pods.synced.wait()
+                await self._services.synced.wait()
+        except TimeoutError:
+            log.warning("no server: starting the pods kept on disk pods=%d", len(kept))
+            for pod in kept.values():
+                self.workers.update(pod)
+            group.create_task(self._follow_when_synced(kept), name="kubelet-late-server")
+            return
+        self._follow(kept)
+
+    async def _follow_when_synced(self, kept: dict[str, core_v1.Pod]) -> None:
+        await self._pods.synced.wait()
+        self._follow(kept)
+
+    def _follow(self, kept: dict[str, core_v1.Pod]) -> None:
+        """From now on the API says which pods there are; what it does not have is stopped and removed."""
+        self._pods.add_handler(self._on_pod)
+        wanted = {pod.metadata.uid for pod in self._pods.list()}
+        for uid in (self.cache.uids() | kept.keys()) - wanted:
+            pod = kept.get(uid) or self._orphan(uid)
+            log.info("stopping a pod that the API no longer has pod=%s/%s uid=%s", pod.metadata.namespace, pod.metadata.name, uid)
+            if not self.workers.known(uid):
+                self.workers.update(pod)
+            self.workers.remove(uid)
+
+    def _on_pod(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
+        if old is not None and (new is None or old.metadata.uid != new.metadata.uid):
+            self.workers.remove(old.metadata.uid)
+        if new is not None:
+            self.checkpoints.save_pod_soon(new)
+            self.workers.update(new)
+
+    def _orphan(self, uid: str) -> core_v1.Pod:
+        """As much of a pod as its containers tell, enough to stop it."""
+        runtime = self.cache.get(uid)
+        graces = [info.stop_grace_s for info in runtime.containers if info.stop_grace_s is not None]
+        return core_v1.Pod(
+            metadata=meta_v1.ObjectMeta(name=runtime.name, namespace=runtime.namespace, uid=uid),
+            spec=core_v1.PodSpec(termination_grace_period_seconds=max(graces, default=None)),
+        )
+
+    def _wake(self, uid: str) -> None:
+        if self._events.ready.is_set():
+            self.workers.wake(uid)
+
+    def _pod_gone(self, uid: str) -> None:
+        log.debug("pod removed uid=%s", uid)
+
+    def _network_ready(self) -> None:
+        if self.ready.is_set():
+            self.workers.wake_all()
+
+    def _images_imported(self) -> None:
+        self.node.look_again()
+        if self.ready.is_set():
+            self.workers.wake_all()
+
+    def _admit(self, pod: core_v1.Pod) -> tuple[str, str] | None:
+        admitted = [
+            other for other in self.workers.pods() if (state := self.workers.state(other.metadata.uid)) is not None and state.admitted
+        ]
+        return refusal(pod, admitted, self.node.node, self.node.allocatable, self.options.allowed_unsafe_sysctls)
+
+    def _services_of(self, namespace: str) -> Iterable[core_v1.Service]:
+        own = list(self._services.by_index("namespace", namespace))
+        kubernetes = self._services.get("kubernetes", "default")
+        return own if namespace == "default" or kubernetes is None else [*own, kubernetes]
+
+    def _pod_ip(self, uid: str) -> str:
+        state = self.workers.state(uid)
+        if state is not None and state.pod.spec.host_network:
+            return self.options.node_ip
+        sandbox = self.cache.get(uid).sandbox
+        return sandbox.ips[0] if sandbox is not None and sandbox.ips else ""

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from minikube_py.apiserver.authentication import UserInfo
+from minikube_py.apiserver.authorization import Attributes, AuthorizerChain, Decision, forbidden
+
+X = UserInfo("x")
+
+
+@pytest.mark.parametrize(("attributes", "message", "details"), [
+    (
+        Attributes(X, "list", "", "v1", "pods", "", "default"),
+        'pods is forbidden: User "x" cannot list resource "pods" in API group "" in the namespace "default"',
+        {"kind": "pods"},
+    ),
+    (
+        Attributes(X, "get", "apps", "v1", "deployments", "scale", "default", "web"),
+        'deployments.apps "web" is forbidden: User "x" cannot get resource "deployments/scale" in API group "apps" '
+        'in the namespace "default"',
+        {"kind": "deployments", "group": "apps", "name": "web"},
+    ),
+    (
+        Attributes(X, "create", "", "v1", "nodes"),
+        'nodes is forbidden: User "x" cannot create resource "nodes" in API group "" at the cluster scope',
+        {"kind": "nodes"},
+    ),
+    (Attributes(X, "get", path="/x", is_resource=False), 'forbidden: User "x" cannot get path "/x"', {}),
+    (Attributes(UserInfo("<b>"), "get", path="/x", is_resource=False), 'forbidden: User "&lt;b&gt;" cannot get path "/x"', {}),
+])
+def test_refusals_read_as_upstreams(attributes: Attributes, message: str, details: dict[str, str]) -> None:
+    error = forbidden(attributes)
+    assert error.message == message
+    assert error.details == details
+
+
+class Says:
+    def __init__(self, decision: Decision) -> None:
+        self.decision = decision
+
+    def authorize(self, attributes: Attributes) -> Decision:
+        return self.decision
+
+
+def test_the_first_opinion_counts() -> None:
+    wanted = Attributes(X, "get", path="/x", is_resource=False)
+    nothing, yes, no = Says(Decision(False, "a")), Says(Decision(True)), Says(Decision(False, "no", denied=True))
+    assert AuthorizerChain(nothing, yes, no).authorize(wanted).allowed
+    assert not AuthorizerChain(nothing, no, yes).authorize(wanted).allowed
+    assert AuthorizerChain(nothing, Says(Decision(False, "b"))).authorize(wanted).reason == "a\nb"

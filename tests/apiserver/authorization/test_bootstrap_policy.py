@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from minikube_py.apis import core_v1
+from minikube_py.apis.object import Object
+from minikube_py.apis.rbac_v1 import ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject
+from minikube_py.apis.scheme import deep_copy
+from minikube_py.apiserver.authentication import ANONYMOUS, UserInfo
+from minikube_py.apiserver.authorization import Attributes, NodeRoleAuthorizer, RbacAuthorizer
+from minikube_py.apiserver.authorization.bootstrap_policy import (
+    AUTOUPDATE,
+    cluster_role_bindings,
+    cluster_roles,
+    reconcile,
+    role_bindings,
+    roles,
+)
+from minikube_py.client.interface import Client
+
+if TYPE_CHECKING:
+    from tests.conftest import ControlPlane
+
+AUTHENTICATED = UserInfo("jane", "", ("system:authenticated",))
+
+
+@pytest.fixture
+def authorizer() -> RbacAuthorizer:
+    authorizer = RbacAuthorizer()
+    for cluster_role in cluster_roles().values():
+        authorizer.cluster_role_changed(None, cluster_role)
+    for cluster_binding in cluster_role_bindings():
+        authorizer.cluster_role_binding_changed(None, cluster_binding)
+    for role in roles():
+        authorizer.role_changed(None, role)
+    for binding in role_bindings():
+        authorizer.role_binding_changed(None, binding)
+    return authorizer
+
+
+def path(user: UserInfo, url: str) -> Attributes:
+    return Attributes(user, "get", path=url, is_resource=False)
+
+
+@pytest.mark.parametrize(("attributes", "allowed"), [
+    (path(ANONYMOUS, "/healthz"), True), (path(ANONYMOUS, "/version"), True), (path(ANONYMOUS, "/api"), False),
+    (path(ANONYMOUS, "/metrics"), False), (path(AUTHENTICATED, "/apis/apps/v1"), True), (path(AUTHENTICATED, "/openapi/v2"), True),
+    (path(AUTHENTICATED, "/metrics"), False), (path(UserInfo("p", "", ("system:monitoring",)), "/metrics"), True),
+    (Attributes(AUTHENTICATED, "create", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"), True),
+    (Attributes(ANONYMOUS, "create", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"), False),
+    (Attributes(AUTHENTICATED, "list", "", "v1", "pods", "", "default"), False),
+    (Attributes(UserInfo("system:kube-scheduler"), "create", "", "v1", "pods", "binding", "default", "p"), True),
+    (Attributes(UserInfo("system:kube-scheduler"), "list", "", "v1", "secrets"), False),
+    (Attributes(UserInfo("system:kube-controller-manager"), "watch", "example.com", "v1", "things"), True),
+    (Attributes(UserInfo("system:serviceaccount:kube-system:deployment-controller"), "create", "apps", "v1", "replicasets", "", "d"), True),
+    (Attributes(UserInfo("system:serviceaccount:kube-system:token-cleaner"), "delete", "", "v1", "secrets", "", "kube-system", "x"), True),
+    (Attributes(UserInfo("system:serviceaccount:kube-system:token-cleaner"), "delete", "", "v1", "secrets", "", "default", "x"), False),
+    (Attributes(UserInfo("n", "", ("system:nodes",)), "list", "", "v1", "pods"), False),
+])
+def test_default_identities_may_do_what_upstreams_may(authorizer: RbacAuthorizer, attributes: Attributes, allowed: bool) -> None:
+    assert authorizer.authorize(attributes).allowed is allowed
+
+
+@pytest.mark.parametrize(("role", "verb", "group", "resource", "allowed"), [
+    ("view", "list", "", "pods", True), ("view", "get", "", "secrets", False), ("view", "create", "", "pods", False),
+    ("edit", "list", "", "pods", True), ("edit", "get", "", "secrets", True), ("edit", "create", "apps", "deployments", True),
+    ("edit", "create", "rbac.authorization.k8s.io", "roles", False), ("edit", "update", "", "resourcequotas", False),
+    ("admin", "create", "rbac.authorization.k8s.io", "roles", True), ("admin", "create", "apps", "deployments", True),
+    ("admin", "update", "", "resourcequotas", False), ("admin", "delete", "", "namespaces", False),
+])
+def test_user_facing_roles_grow_from_view_to_admin(
+    authorizer: RbacAuthorizer, role: str, verb: str, group: str, resource: str, allowed: bool
+) -> None:
+    binding = RoleBinding(role_ref=RoleRef(kind="ClusterRole", name=role), subjects=[Subject(kind="User", name="jane")])
+    binding.metadata.name, binding.metadata.namespace = "b", "default"
+    authorizer.role_binding_changed(None, binding)
+    assert authorizer.authorize(Attributes(AUTHENTICATED, verb, group, "v1", resource, "", "default")).allowed is allowed
+
+
+def test_nodes_hold_the_node_role_by_name_and_group() -> None:
+    authorizer = NodeRoleAuthorizer()
+    node = UserInfo("system:node:edge", "", ("system:nodes",))
+    assert authorizer.authorize(Attributes(node, "watch", "", "v1", "pods")).allowed
+    assert authorizer.authorize(Attributes(node, "create", "", "v1", "serviceaccounts", "token", "default", "x")).allowed
+    assert not authorizer.authorize(Attributes(node, "delete", "", "v1", "nodes", "", "", "other")).allowed
+    assert not authorizer.authorize(Attributes(UserInfo("system:node:edge"), "watch", "", "v1", "pods")).allowed
+    assert not authorizer.authorize(Attributes(UserInfo("jane", "", ("system:nodes",)), "watch", "", "v1", "pods")).allowed
+
+
+async def present(client: Client) -> dict[tuple[str, str, str], Object]:
+    return {
+        (kind.__name__, obj.metadata.namespace, obj.metadata.name): obj
+        for kind in (ClusterRole, ClusterRoleBinding, Role, RoleBinding)
+        for obj in await client.list(kind)
+    }
+
+
+async def test_a_fresh_cluster_gets_all_defaults_and_a_second_start_writes_nothing(control_plane: ControlPlane) -> None:
+    client = control_plane.client
+    written = await reconcile(client)
+    found = await present(client)
+    assert written == len(found) == len(cluster_roles()) + len(cluster_role_bindings()) + len(roles()) + len(role_bindings())
+    admin = await client.get(ClusterRole, "admin")
+    assert admin.metadata.labels["kubernetes.io/bootstrapping"] == "rbac-defaults"
+    assert any("deployments" in rule.resources for rule in admin.rules)
+    assert await client.get(core_v1.Namespace, "kube-system")
+    assert await reconcile(client) == 0
+
+
+async def test_what_was_taken_away_comes_back_and_what_was_added_stays(control_plane: ControlPlane) -> None:
+    client = control_plane.client
+    await reconcile(client)
+    role = deep_copy(await client.get(ClusterRole, "system:kube-dns"))
+    extra = PolicyRule(verbs=["get"], api_groups=[""], resources=["configmaps"])
+    role.rules, role.metadata.labels = [extra], {"own": "label"}
+    await client.update(role)
+    binding = deep_copy(await client.get(ClusterRoleBinding, "system:kube-dns"))
+    binding.subjects = [Subject(kind="User", api_group="rbac.authorization.k8s.io", name="jane")]
+    await client.update(binding)
+    await client.delete(ClusterRole, "view")
+    assert await reconcile(client) == 3
+    role = await client.get(ClusterRole, "system:kube-dns")
+    assert role.rules == [extra, PolicyRule(verbs=["list", "watch"], api_groups=[""], resources=["endpoints", "services"])]
+    assert role.metadata.labels == {"own": "label", "kubernetes.io/bootstrapping": "rbac-defaults"}
+    assert [s.name for s in (await client.get(ClusterRoleBinding, "system:kube-dns")).subjects] == ["jane", "kube-dns"]
+    assert (await client.get(ClusterRole, "view")).aggregation_rule is not None
+
+
+async def test_objects_that_opted_out_are_left_alone(control_plane: ControlPlane) -> None:
+    client = control_plane.client
+    await reconcile(client)
+    role = deep_copy(await client.get(ClusterRole, "system:discovery"))
+    role.rules, role.metadata.annotations = [], {AUTOUPDATE: "false"}
+    await client.update(role)
+    assert await reconcile(client) == 0
+    assert (await client.get(ClusterRole, "system:discovery")).rules == []

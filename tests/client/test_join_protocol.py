@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from minikube_py.apiserver.pki import Pki
+from minikube_py.client.join_protocol import JoinToken, TokenFormatError, ca_pin, parse_token
+
+PIN = "a" * 64
+
+
+@pytest.mark.parametrize(("text", "token"), [
+    (f"K10{PIN}::server:secret", JoinToken(PIN, "server", "secret")), (f"K10{PIN}::node:se:cret", JoinToken(PIN, "node", "se:cret")),
+    (f"K10{PIN}::abcdef.0123456789abcdef", JoinToken(PIN, "", "abcdef.0123456789abcdef")), ("secret", JoinToken("", "server", "secret")),
+    ("abcdef.0123456789abcdef", JoinToken("", "", "abcdef.0123456789abcdef")), ("server:secret\n", JoinToken("", "server", "secret")),
+    ("K10secret", JoinToken("", "server", "K10secret")),
+])
+def test_tokens_are_read_in_each_form(text: str, token: JoinToken) -> None:
+    assert parse_token(text) == token
+
+
+@pytest.mark.parametrize("text", ["", "K10abc::server:x", f"K10{PIN}::server:", f"K10{PIN}::server", f"K10{PIN}::"])
+def test_malformed_tokens_are_refused(text: str) -> None:
+    with pytest.raises(TokenFormatError):
+        parse_token(text)
+
+
+@pytest.mark.parametrize("token", [JoinToken(PIN, "server", "x"), JoinToken(PIN, "", "abcdef.0123456789abcdef")])
+def test_tokens_print_as_they_are_read(token: JoinToken) -> None:
+    assert parse_token(str(token)) == token
+
+
+def test_the_pin_of_one_certificate_is_that_of_its_file(tmp_path: Path) -> None:
+    pki = Pki(tmp_path / "tls")
+    pki.ensure()
+    bundle = pki.server_ca.certificate_pem
+    assert ca_pin(bundle) == hashlib.sha256(bundle).hexdigest()
+
+
+def test_the_pin_of_a_chain_is_that_of_its_root(tmp_path: Path) -> None:
+    """A CA that is renewed under its root keeps its pin."""
+    pki = Pki(tmp_path / "tls")
+    pki.ensure()
+    root, leaf, other = (pair.certificate_pem for pair in (pki.client_ca, pki.admin, pki.scheduler))
+    assert ca_pin(leaf + root) == ca_pin(other + root)
+    assert ca_pin(leaf + root) != ca_pin(leaf + pki.server_ca.certificate_pem)
