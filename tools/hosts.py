@@ -69,7 +69,7 @@ class Lan:
         """Count packets to these networks that arrive at the bridge from now on."""
         devices = ", ".join(f'"p{number + 1}"' for number in range(len(self.hosts)))
         rules = "\n".join(f"ip daddr {network} counter" for network in networks)
-        text = f"table netdev strays {{ chain in {{ type filter hook ingress devices = {{ {devices} }} priority 0; {rules}\n }} }}"
+        text = f"table netdev strays {{ chain in {{ type filter hook ingress devices = {{ {devices} }} priority 0; {rules}\n }}\n}}\n"
         run("nsenter", f"--net={NETNS_DIR / self.name}", "nft", "-f", "-", input=text)
 
     def close(self) -> None:

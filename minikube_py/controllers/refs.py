@@ -7,7 +7,7 @@ Source: pkg/controller/controller_ref_manager.go; metav1.NewControllerRef.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from minikube_py.apis.meta_v1 import ObjectMeta, OwnerReference
@@ -18,6 +18,7 @@ from minikube_py.client.interface import Client
 from minikube_py.core.errors import InvalidError, NotFoundError
 
 T = TypeVar("T", bound=Object)
+Matcher = Callable[[Mapping[str, str]], bool]
 INDEX = "controller"
 
 
@@ -70,7 +71,7 @@ class Claims(Generic[T]):
     """Adoption and release of objects of one kind for one owner."""
 
     def __init__(
-        self, client: Client, kind: type[T], owner: Object, selects: Callable[[dict[str, str]], bool], finalizers: Sequence[str] = ()
+        self, client: Client, kind: type[T], owner: Object, selects: Matcher, finalizers: Sequence[str] = ()
     ) -> None:
         self._client = client
         self._kind = kind
@@ -85,7 +86,13 @@ class Claims(Generic[T]):
         Returns: the objects that the owner controls now, in the order given.
         Raises: StatusError if the server refuses for another reason than that the object is gone.
         """
-        return [obj for obj in objects if await self._claim_one(obj)]
+        uid = meta_of(self._owner).uid
+        return [obj for obj in objects if self._is_settled(obj, uid) or await self._claim_one(obj)]
+
+    def _is_settled(self, obj: Any, uid: str) -> bool:
+        """Whether an object is owned and selected already: the usual case."""
+        refs = obj.metadata.owner_references
+        return len(refs) == 1 and refs[0].uid == uid and refs[0].controller is True and self._selects(obj.metadata.labels)
 
     async def _claim_one(self, obj: T) -> bool:
         ref = controller_of(obj)

@@ -12,9 +12,9 @@ from minikube_py.apis.apps_v1 import ReplicaSet, ReplicaSetCondition, ReplicaSet
 from minikube_py.apis.core_v1 import Pod, PodTemplateSpec
 
 from .base import Context
-from .refs import INDEX, controller_of, index_by_controller
+from .refs import INDEX, Matcher, controller_of, index_by_controller
 from .replication import ReplicationBase
-from .selectors import matches
+from .selectors import matcher
 from .status import unset_zero
 
 
@@ -30,8 +30,8 @@ class ReplicaSetController(ReplicationBase):
         super().__init__(context)
         index_by_controller(self.sets)
 
-    def selects(self, owner: ReplicaSet, labels: dict[str, str]) -> bool:
-        return matches(owner.spec.selector, labels)
+    def matcher(self, owner: ReplicaSet) -> Matcher:
+        return matcher(owner.spec.selector)
 
     def template(self, owner: ReplicaSet) -> PodTemplateSpec:
         return owner.spec.template

@@ -24,8 +24,7 @@ from . import pods as pod_rules
 from .base import Context, Controller
 from .expectations import Expectations
 from .pod_control import PodControl, first_failure, namespace_is_terminating, pod_from_template, slow_start
-from .refs import Claims, controlled_and_orphans, controller_of, index_by_controller, meta_of
-from .selectors import matches_labels
+from .refs import Claims, Matcher, controlled_and_orphans, controller_of, index_by_controller, meta_of
 from .status import condition_of, unset_zero, with_condition, without_condition
 
 log = logging.getLogger(__name__)
@@ -57,8 +56,8 @@ class ReplicationBase(Controller):
         self.sets.add_handler(self.enqueue_changed)
         self.pods.add_handler(self._pod_changed)
 
-    def selects(self, owner: Any, labels: dict[str, str]) -> bool:
-        """Whether the selector of a set matches labels."""
+    def matcher(self, owner: Any) -> Matcher:
+        """Tells whether the selector of a set matches labels."""
         raise NotImplementedError
 
     def template(self, owner: Any) -> PodTemplateSpec:
@@ -81,7 +80,7 @@ class ReplicationBase(Controller):
         if old is not None and old.metadata.labels == new.metadata.labels and controller_of(old) is None:
             return
         for owner in self.sets.list(namespace):
-            if self.selects(owner, new.metadata.labels):
+            if self.matcher(owner)(new.metadata.labels):
                 self.enqueue(owner)
 
     async def reconcile(self, key: str) -> float | None:
@@ -91,7 +90,7 @@ class ReplicationBase(Controller):
             return None
         manage = self.expectations.satisfied(key)
         candidates = [pod for pod in controlled_and_orphans(self.pods, owner) if not pod_rules.is_terminal(pod)]
-        claims = Claims(self.client, Pod, owner, lambda labels: self.selects(owner, labels))
+        claims = Claims(self.client, Pod, owner, self.matcher(owner))
         active = await claims.claim([pod for pod in candidates if pod_rules.is_active(pod)])
         outcome = _Outcome()
         if manage and not owner.metadata.deletion_timestamp:
@@ -140,10 +139,11 @@ class ReplicationBase(Controller):
         now = self.clock.now()
         min_ready_s = owner.spec.min_ready_seconds or 0
         labels = self.template(owner).metadata.labels
+        waits = [pod_rules.available_in_s(pod, min_ready_s, now) for pod in active]
         status.replicas = len(active)
-        status.fully_labeled_replicas = unset_zero(sum(matches_labels(labels, pod.metadata.labels) for pod in active))
-        status.ready_replicas = unset_zero(sum(pod_rules.is_ready(pod) for pod in active))
-        status.available_replicas = unset_zero(sum(pod_rules.is_available(pod, min_ready_s, now) for pod in active))
+        status.fully_labeled_replicas = unset_zero(sum(labels.items() <= pod.metadata.labels.items() for pod in active))
+        status.ready_replicas = unset_zero(len(waits) - waits.count(None))
+        status.available_replicas = unset_zero(waits.count(0.0))
         status.observed_generation = owner.metadata.generation
 
     async def _write_status(self, owner: Any, active: list[Pod], terminating: int, outcome: _Outcome) -> None:

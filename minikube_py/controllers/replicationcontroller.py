@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from minikube_py.apis.core_v1 import PodTemplateSpec, ReplicationController, ReplicationControllerCondition
 
+from .refs import Matcher
 from .replication import ReplicationBase
 from .selectors import matches_labels
 
@@ -19,8 +20,9 @@ class ReplicationControllerController(ReplicationBase):
     kind = ReplicationController
     condition_type = ReplicationControllerCondition
 
-    def selects(self, owner: ReplicationController, labels: dict[str, str]) -> bool:
-        return bool(owner.spec.selector) and matches_labels(owner.spec.selector, labels)
+    def matcher(self, owner: ReplicationController) -> Matcher:
+        wanted = owner.spec.selector
+        return lambda labels: bool(wanted) and matches_labels(wanted, labels)
 
     def template(self, owner: ReplicationController) -> PodTemplateSpec:
         return owner.spec.template or PodTemplateSpec()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from minikube_py.apis.labels import from_label_selector
 from minikube_py.apis.meta_v1 import LabelSelector
@@ -16,6 +16,11 @@ def matches_labels(wanted: Mapping[str, str], labels: Mapping[str, str]) -> bool
 def matches(selector: LabelSelector | None, labels: Mapping[str, str]) -> bool:
     """Whether a selector matches; no selector matches nothing, an empty one everything."""
     return from_label_selector(selector).matches(labels)
+
+
+def matcher(selector: LabelSelector | None) -> Callable[[Mapping[str, str]], bool]:
+    """`matches` for one selector and many objects."""
+    return from_label_selector(selector).matches
 
 
 def is_everything(selector: LabelSelector | None) -> bool:

@@ -17,7 +17,10 @@ C = TypeVar("C")
 
 def condition_of(conditions: Sequence[C], condition_type: str) -> C | None:
     """The condition of a type, if there is one."""
-    return next((row for row in conditions if _any(row).type == condition_type), None)
+    for row in conditions:
+        if row.type == condition_type:  # type: ignore[attr-defined]
+            return row
+    return None
 
 
 def without_condition(conditions: Sequence[C], condition_type: str) -> list[C]:

@@ -2,8 +2,8 @@
 
 `Cri` is the container runtime interface (CRI, version 1) in Python terms: identifiers and lists go in and
 come out bare, whatever has more than a few fields is the protocol's own message (`runtime_v1`).
-`ContainerTasks` is what CRI lacks or does worse: events as they happen, and a command in a container whose
-standard input can be closed while its output is still read. containerd offers both.
+`ContainerTasks` is what CRI lacks or leaves to URLs: events as they happen, a command in a container whose standard input
+can be closed while its output is still read, attaching, and connections to a pod's ports.
 
 Every method raises an error of the CriError family (errors.py) and nothing else of the transport. A cancelled
 call may have been carried out; every call that changes something may be repeated.
@@ -11,6 +11,7 @@ call may have been carried out; every call that changes something may be repeate
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -19,6 +20,7 @@ from typing import Literal, Protocol, Self
 from minikube_py.cri._pb import runtime_v1_pb2 as runtime_v1
 
 __all__ = [
+    "AttachedProcess",
     "ContainerTasks",
     "Cri",
     "ExecInput",
@@ -239,6 +241,37 @@ class ExecProcess(Protocol):
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
 
 
+class AttachedProcess(Protocol):
+    """A container's first process, attached to; as an async context manager it detaches.
+
+    Both outputs must be fetched at the same time: one that waits holds up the other.
+
+    Attributes:
+        stdin: None unless asked for. Closing it is end of file for the container only if it was created with stdin_once.
+        stdout: always there; with a terminal, both outputs.
+        stderr: None with a terminal.
+    """
+
+    @property
+    def stdin(self) -> ExecInput | None: ...
+    @property
+    def stdout(self) -> ExecOutput: ...
+    @property
+    def stderr(self) -> ExecOutput | None: ...
+
+    async def resize(self, width: int, height: int) -> None:
+        """Set the terminal's size in characters; no error if the container has just ended."""
+
+    async def wait(self) -> None:
+        """Wait until the runtime ends the streams, as it does when the container ends. Output must be fetched meanwhile."""
+
+    async def close(self) -> None:
+        """Detach; the container runs on."""
+
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+
 class ContainerTasks(Protocol):
     """What goes past CRI to the runtime's own interface."""
 
@@ -256,4 +289,19 @@ class ContainerTasks(Protocol):
         Raises: CriNotFoundError if the container does not exist or does not run; CriError if the command cannot be started,
             with runc's message.
         Cancellation: leaves no process and no file behind.
+        """
+
+    async def attach(self, container_id: str, *, tty: bool, stdin: bool) -> AttachedProcess:
+        """Attach to the first process of a running container.
+
+        Args:
+            tty: whether the container has a terminal; it must be told right.
+            stdin: whether to feed its standard input; the container must have been created with one.
+        Raises: CriNotFoundError if the container does not exist.
+        """
+
+    async def connect(self, pod_sandbox_id: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to a TCP port on the loopback interface of a pod.
+
+        Raises: CriNotFoundError if the sandbox does not exist; ConnectionRefusedError if nobody listens.
         """

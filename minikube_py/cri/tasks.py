@@ -1,7 +1,7 @@
 """containerd's own services beside CRI: what happens to tasks, and further processes in them.
 
 A task is containerd's word for a running container. Owns the subscription to events and the start of commands; a
-command that runs is in exec_process.py.
+command that runs is in exec_process.py, attaching in attach.py, a pod's ports in pod_network.py.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ from minikube_py.cri._pb import containerd_events_v1_pb2 as events_v1
 from minikube_py.cri._pb import containerd_task_events_pb2 as task_events
 from minikube_py.cri._pb import containerd_version_v1_pb2 as version_v1
 from minikube_py.cri._pb import runtime_v1_pb2 as pb
+from minikube_py.cri.attach import AttachedContainer, attach
 from minikube_py.cri.client import CriClient
 from minikube_py.cri.errors import CriNotFoundError, CriUnavailableError
 from minikube_py.cri.exec_process import ContainerdExec, ExecCalls, Fifos
 from minikube_py.cri.images import NAMESPACE
 from minikube_py.cri.interface import RuntimeEvent
+from minikube_py.cri.pod_network import connect_in_pod
 
 REQUEST_TIMEOUT_S = 120.0
 
@@ -160,6 +162,14 @@ class ContainerdTasks:
             await asyncio.shield(_undo(starting, process))
             raise
         return process
+
+    async def attach(self, container_id: str, *, tty: bool, stdin: bool) -> AttachedContainer:
+        """Described in interface.py."""
+        return await attach(self._cri, container_id, tty=tty, stdin=stdin)
+
+    async def connect(self, pod_sandbox_id: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Described in interface.py."""
+        return await connect_in_pod(self._cri, pod_sandbox_id, port)
 
     async def _process_spec(self, container_id: str, argv: Sequence[str], *, tty: bool) -> AnyMessage:
         method = "/containerd.services.containers.v1.Containers/Get"

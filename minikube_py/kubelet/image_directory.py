@@ -1,7 +1,8 @@
 """Imports image archives that lie in a directory, at the start and whenever one appears there: the way into a node without a network.
 
-A file counts when its writer closes it or moves it there, and once, by name, size and time of change; what was imported is remembered across restarts, so that a start does not unpack
-everything again. A file that cannot be imported is logged and tried again when it changes.
+A file counts when its writer closes it or moves it there, and once, by name, size and time of change. What was imported is remembered
+across restarts, so that a start does not unpack everything again. A file that cannot be imported is logged and tried again when it
+changes.
 
 Source: docs.k3s.io/installation/airgap (the images directory).
 """

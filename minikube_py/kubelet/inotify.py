@@ -72,7 +72,7 @@ class Inotify:
     async def _readable(self) -> None:
         loop = asyncio.get_running_loop()
         readable: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(self._fd, lambda: readable.done() or readable.set_result(None))
+        loop.add_reader(self._fd, _done, readable)
         try:
             await readable
         finally:
@@ -89,6 +89,11 @@ class Inotify:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def _done(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _events(data: bytes) -> list[FileEvent]:

@@ -154,6 +154,17 @@ def container_config(name: str, *argv: str, resources: runtime_v1.LinuxContainer
     )
 
 
+async def write_bridge_network(containerd: Containerd, directory: Path) -> None:
+    """Give the pods a bridge of their own, 203.0.113.0/24, and wait until the runtime uses it."""
+    plugins = f"""[{{"type": "bridge", "bridge": "cri-test0", "isGateway": true,
+        "ipam": {{"type": "host-local", "dataDir": "{directory}/ipam", "ranges": [[{{"subnet": "203.0.113.0/24"}}]]}}}}]"""
+    text = f'{{"cniVersion": "1.0.0", "name": "test", "plugins": {plugins}}}'
+    (containerd.cni_conf_dir / "10-test.conflist").write_text(text)
+    async with asyncio.timeout(TIMEOUT_S):
+        while not all(condition.status for condition in (await containerd.cri.status()).status.conditions):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
 async def start_pod(cri: Cri, name: str, directory: Path, *argv: str) -> tuple[str, str]:
     """Run a pod of one container; returns the ids of sandbox and container."""
     config = sandbox_config(name, directory)

@@ -32,6 +32,7 @@ from .lab import (
     start_pod,
     subscribed,
     text_of,
+    write_bridge_network,
 )
 
 pytestmark = pytest.mark.root
@@ -85,13 +86,7 @@ async def test_start_makes_the_runtime_ready_and_the_pause_image_known(container
 
 
 async def test_network_is_ready_once_its_configuration_is_written(containerd: Containerd, tmp_path: Path) -> None:
-    plugins = f"""[{{"type": "bridge", "bridge": "cri-test0", "isGateway": true,
-        "ipam": {{"type": "host-local", "dataDir": "{tmp_path}/ipam", "ranges": [[{{"subnet": "203.0.113.0/24"}}]]}}}}]"""
-    text = f'{{"cniVersion": "1.0.0", "name": "test", "plugins": {plugins}}}'
-    (containerd.cni_conf_dir / "10-test.conflist").write_text(text)
-    async with asyncio.timeout(TIMEOUT_S):
-        while not all(condition.status for condition in (await containerd.cri.status()).status.conditions):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await write_bridge_network(containerd, tmp_path)
     sandbox_id = await containerd.cri.run_pod_sandbox(sandbox_config("networked", tmp_path, host_network=False))
     status = (await containerd.cri.pod_sandbox_status(sandbox_id)).status
     assert status.network.ip.startswith("203.0.113.")

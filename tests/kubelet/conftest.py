@@ -153,7 +153,8 @@ class _Watch:
 
 def pod_of(document: dict[str, Any]) -> core_v1.Pod:
     """A pod from its spec and name, bound to the node."""
-    spec = {"nodeName": NODE, "terminationGracePeriodSeconds": 5, "enableServiceLinks": False, **document.get("spec", {})}
+    spec = {"nodeName": NODE, "terminationGracePeriodSeconds": 5, "enableServiceLinks": False,
+            "automountServiceAccountToken": False, **document.get("spec", {})}
     for container in [*spec["containers"], *spec.get("initContainers", [])]:
         container.setdefault("image", BUSYBOX)
         container.setdefault("imagePullPolicy", "IfNotPresent")

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+
+from minikube_py.apis import core_v1, meta_v1
+from tests.cri.lab import eventually
 
 from .conftest import Node, is_ready
 
@@ -26,3 +31,165 @@ async def test_a_pod_with_an_init_container_runs_and_becomes_ready(node: Node) -
     assert pod.status.pod_ip.startswith("10.42.0.")
     assert pod.status.init_container_statuses[0].state.terminated.reason == "Completed"
     assert pod.status.container_statuses[0].state.running is not None
+
+
+async def test_a_container_that_keeps_failing_waits_longer_each_time(node: Node) -> None:
+    async with node.agent():
+        await node.create({"metadata": {"name": "bad"}, "spec": {"containers": [
+            {"name": "app", "command": ["sh", "-c", "echo because > /dev/termination-log; exit 3"]},
+        ]}})
+        pod = await node.wait_pod("bad", lambda pod: waiting_reason(pod) == "CrashLoopBackOff")
+        shown = pod.status.container_statuses[0]
+        assert shown.state.waiting.message == (
+            f"back-off 10s restarting failed container=app pod=bad_default({pod.metadata.uid})"
+        )
+        assert shown.last_state.terminated.exit_code == 3
+        assert shown.last_state.terminated.message == "because\n"
+        assert shown.last_state.terminated.reason == "Error"
+        assert shown.restart_count == 1
+        assert pod.status.phase == "Running"
+        assert await node.wait_event("bad", "BackOff") == (
+            f"Back-off restarting failed container app in pod bad_default({pod.metadata.uid})"
+        )
+
+
+async def test_a_container_that_fails_its_liveness_probe_is_restarted(node: Node) -> None:
+    async with node.agent():
+        await node.create({"metadata": {"name": "ill"}, "spec": {"containers": [{
+            "name": "app", "command": ["sh", "-c", "trap 'exit 0' TERM; touch /tmp/ok; sleep 1; rm /tmp/ok; while :; do sleep 0.1; done"],
+            "livenessProbe": {"exec": {"command": ["cat", "/tmp/ok"]}, "periodSeconds": 1, "failureThreshold": 1},
+        }]}})
+        pod = await node.wait_pod("ill", lambda pod: restarts(pod) >= 1)
+        assert pod.status.container_statuses[0].last_state.terminated is not None
+        assert (await node.wait_event("ill", "Unhealthy")).startswith("Liveness probe failed: cat: can't open '/tmp/ok'")
+        assert await node.wait_event("ill", "Killing") == "Container app failed liveness probe, will be restarted"
+
+
+async def test_a_pod_is_not_ready_until_its_readiness_probe_succeeds(node: Node) -> None:
+    async with node.agent():
+        await node.create({"metadata": {"name": "slow"}, "spec": {"containers": [{
+            "name": "app", "command": ["sh", "-c", "sleep 1; httpd -f -p 8080"],
+            "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1, "failureThreshold": 1},
+            "startupProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1, "failureThreshold": 30},
+        }]}})
+        early = await node.wait_pod("slow", lambda pod: pod.status.phase == "Running")
+        assert not is_ready(early)
+        assert early.status.container_statuses[0].started is False
+        message = await node.wait_event("slow", "Unhealthy")
+        assert message == f"Startup probe failed: dial tcp {early.status.pod_ip}:8080: connect: connection refused"
+        # busybox answers 404 for a directory without an index: the server lives, but the probe does not succeed.
+        await node.wait_event("slow", "Unhealthy")
+        pod = await node.wait_pod("slow", lambda pod: pod.status.container_statuses[0].started)
+        assert not is_ready(pod)
+
+
+async def test_a_deleted_pod_ends_by_its_hook_and_leaves_nothing(node: Node, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    async with node.agent():
+        pod = await node.create({"metadata": {"name": "polite"}, "spec": {
+            "volumes": [{"name": "host", "hostPath": {"path": str(shared)}}, {"name": "memory", "emptyDir": {"medium": "Memory"}}],
+            "containers": [{
+                "name": "app", "command": ["sh", "-c", "trap 'echo term >> /host/log; exit 0' TERM; while :; do sleep 0.1; done"],
+                "volumeMounts": [{"name": "host", "mountPath": "/host"}, {"name": "memory", "mountPath": "/memory"}],
+                "lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", "echo hook >> /host/log"]}}},
+            }],
+        }})
+        await node.wait_pod("polite", is_ready)
+        await node.client.delete(core_v1.Pod, "polite", "default")
+        await node.wait_gone("polite")
+        assert (shared / "log").read_text() == "hook\nterm\n"
+        uid = pod.metadata.uid
+        await eventually(lambda: not node.kubelet.workers.known(uid))
+        assert await node.containerd.cri.list_pod_sandboxes() == []
+        assert await node.containerd.cri.list_containers() == []
+        assert not (node.options.pods_dir / uid).exists()
+        assert list(node.options.pod_logs_dir.iterdir()) == []
+        assert node.kubelet.cache.uids() == set()
+
+
+async def test_a_restarted_agent_adopts_what_runs(node: Node) -> None:
+    async with node.agent():
+        await node.create({"metadata": {"name": "stays"}, "spec": {"containers": [{
+            "name": "app", "command": ["sleep", "1000"],
+            "readinessProbe": {"exec": {"command": ["true"]}, "periodSeconds": 1},
+        }]}})
+        await node.create({"metadata": {"name": "goes"}, "spec": {"containers": [{"name": "app", "command": ["sleep", "1000"]}]}})
+        before = await node.wait_pod("stays", is_ready)
+        await node.wait_pod("goes", is_ready)
+    await node.client.delete(core_v1.Pod, "goes", "default", grace_period_seconds=0)
+    async with node.agent():
+        await eventually(lambda: len(node.kubelet.cache.uids()) == 1)
+        after = await node.client.get(core_v1.Pod, "stays", "default")
+        assert after.status.container_statuses[0].container_id == before.status.container_statuses[0].container_id
+        assert after.status.container_statuses[0].restart_count == 0
+        assert after.status.conditions == before.status.conditions
+
+
+async def test_a_changed_config_map_reaches_a_running_pod(node: Node) -> None:
+    config = await node.client.create(core_v1.ConfigMap(
+        metadata=meta_v1.ObjectMeta(name="settings", namespace="default"), data={"colour": "red", "old": "x"}
+    ))
+    async with node.agent():
+        await node.create({"metadata": {"name": "reader"}, "spec": {
+            "volumes": [{"name": "settings", "configMap": {"name": "settings"}}],
+            "containers": [{
+                "name": "app", "command": ["sh", "-c", "test $COLOUR = red && until grep -q blue /settings/colour; do sleep 0.1; done"],
+                "env": [{"name": "COLOUR", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "colour"}}}],
+                "volumeMounts": [{"name": "settings", "mountPath": "/settings"}],
+            }],
+            "restartPolicy": "Never",
+        }})
+        await node.wait_pod("reader", is_ready)
+        await node.client.patch(core_v1.ConfigMap, config.metadata.name, "default", {"data": {"colour": "blue", "old": None}})
+        pod = await node.wait_pod("reader", lambda pod: pod.status.phase in ("Succeeded", "Failed"))
+    assert pod.status.phase == "Succeeded"
+
+
+async def test_a_missing_config_map_holds_a_container_up_until_it_is_there(node: Node) -> None:
+    async with node.agent():
+        await node.create({"metadata": {"name": "waits"}, "spec": {"containers": [{
+            "name": "app", "command": ["sleep", "1000"], "envFrom": [{"configMapRef": {"name": "late"}}],
+        }]}})
+        pod = await node.wait_pod("waits", lambda pod: waiting_reason(pod) == "CreateContainerConfigError")
+        assert pod.status.container_statuses[0].state.waiting.message == 'configmap "late" not found'
+        assert await node.wait_event("waits", "Failed") == 'Error: configmap "late" not found'
+        await node.client.create(core_v1.ConfigMap(metadata=meta_v1.ObjectMeta(name="late", namespace="default"), data={"a": "b"}))
+        await node.wait_pod("waits", is_ready)
+
+
+async def test_an_image_that_is_not_there_is_said_so(node: Node) -> None:
+    async with node.agent():
+        await node.create({"metadata": {"name": "never"}, "spec": {"containers": [
+            {"name": "app", "image": "example.invalid/none:1", "imagePullPolicy": "Never"},
+        ]}})
+        pod = await node.wait_pod("never", lambda pod: waiting_reason(pod) == "ErrImageNeverPull")
+        assert pod.status.phase == "Pending"
+        assert await node.wait_event("never", "ErrImageNeverPull") == (
+            'Container image "example.invalid/none:1" is not present with pull policy of Never'
+        )
+
+
+async def test_a_sidecar_outlives_the_app_and_lets_the_pod_complete(node: Node) -> None:
+    async with node.agent():
+        await node.create({"metadata": {"name": "job"}, "spec": {
+            "restartPolicy": "Never",
+            "initContainers": [{"name": "side", "restartPolicy": "Always",
+                                "command": ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"]}],
+            "containers": [{"name": "app", "command": ["sleep", "1"]}],
+        }})
+        pod = await node.wait_pod("job", lambda pod: pod.status.phase in ("Succeeded", "Failed"))
+        assert pod.status.phase == "Succeeded"
+        done = await node.wait_pod("job", lambda pod: pod.status.init_container_statuses[0].state.terminated is not None)
+        assert done.status.init_container_statuses[0].state.terminated.exit_code == 0
+
+
+def waiting_reason(pod: core_v1.Pod) -> str:
+    """Why the pod's first container waits, "" if it does not."""
+    shown = pod.status.container_statuses
+    return shown[0].state.waiting.reason if shown and shown[0].state.waiting is not None else ""
+
+
+def restarts(pod: core_v1.Pod) -> int:
+    """How often the pod's first container was started anew."""
+    return pod.status.container_statuses[0].restart_count if pod.status.container_statuses else 0

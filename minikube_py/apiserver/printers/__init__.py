@@ -1,76 +1,72 @@
 """Server-side printing: the tables that `kubectl get` shows, and objects reduced to their metadata.
 
-Owns the form of a Table; columns and cells of a kind stand side by side in the modules of this package, in `KINDS`.
+Owns the form of a Table; columns and cells of a kind stand side by side in the modules of this package, joined in `KINDS`.
 Source: kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables, pkg/printers/internalversion/printers.go
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from minikube_py.apis.resources import ResourceType
 from minikube_py.apis.scheme import encode
 
+from . import core, network, pods, policy, storage
+from .custom import custom_printer
+from .form import Column, Printer
 
-class Column(NamedTuple):
-    """One column. `priority` 0 is always shown, others only in wide output."""
+__all__ = ["Column", "Printer", "cells", "columns", "custom_printer", "partial_object_metadata", "table"]
 
-    name: str
-    type: str = "string"
-    format: str = ""
-    description: str = ""
-    priority: int = 0
-
-    def document(self) -> dict[str, Any]:
-        return self._asdict()
-
-
-class Printer(NamedTuple):
-    """Columns of a kind, and the cells of one object in the same order."""
-
-    columns: tuple[Column, ...]
-    cells: Callable[[Any, datetime], list[Any]]
-
-
-DEFAULT = Printer(
-    (Column("Name", format="name"), Column("Created At", "date")),
-    lambda obj, now: [obj.metadata.name, obj.metadata.creation_timestamp],
-)
 # "pods", "deployments.apps" -> its printer
-KINDS: dict[str, Printer] = {}
+KINDS: dict[str, Printer] = {**pods.KINDS, **core.KINDS, **network.KINDS, **storage.KINDS, **policy.KINDS}
+
+
+def printer_of(resource: ResourceType) -> Printer:
+    """The printer of a built-in resource; name and creation time where there is no better."""
+    return KINDS.get(resource.group_resource, core.CREATED)
 
 
 def columns(resource: ResourceType) -> list[dict[str, Any]]:
     """The columnDefinitions of a resource."""
-    return [column.document() for column in KINDS.get(resource.group_resource, DEFAULT).columns]
+    return [column.document() for column in printer_of(resource).columns]
+
+
+def cells(resource: ResourceType, obj: Any, now: datetime) -> list[Any]:
+    """The cells of an object, in the order of the columns."""
+    return printer_of(resource).cells(obj, now)
 
 
 def partial_object_metadata(obj: Any) -> dict[str, Any]:
-    """An object reduced to its metadata."""
-    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj.metadata}
+    """An object reduced to its metadata. Plain documents are objects, too."""
+    metadata = obj.get("metadata", {}) if isinstance(obj, dict) else obj.metadata
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
 
 
 def table(
-    resource: ResourceType, objects: Sequence[Any], metadata: dict[str, Any], *, include_object: str = "Metadata", now: datetime
+    resource: ResourceType, objects: Sequence[Any], metadata: dict[str, Any], *, include_object: str = "Metadata", now: datetime,
+    printer: Printer | None = None, with_columns: bool = True,
 ) -> bytes:
     """A meta.k8s.io/v1 Table of objects, as JSON.
 
     Args:
         metadata: the list's.
         include_object: what of each object its row carries: "Metadata", "Object" or "None".
+        printer: that of a custom resource; built-in resources have their own.
+        with_columns: False for the later events of a watch, whose reader knows the columns.
     """
-    printer = KINDS.get(resource.group_resource, DEFAULT)
+    chosen = printer or printer_of(resource)
     rows = []
     for obj in objects:
-        row: dict[str, Any] = {"cells": printer.cells(obj, now)}
+        row: dict[str, Any] = {"cells": chosen.cells(obj, now)}
+        if chosen.conditions is not None and (conditions := chosen.conditions(obj)):
+            row["conditions"] = conditions
         if include_object == "Object":
             row["object"] = obj
         elif include_object != "None":
             row["object"] = partial_object_metadata(obj)
         rows.append(row)
-    document = {
-        "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "columnDefinitions": columns(resource), "rows": rows,
-    }
+    definitions = [column.document() for column in chosen.columns] if with_columns else []
+    document = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "columnDefinitions": definitions, "rows": rows}
     return encode(document) + b"\n"

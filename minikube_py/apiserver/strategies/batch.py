@@ -34,3 +34,5 @@ class JobStrategy(Strategy):
         if obj.spec.selector is None:
             obj.spec.selector = LabelSelector()
         obj.spec.selector.match_labels.setdefault(CONTROLLER_UID, meta.uid)
+        if not meta.labels:
+            meta.labels = dict(labels)

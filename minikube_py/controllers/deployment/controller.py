@@ -13,7 +13,7 @@ from minikube_py.apis.core_v1 import Pod
 from ..base import Context, Controller
 from ..pods import is_terminal
 from ..refs import INDEX, Claims, controlled_and_orphans, controller_of, index_by_controller
-from ..selectors import is_everything, matches
+from ..selectors import is_everything, matcher, matches
 from . import progress, rolling, rules, scaling
 from .rollout import Rollout
 
@@ -73,7 +73,7 @@ class DeploymentController(Controller):
         if is_everything(deployment.spec.selector):
             await self._refuse(deployment)
             return None
-        claims = Claims(self.client, ReplicaSet, deployment, lambda labels: matches(deployment.spec.selector, labels))
+        claims = Claims(self.client, ReplicaSet, deployment, matcher(deployment.spec.selector))
         sets = await claims.claim(controlled_and_orphans(self.sets, deployment))
         rollout = Rollout(self.client, self.events, self.clock, deployment, sets)
         again_s = await self._pass(rollout)

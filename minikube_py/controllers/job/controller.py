@@ -14,7 +14,7 @@ from ..base import Context, Controller
 from ..expectations import Expectations
 from ..pod_control import PodControl
 from ..refs import Claims, controlled_and_orphans, controller_of, index_by_controller
-from ..selectors import matches
+from ..selectors import matcher, matches
 from . import rules, sync
 from .backoff import Record
 from .tracking import Released, release
@@ -87,7 +87,7 @@ class JobController(Controller):
             await release(self.client, self.released, [pod for pod in self._pods_of(job) if rules.is_tracked(pod)])
             return None
         may_manage = self.expectations.satisfied(key)
-        claims = Claims(self.client, Pod, job, lambda labels: matches(job.spec.selector, labels), (rules.FINALIZER,))
+        claims = Claims(self.client, Pod, job, matcher(job.spec.selector), (rules.FINALIZER,))
         pods = await claims.claim(controlled_and_orphans(self.pods, job))
         record = self._records.get(key, Record())
         state = sync.Pass(key, job, pods, self.clock.now(), may_manage, record)
