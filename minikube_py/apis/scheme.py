@@ -16,6 +16,7 @@ from .resources import BY_GVK, ResourceType
 
 T = TypeVar("T", bound=Object)
 _encoder = msgspec.json.Encoder()
+_decoders: dict[type[Object], msgspec.json.Decoder[Any]] = {}
 
 
 def module_name(group: str, version: str) -> str:
@@ -57,10 +58,12 @@ def resource_of(struct: type[Object]) -> ResourceType:
     return BY_GVK[gvk_of(struct)]
 
 
-@cache
 def decoder(struct: type[T]) -> msgspec.json.Decoder[T]:
     """The strict decoder of a struct: wrong types and unknown fields raise msgspec.ValidationError."""
-    return msgspec.json.Decoder(struct)
+    found = _decoders.get(struct)
+    if found is None:
+        found = _decoders[struct] = msgspec.json.Decoder(struct)
+    return found
 
 
 def encode(obj: Any) -> bytes:

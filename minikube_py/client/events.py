@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from minikube_py.apis import core_v1, meta_v1
+from minikube_py.apis.object import Object
 from minikube_py.apis.scheme import gvk_of
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock, rfc3339
 from minikube_py.core.errors import NotFoundError, StatusError
@@ -42,7 +43,8 @@ class _Known:
 
 def object_reference(obj: Any, field_path: str = "") -> core_v1.ObjectReference:
     """The reference by which an Event or an owner names an object."""
-    group, version, kind = gvk_of(type(obj))
+    struct: type[Object] = type(obj)
+    group, version, kind = gvk_of(struct)
     meta = obj.metadata
     return core_v1.ObjectReference(
         kind=kind, api_version=f"{group}/{version}" if group else version, namespace=meta.namespace, name=meta.name, uid=meta.uid,

@@ -49,7 +49,7 @@ def available_in_s(pod: Pod, min_ready_s: int, now: datetime) -> float | None:
     if min_ready_s <= 0:
         return 0.0
     if not ready.last_transition_time:
-        return None
+        return float(min_ready_s)
     since = (now - parse_rfc3339(ready.last_transition_time)).total_seconds()
     return max(0.0, min_ready_s - since)
 

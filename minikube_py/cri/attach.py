@@ -3,7 +3,9 @@
 Its standard streams belong to the CRI plugin, which copies them into the log; it serves them to others over
 WebSocket, each message with the number of its stream before it. The protocol that containerd 1.6 speaks has no way
 to close standard input alone. So input and output are two connections: closing the first is the end of the input, and the
-second goes on.
+second goes on. Over WebSocket the server takes "without standard input" for standard input at its end, and with stdin_once
+ends the container's. So the connection for output asks for standard input too, and sends none. What remains: a client that
+attaches without input to a container with stdin_once ends its input when it detaches.
 
 Source: kubernetes staging/src/k8s.io/kubelet/pkg/cri/streaming/remotecommand/websocket.go (v4.channel.k8s.io).
 """
@@ -99,8 +101,9 @@ class AttachedContainer:
                 self._failure = _failure(data)
             elif data:  # At its start a stream sends an empty message.
                 await streams[number].feed(data)
-        for stream in {self.stdout, self.stderr} - {None}:
-            await stream.feed(b"")
+        for stream in (self.stdout, self.stderr):
+            if stream is not None:
+                await stream.feed(b"")
 
     async def resize(self, width: int, height: int) -> None:
         if not self._output.closed:
@@ -140,7 +143,7 @@ async def attach(cri: RuntimeService, container_id: str, *, tty: bool, stdin: bo
     session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=10))
     try:
         # Output first, so that none of the answers to the input is missed.
-        url = await cri.attach(container_id, tty=tty, stdin=False, stdout=True, stderr=not tty)
+        url = await cri.attach(container_id, tty=tty, stdin=True, stdout=True, stderr=not tty)
         output = await session.ws_connect(url, protocols=[STREAM_PROTOCOL], max_msg_size=0)
         source = None
         if stdin:

@@ -109,8 +109,8 @@ class SqliteFile:
         db = self._db
         if db is None:
             raise StoreError(f"{self._path} is closed")
-        statements = _statements(changes)
         try:
+            statements = _statements(changes)
             if len(statements) == 1:
                 # One statement is a transaction of its own: SQLite has it from start to fsync, without the interpreter lock.
                 db.execute(*statements[0])
@@ -207,7 +207,7 @@ class SqliteFile:
             return LockedError(f"{self._path} is in use by another process")
         if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
             return DamagedError(f"{self._path} is not a store or is damaged ({error}); restore a snapshot")
-        if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")) or isinstance(error, OSError):
+        if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR_LOCK")) or isinstance(error, OSError):
             return StoreError(f"{self._path} cannot be written ({error}): is its directory there, and writable?")
         return StoreError(f"{self._path}: {error!r} ({code or 'SQLite'})")
 

@@ -39,6 +39,33 @@ class LoopClock:
         return START + timedelta(seconds=loop_s - self._offset_s)
 
 
+class LaggingClient(LocalClient):
+    """A client whose watches come late, each kind by a delay of its own, so that caches disagree.
+
+    Attributes:
+        lag_s: seconds by kind.
+    """
+
+    lag_s: dict[type[Any], float]
+
+    async def list_and_watch(self, kind: type[T], sink: Any, **scope: Any) -> None:
+        await super().list_and_watch(kind, LateSink(sink, self.lag_s.get(kind, 0.0)), **scope)
+
+
+class LateSink:
+    """Passes changes on after a while, in order."""
+
+    def __init__(self, sink: Any, lag_s: float) -> None:
+        self._sink = sink
+        self._lag_s = lag_s
+
+    def replace(self, objects: Any) -> None:
+        self._sink.replace(objects)
+
+    def apply(self, event: Any, obj: Any) -> None:
+        asyncio.get_running_loop().call_later(self._lag_s, self._sink.apply, event, obj)
+
+
 class World:
     """One control plane.
 
@@ -50,7 +77,8 @@ class World:
     def __init__(self, store: MemoryStore) -> None:
         self.clock = LoopClock()
         self.registry = build_registry(store, RegistryOptions(), self.clock)
-        self.client: Any = LocalClient(self.registry, Subresources(self.registry, self._no_tokens), "system:kube-controller-manager")
+        self.client: Any = LaggingClient(self.registry, Subresources(self.registry, self._no_tokens), "system:kube-controller-manager")
+        self.client.lag_s = {}
         self.informers = Informers(self.client)
         self.context = Context(self.client, self.informers, self.clock)
         self._tasks: list[asyncio.Task[None]] = []

@@ -90,7 +90,7 @@ async def test_port_on_a_pod_s_loopback_is_reached(containerd: Containerd, tmp_p
     await write_bridge_network(containerd, tmp_path)
     sandbox = sandbox_config("serving", tmp_path, host_network=False)
     sandbox_id = await containerd.cri.run_pod_sandbox(sandbox)
-    config = container_config("main", "nc", "-lk", "-s", "127.0.0.1", "-p", "8080", "-e", "cat")
+    config = container_config("main", "httpd", "-f", "-p", "127.0.0.1:8080", "-h", "/etc")
     config.linux.security_context.namespace_options.network = runtime_v1.POD
     container_id = await containerd.cri.create_container(sandbox_id, config, sandbox)
     await containerd.cri.start_container(container_id)
@@ -98,9 +98,8 @@ async def test_port_on_a_pod_s_loopback_is_reached(containerd: Containerd, tmp_p
         while b":1F90 " not in (await containerd.cri.exec_sync(container_id, ["cat", "/proc/net/tcp"])).stdout:
             pass
         reader, writer = await containerd.tasks.connect(sandbox_id, 8080)
-        writer.write(b"through")
-        writer.write_eof()
-        assert await reader.read() == b"through"
+        writer.write(b"GET /passwd HTTP/1.0\r\n\r\n")
+        assert b"\r\n\r\nroot:x:0:0:" in await reader.read()
         writer.close()
         await writer.wait_closed()
         with pytest.raises(ConnectionRefusedError):

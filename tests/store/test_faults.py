@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -225,22 +225,40 @@ async def test_relaxed_writes_outlive_failed_batches(tmp_path: Path, monkeypatch
     await again.close()
 
 
-@pytest.mark.looptime
-async def test_failed_flush_is_tried_again_after_its_interval_and_not_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = SqliteStore(tmp_path / "s.db", flush_s=100)
+async def test_failed_flush_is_tried_again_until_it_lands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SqliteStore(tmp_path / "s.db", flush_s=0.01)
     await store.open()
     failpoint = Failpoint(store, monkeypatch)
     failpoint.armed = True
     await create(store, "d/a", durable=False)
-    await asyncio.sleep(1050)
-    failed = failpoint.failed
-    assert 9 <= failed <= 10
+    await until(lambda: failpoint.failed >= 3)
     failpoint.armed = False
-    await asyncio.sleep(110)
-    assert failpoint.failed <= failed + 1 and store.batches == 1
-    await asyncio.sleep(1000)
-    assert store.batches == 1
+    await until(lambda: store.batches == 1)
+    found = SqliteStore(crash_copy(tmp_path / "s.db", tmp_path / "crash"))
+    await found.open()
+    assert everything(found) == {"d/a": "new"}
+    await found.close()
     await store.close()
+
+
+async def test_flush_is_one_attempt_and_none_if_nothing_is_dirty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SqliteStore(tmp_path / "s.db", flush_s=1e6)
+    await store.open()
+    failpoint = Failpoint(store, monkeypatch)
+    await create(store, "d/a", durable=False)
+    for armed, failed, batches in ((True, 1, 0), (True, 2, 0), (False, 2, 1), (False, 2, 1), (True, 2, 1)):
+        failpoint.armed = armed
+        store._flush()
+        await store._drained.wait()
+        assert (failpoint.failed, store.batches) == (failed, batches)
+    failpoint.armed = False
+    await store.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.001)
 
 
 async def test_close_that_cannot_write_says_so_and_lets_go_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

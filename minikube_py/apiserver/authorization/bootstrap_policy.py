@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from minikube_py.apis import core_v1, meta_v1
+from minikube_py.apis.cluster_role_aggregation import aggregated_rules
 from minikube_py.apis.rbac_v1 import (
     AggregationRule,
     ClusterRole,
@@ -29,7 +30,6 @@ from minikube_py.apis.scheme import deep_copy
 from minikube_py.client.interface import Client
 from minikube_py.core.errors import AlreadyExistsError, NotFoundError
 
-from .aggregation import aggregated_rules
 from .bootstrap_controllers import CONTROLLERS
 from .bootstrap_rules import AGGREGATED_INTO, AGGREGATED_ROLES, CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES, Rows
 from .coverage import missing_permissions

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from minikube_py.apis.cluster_role_aggregation import aggregated_rules
 from minikube_py.apis.rbac_v1 import ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject
 from minikube_py.apiserver.authentication.user import MASTERS, UserInfo, service_account_user
 
-from .aggregation import aggregated_rules
 from .attributes import NO_OPINION, Attributes, Decision
 from .rules import RuleIndex
 

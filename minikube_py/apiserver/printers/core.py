@@ -43,7 +43,8 @@ def _node(obj: core_v1.Node, now: datetime) -> list[Any]:
     info = obj.status.node_info or core_v1.NodeSystemInfo()
     return [
         obj.metadata.name, node_state(obj), node_roles(obj), age(obj, now), info.kubelet_version, _node_address(obj, "InternalIP"),
-        _node_address(obj, "ExternalIP"), info.os_image or UNKNOWN, info.kernel_version or UNKNOWN, info.container_runtime_version or UNKNOWN,
+        _node_address(obj, "ExternalIP"), info.os_image or UNKNOWN, info.kernel_version or UNKNOWN,
+        info.container_runtime_version or UNKNOWN,
     ]
 
 
@@ -98,7 +99,8 @@ def _new_event(obj: events_v1.Event, now: datetime) -> list[Any]:
 
 
 def _resource_quota(obj: core_v1.ResourceQuota, now: datetime) -> list[Any]:
-    requests, limits = [], []
+    requests: list[str] = []
+    limits: list[str] = []
     for name in sorted(obj.spec.hard):
         text = f"{name}: {obj.status.used.get(name, '0')}/{obj.status.hard.get(name, obj.spec.hard[name])}"
         (limits if name.startswith("limits.") else requests).append(text)

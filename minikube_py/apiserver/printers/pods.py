@@ -163,8 +163,8 @@ def _replica_set(obj: apps_v1.ReplicaSet, now: datetime) -> list[Any]:
 def _replication_controller(obj: core_v1.ReplicationController, now: datetime) -> list[Any]:
     spec = obj.spec.template.spec if obj.spec.template is not None else core_v1.PodSpec()
     return [
-        obj.metadata.name, obj.spec.replicas or 0, obj.status.replicas or 0, obj.status.ready_replicas or 0, age(obj, now), *containers(spec),
-        labels(obj.spec.selector),
+        obj.metadata.name, obj.spec.replicas or 0, obj.status.replicas or 0, obj.status.ready_replicas or 0, age(obj, now),
+        *containers(spec), labels(obj.spec.selector),
     ]
 
 
@@ -235,7 +235,8 @@ _REPLICAS = (NAME, *integers("Desired", "Current", "Ready"), AGE, *TEMPLATE)
 
 KINDS: dict[str, Printer] = {
     "pods": Printer(
-        (NAME, *strings("Ready", "Status", "Restarts"), AGE, *wide("IP", "Node", "Nominated Node", "Readiness Gates")), pod_cells, pod_conditions
+        (NAME, *strings("Ready", "Status", "Restarts"), AGE, *wide("IP", "Node", "Nominated Node", "Readiness Gates")),
+        pod_cells, pod_conditions,
     ),
     "podtemplates": Printer((NAME, *strings("Containers", "Images", "Pod Labels")), _pod_template),
     "replicationcontrollers": Printer(_REPLICAS, _replication_controller),

@@ -219,9 +219,12 @@ KINDS: dict[str, Printer] = {
     "rolebindings.rbac.authorization.k8s.io": _BINDING,
     "clusterrolebindings.rbac.authorization.k8s.io": _BINDING,
     "horizontalpodautoscalers.autoscaling": Printer(
-        _HPA, lambda obj, now: _autoscaler_v1(obj, now) if isinstance(obj, autoscaling_v1.HorizontalPodAutoscaler) else _autoscaler(obj, now)
+        _HPA,
+        lambda obj, now: (_autoscaler_v1 if isinstance(obj, autoscaling_v1.HorizontalPodAutoscaler) else _autoscaler)(obj, now)
     ),
-    "poddisruptionbudgets.policy": Printer((NAME, *strings("Min Available", "Max Unavailable"), *integers("Allowed Disruptions"), AGE), _budget),
+    "poddisruptionbudgets.policy": Printer(
+        (NAME, *strings("Min Available", "Max Unavailable"), *integers("Allowed Disruptions"), AGE), _budget
+    ),
     "priorityclasses.scheduling.k8s.io": Printer(
         (NAME, Column("Value", "integer"), Column("Global-Default", "boolean"), AGE, Column("PreemptionPolicy")), _priority_class
     ),

@@ -78,8 +78,8 @@ def _attributes_class(obj: storage_v1.VolumeAttributesClass, now: datetime) -> l
 
 KINDS: dict[str, Printer] = {
     "persistentvolumes": Printer(
-        (NAME, *strings("Capacity", "Access Modes", "Reclaim Policy", "Status", "Claim", "StorageClass", "VolumeAttributesClass", "Reason"), AGE,
-         *wide("VolumeMode")), _volume
+        (NAME, *strings("Capacity", "Access Modes", "Reclaim Policy", "Status", "Claim", "StorageClass", "VolumeAttributesClass", "Reason"),
+         AGE, *wide("VolumeMode")), _volume
     ),
     "persistentvolumeclaims": Printer(
         (NAME, *strings("Status", "Volume", "Capacity", "Access Modes", "StorageClass", "VolumeAttributesClass"), AGE, *wide("VolumeMode")),

@@ -86,8 +86,7 @@ def query(options: ApplyOptions, manager: str = FIELD_MANAGER) -> dict[str, str 
     params: dict[str, str | int] = {"fieldManager": options.field_manager or manager}
     if options.dry_run == "server":
         params["dryRun"] = "All"
-    validation = {"true": "Strict", "strict": "Strict", "warn": "Warn", "false": "Ignore", "ignore": "Ignore"}.get(options.validate, "Strict")
-    params["fieldValidation"] = validation
+    params["fieldValidation"] = {"warn": "Warn", "false": "Ignore", "ignore": "Ignore"}.get(options.validate, "Strict")
     return params
 
 

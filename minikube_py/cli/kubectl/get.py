@@ -16,6 +16,7 @@ from .errors import Exit, KubectlError, sentence
 from .jsonpath import JsonPathError, relaxed
 from .printers import PrintObject, Table, object_name, object_printer
 from .session import Session
+from .tabular import age
 from .targets import Collection, Target, document_of, from_files, parse
 
 
@@ -153,11 +154,12 @@ def as_table(document: Document) -> Document:
     if document.get("kind") == "Table":
         document["rows"] = document.get("rows") or []
         return document
-    from .tabular import age
-
-    items = document.get("items") if isinstance(document.get("items"), list) else [document]
-    rows = [{"cells": [item["metadata"]["name"], age(item["metadata"].get("creationTimestamp", ""))], "object": item} for item in items or ()]
-    return {"kind": "Table", "columnDefinitions": [{"name": "Name"}, {"name": "Age"}], "rows": rows, "metadata": document.get("metadata", {})}
+    items = document["items"] if isinstance(document.get("items"), list) else [document]
+    rows = [
+        {"cells": [item["metadata"]["name"], age(item["metadata"].get("creationTimestamp", ""))], "object": item} for item in items
+    ]
+    definitions = [{"name": "Name"}, {"name": "Age"}]
+    return {"kind": "Table", "columnDefinitions": definitions, "rows": rows, "metadata": document.get("metadata", {})}
 
 
 def _sort_key(expression: str, document: Document) -> tuple[int, Any]:
@@ -213,7 +215,9 @@ async def _watch(
         show(event["type"], event["object"])
 
 
-async def _events(session: Session, resource: Any, namespace: str, options: GetOptions, version: str, accept: str) -> AsyncIterator[Document]:
+async def _events(
+    session: Session, resource: Any, namespace: str, options: GetOptions, version: str, accept: str
+) -> AsyncIterator[Document]:
     """Watch events, through as many watches as it takes."""
     while True:
         async for event in session.api.watch(

@@ -61,8 +61,7 @@ async def parse(session: Session, arguments: tuple[str, ...], *, all_namespaces:
                 raise KubectlError(
                     "there is no need to specify a resource type as a separate argument when passing arguments in resource/name form "
                     "(e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource resource/<resource_name>'")
-            for word in kind.split(","):
-                targets.append(target(session, await session.api.resource(word), name))
+            targets += [target(session, await session.api.resource(word), name) for word in kind.split(",")]
         return [], targets
     resources = await types(session, arguments[0])
     if len(arguments) == 1:

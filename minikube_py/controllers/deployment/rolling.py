@@ -67,7 +67,9 @@ async def _shrink_old(rollout: Rollout) -> bool:
     if spare <= 0:
         return False
     removed = await _shrink(rollout, rules.oldest_first(rules.sized(rollout.old)), spare, unhealthy_only=True)
-    surplus = rules.available(rollout.all) - available_min
+    # A set that was scaled down just now still reports its former pods: those beyond its size do not count.
+    available = sum(min(rules.desired(rs), rs.status.available_replicas or 0) for rs in rollout.all)
+    surplus = min(available - available_min, spare - removed)
     removed += await _shrink(rollout, rules.oldest_first(rules.sized(rollout.old)), surplus, unhealthy_only=False)
     return removed > 0
 

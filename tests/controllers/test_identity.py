@@ -1,0 +1,84 @@
+"""Controllers of identities: aggregated roles, expired bootstrap tokens, token Secrets."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from minikube_py.apis import core_v1, meta_v1, rbac_v1
+from minikube_py.apis.scheme import deep_copy
+from minikube_py.apiserver.authentication.bootstrap import token_secret
+from minikube_py.controllers.bootstrap_tokens import BootstrapTokenCleaner
+from minikube_py.controllers.clusterrole_aggregation import ClusterRoleAggregation
+from minikube_py.controllers.service_account_tokens import ACCOUNT_NAME, ACCOUNT_UID, SECRET_TYPE, ServiceAccountTokenSecrets
+
+from .world import World
+
+
+def member(name: str, label: str, resource: str) -> rbac_v1.ClusterRole:
+    rule = rbac_v1.PolicyRule(verbs=["get"], api_groups=[""], resources=[resource])
+    return rbac_v1.ClusterRole(metadata=meta_v1.ObjectMeta(name=name, labels={label: "true"}), rules=[rule])
+
+
+def aggregate(name: str, label: str, **labels: str) -> rbac_v1.ClusterRole:
+    selector = meta_v1.LabelSelector(match_labels={label: "true"})
+    rule = rbac_v1.AggregationRule(cluster_role_selectors=[selector])
+    return rbac_v1.ClusterRole(metadata=meta_v1.ObjectMeta(name=name, labels=labels), aggregation_rule=rule)
+
+
+async def test_aggregated_roles_show_the_rules_of_their_members(world: World) -> None:
+    await world.start(ClusterRoleAggregation)
+    await world.client.create(aggregate("view", "to-view", **{"to-edit": "true"}))
+    await world.client.create(aggregate("edit", "to-edit"))
+
+    def resources(name: str) -> list[str]:
+        return [resource for rule in world.get(rbac_v1.ClusterRole, name).rules for resource in rule.resources]
+
+    await world.client.create(member("a", "to-view", "pods"))
+    await world.client.create(member("b", "to-edit", "secrets"))
+    await world.until(lambda: resources("view") == ["pods"] and sorted(resources("edit")) == ["pods", "secrets"])
+    await world.client.delete(rbac_v1.ClusterRole, "a")
+    await world.until(lambda: resources("view") == [] and resources("edit") == ["secrets"])
+
+
+@pytest.mark.parametrize("ttl", [timedelta(seconds=0), timedelta(seconds=1)])
+async def test_bootstrap_tokens_go_at_their_end(world: World, ttl: timedelta) -> None:
+    await world.start(BootstrapTokenCleaner)
+    await world.client.create(token_secret("aaaaaa.0123456789abcdef", ttl=ttl, clock=world.clock))
+    await world.client.create(token_secret("bbbbbb.0123456789abcdef", ttl=timedelta(hours=1), clock=world.clock))
+    await world.client.create(token_secret("cccccc.0123456789abcdef", ttl=None, clock=world.clock))
+    await world.until(lambda: world.find(core_v1.Secret, "bootstrap-token-aaaaaa", "kube-system") is None)
+    assert world.find(core_v1.Secret, "bootstrap-token-bbbbbb", "kube-system")
+    assert world.find(core_v1.Secret, "bootstrap-token-cccccc", "kube-system")
+
+
+def request(name: str, account: str) -> core_v1.Secret:
+    return core_v1.Secret(
+        metadata=meta_v1.ObjectMeta(name=name, namespace="default", annotations={ACCOUNT_NAME: account}), type=SECRET_TYPE
+    )
+
+
+async def test_token_secrets_are_filled_and_go_with_their_account(world: World) -> None:
+    controller = ServiceAccountTokenSecrets(world.context, lambda account, secret: f"{account.metadata.uid}/{secret.metadata.name}", "CA")
+    await world.run(controller)
+    account = await world.client.create(core_v1.ServiceAccount(metadata=meta_v1.ObjectMeta(name="robot", namespace="default")))
+    await world.client.create(request("robot-token", "robot"))
+    secret = await world.until(lambda: (found := world.get(core_v1.Secret, "robot-token")) and found.data and found)
+    uid = account.metadata.uid
+    assert secret.data == {"token": f"{uid}/robot-token".encode(), "ca.crt": b"CA", "namespace": b"default"}
+    assert secret.metadata.annotations[ACCOUNT_UID] == uid
+
+    emptied = deep_copy(secret)
+    emptied.data = {}
+    await world.client.update(emptied)
+    await world.until(lambda: world.get(core_v1.Secret, "robot-token").data == secret.data)
+
+    await world.client.delete(core_v1.ServiceAccount, "robot", "default")
+    await world.until(lambda: world.find(core_v1.Secret, "robot-token") is None)
+
+
+async def test_token_secrets_of_nobody_are_removed(world: World) -> None:
+    await world.run(ServiceAccountTokenSecrets(world.context, lambda account, secret: "t", "CA"))
+    await world.client.create(request("lost", "nobody"))
+    await world.until(lambda: world.find(core_v1.Secret, "lost") is None)
