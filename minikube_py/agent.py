@@ -7,7 +7,6 @@ A component that fails ends the process; pods go on, and the next process adopts
 from __future__ import annotations
 
 import asyncio
-import base64
 import gc
 import logging
 from collections.abc import Callable, Mapping
@@ -15,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-import msgspec
 import uvloop
 
 from minikube_py.apis import core_v1, discovery_v1
@@ -23,8 +21,8 @@ from minikube_py.apis.object import Object
 from minikube_py.client.informer import Informer, Informers, key_of
 from minikube_py.client.interface import Client
 from minikube_py.client.join import JoinError, NodeCredentials, enroll, join
-from minikube_py.client.join_protocol import JOIN_PATH, JoinRequest, JoinResponse, TokenFormatError, parse_token
-from minikube_py.core.errors import FatalError, from_status
+from minikube_py.client.join_protocol import TokenFormatError, parse_token
+from minikube_py.core.errors import FatalError
 from minikube_py.core.process import run_until_stopped
 from minikube_py.cri.client import CriClient
 from minikube_py.cri.containerd import Containerd
@@ -158,22 +156,15 @@ def _report(informer: Informer[T], report: Callable[[str, T | None], None]) -> N
     informer.add_handler(changed)
 
 
-async def enroll_locally(options: AgentOptions, server: str, token: str, endpoint: JoinEndpoint) -> NodeCredentials:
+async def enroll_locally(options: AgentOptions, server: str, endpoint: JoinEndpoint) -> NodeCredentials:
     """Get the certificates of the node that runs inside the server itself.
 
     Raises: FatalError.
     """
-    parsed = parse_token(token)
-    credentials = base64.b64encode(f"{parsed.user}:{parsed.secret}".encode()).decode()
-
-    async def exchange(request: JoinRequest) -> JoinResponse:
-        headers = {"Authorization": f"Basic {credentials}"}
-        status, _, body = await endpoint.handle("POST", JOIN_PATH, headers, msgspec.json.encode(request), "127.0.0.1")
-        if status != 200:
-            raise FatalError(f"the node cannot join its own server: {from_status(msgspec.json.decode(body)).message}")
-        return msgspec.json.decode(body, type=JoinResponse)
-
-    return await enroll(exchange, server, options.node_name, [options.node_ip, "127.0.0.1"], options.data_dir, pin=parsed.pin)
+    pin = parse_token(str(endpoint.token)).pin
+    return await enroll(
+        endpoint.admit_own, server, options.node_name, [options.node_ip, "127.0.0.1"], options.data_dir, pin=pin
+    )
 
 
 def join_and_run(options: AgentOptions, server: str, token: str) -> None:

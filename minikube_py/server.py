@@ -191,7 +191,7 @@ class Server:
             node_taints=options.node_taints, container_runtime_endpoint=options.container_runtime_endpoint,
             pause_image=options.pause_image, overlay=options.overlay, kubelet_args=options.kubelet_args,
         )
-        credentials = await enroll_locally(agent_options, f"https://127.0.0.1:{self._port}", str(join.token), join)
+        credentials = await enroll_locally(agent_options, f"https://127.0.0.1:{self._port}", join)
         await Agent(agent_options, api.client(f"system:node:{options.node_name}"), credentials).run()
 
     async def announce(self, started: float) -> None:

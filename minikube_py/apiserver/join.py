@@ -9,7 +9,6 @@ Source: docs.k3s.io/architecture#how-agent-node-registration-works
 from __future__ import annotations
 
 import asyncio
-import binascii
 import ipaddress
 import logging
 import re
@@ -103,21 +102,30 @@ class JoinEndpoint:
             if method != "POST":
                 raise MethodNotAllowedError("only POST is possible here")
             self._authenticate(headers, body, peer)
-            response = await self.admit(_decode(body))
+            response = await self._admit(_decode(body))
             return 200, "application/json", msgspec.json.encode(response)
         except StatusError as error:
             log.warning("join refused remote=%s reason=%s", remote, error.message)
             return error.code, "application/json", msgspec.json.encode(error.status())
 
-    async def admit(self, request: JoinRequest) -> JoinResponse:
-        """Give a node its certificates. Who asks has been authenticated, or is this process.
+    async def admit_own(self, request: JoinRequest) -> JoinResponse:
+        """Give the node within this process its certificates: no token is needed, and its stored password may have been lost.
+
+        Raises: BadRequestError; ForbiddenError if the name is not that of this server's node.
+        """
+        if request.node_name != self._node_name:
+            raise ForbiddenError(f'the node of this server is "{self._node_name}", not "{request.node_name}"')
+        return await self._admit(request, own=True)
+
+    async def _admit(self, request: JoinRequest, *, own: bool = False) -> JoinResponse:
+        """Give a node its certificates.
 
         Raises: BadRequestError, ForbiddenError (the name is another machine's, or the server's).
         """
         name = request.node_name
         self._check(request)
-        await claim(self._client, name, request.node_password)
-        names = [name, "localhost", "127.0.0.1", "::1", *request.addresses]
+        await claim(self._client, name, request.node_password, own=own)
+        names = [*dict.fromkeys([name, "localhost", "127.0.0.1", "::1", *request.addresses])]
         user = NODE_USER_PREFIX + name
         try:
             client = self._pki.sign_client(request.client_csr.encode(), common_name=user, organizations=[NODES])
@@ -163,7 +171,7 @@ class JoinEndpoint:
 def _basic(credentials: str) -> tuple[str, str]:
     try:
         user, _, secret = b64decode(credentials.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UnauthorizedError("not authorized") from error
     return user, secret
 

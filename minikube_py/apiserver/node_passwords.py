@@ -22,9 +22,11 @@ SUFFIX = ".node-password.minikube-py"
 PASSWORD_CHARACTERS_MIN = 32
 
 
-async def claim(client: Client, node_name: str, password: str) -> None:
+async def claim(client: Client, node_name: str, password: str, *, own: bool = False) -> None:
     """Let the machine with this password have this name.
 
+    Args:
+        own: the machine is the server itself, whose name nobody else can have; it may have lost its password.
     Raises: ForbiddenError if the name is another machine's; BadRequestError if the password is too short to be random.
     """
     if len(password) < PASSWORD_CHARACTERS_MIN:
@@ -39,7 +41,7 @@ async def claim(client: Client, node_name: str, password: str) -> None:
             secret = await client.get(core_v1.Secret, node_name + SUFFIX, NAMESPACE)
     if matches(secret.data.get("hash", b"").decode(errors="replace"), password):
         return
-    if await _node_exists(client, node_name):
+    if not own and await _node_exists(client, node_name):
         raise ForbiddenError(
             f'node password rejected, duplicate hostname or contents of agent/node-password may not match the node "{node_name}"; '
             "use another --node-name, or delete the node before another machine takes its name"

@@ -21,8 +21,10 @@ from minikube_py.apis.authorization_v1 import (
     SubjectAccessReviewStatus,
     SubjectRulesReviewStatus,
 )
+from minikube_py.apis.validation.causes import Causes
+from minikube_py.apis.validation.causes import invalid as invalid_value
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock, rfc3339
-from minikube_py.core.errors import BadRequestError, Cause, UnauthorizedError, invalid
+from minikube_py.core.errors import BadRequestError, UnauthorizedError, invalid
 
 from .authentication import Authenticator, UserInfo
 from .authentication.user import MASTERS
@@ -86,10 +88,10 @@ class Reviews:
         causes = _one_of(obj.spec) + _somebody(obj.spec)
         wanted = obj.spec.resource_attributes
         if wanted is not None and wanted.namespace != namespace:
-            why = f'Invalid value: "{wanted.namespace}": must match metadata.namespace'
-            causes.append(Cause("FieldValueInvalid", why, "spec.resourceAttributes.namespace"))
-        if obj.spec.non_resource_attributes is not None:
-            causes.append(Cause("FieldValueInvalid", "Invalid value: disallowed on this kind of request", "spec.nonResourceAttributes"))
+            causes.append(invalid_value("spec.resourceAttributes.namespace", wanted.namespace, "must match metadata.namespace"))
+        path = obj.spec.non_resource_attributes
+        if path is not None:
+            causes.append(invalid_value("spec.nonResourceAttributes", path, "disallowed on this kind of request"))
         _refuse("LocalSubjectAccessReview", causes)
         obj.status = self._decide(obj.spec, _subject(obj.spec))
 
@@ -147,24 +149,23 @@ def _subject(spec: SubjectAccessReviewSpec) -> UserInfo:
     return UserInfo(spec.user, spec.uid, tuple(spec.groups), extra)
 
 
-def _one_of(spec: SelfSubjectAccessReviewSpec | SubjectAccessReviewSpec) -> list[Cause]:
+def _one_of(spec: SelfSubjectAccessReviewSpec | SubjectAccessReviewSpec) -> Causes:
     resource, path = spec.resource_attributes, spec.non_resource_attributes
     if resource is not None and path is not None:
-        why = "Invalid value: cannot be specified in combination with resourceAttributes"
-        return [Cause("FieldValueInvalid", why, "spec.nonResourceAttributes")]
+        return [invalid_value("spec.nonResourceAttributes", path, "cannot be specified in combination with resourceAttributes")]
     if resource is None and path is None:
-        why = 'Invalid value: "null": exactly one of nonResourceAttributes or resourceAttributes must be specified'
-        return [Cause("FieldValueInvalid", why, "spec.resourceAttributes")]
+        why = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        return [invalid_value("spec.resourceAttributes", None, why)]
     return []
 
 
-def _somebody(spec: SubjectAccessReviewSpec) -> list[Cause]:
+def _somebody(spec: SubjectAccessReviewSpec) -> Causes:
     if spec.user or spec.groups:
         return []
-    return [Cause("FieldValueInvalid", 'Invalid value: "": at least one of user or group must be specified', "spec.user")]
+    return [invalid_value("spec.user", "", "at least one of user or group must be specified")]
 
 
-def _refuse(kind: str, causes: list[Cause]) -> None:
+def _refuse(kind: str, causes: Causes) -> None:
     if causes:
         raise invalid(AUTHORIZATION, kind, "", causes)
 

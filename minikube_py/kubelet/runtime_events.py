@@ -1,7 +1,7 @@
 """Follows the runtime's events and keeps the cache of its state true.
 
-Every exit refreshes its pod; a slow relist is the net below. containerd tells its listeners of an exit at the same moment as its own
-CRI part, which may still answer "running" for a moment: the refresh is then repeated, with growing pauses, until both agree.
+Every exit refreshes its pod; a slow relist is the net below. The subscription comes first and the list after it, so that nothing falls
+between.
 
 Source: kubernetes pkg/kubelet/pleg/evented.go (events with a relist every five minutes).
 """
@@ -16,14 +16,13 @@ from minikube_py.core.backoff import Backoff
 from minikube_py.cri.errors import CriError
 from minikube_py.cri.interface import ContainerTasks, RuntimeEvent
 
-from .runtime_state import PodRuntime, RuntimeCache
+from .runtime_state import RuntimeCache
 
 log = logging.getLogger(__name__)
 
 RELIST_PERIOD_S = 300.0
-SETTLE_FIRST_S = 0.01
-SETTLE_LAST_S = 1.0
-SETTLE_TRIES_MAX = 12
+REFRESH_BACKOFF_MIN_S = 0.05
+REFRESH_BACKOFF_MAX_S = 5.0
 SUBSCRIBE_BACKOFF_MIN_S = 0.1
 SUBSCRIBE_BACKOFF_MAX_S = 10.0
 
@@ -59,10 +58,6 @@ class RuntimeEvents:
         events: asyncio.Queue[RuntimeEvent | CriError] = asyncio.Queue()
         async with asyncio.TaskGroup() as group:
             reader = group.create_task(self._read(events), name="runtime-events")
-            # The list follows the subscription; whatever happens between is in the list or comes as an event.
-            await self._relist()
-            backoff.forget("events")
-            self.ready.set()
             relist_at = asyncio.get_running_loop().time() + RELIST_PERIOD_S
             try:
                 while True:
@@ -75,7 +70,12 @@ class RuntimeEvents:
                         continue
                     if isinstance(event, CriError):
                         raise event
-                    self._handle(event, group)
+                    if event.kind == "subscribed":
+                        await self._relist()
+                        backoff.forget("events")
+                        self.ready.set()
+                    else:
+                        self._handle(event, group)
             except CriError as error:
                 lost = error
             finally:
@@ -95,32 +95,22 @@ class RuntimeEvents:
             return
         uid = self._cache.owner(event.container_id)
         if uid is not None:
-            group.create_task(self._settle(uid, event), name=f"runtime-event-{event.container_id[:12]}")
+            group.create_task(self._refresh(uid, event), name=f"runtime-event-{event.container_id[:12]}")
 
-    async def _settle(self, uid: str, event: RuntimeEvent) -> None:
-        """Refresh a pod until the runtime's answer shows the event."""
-        pause_s = SETTLE_FIRST_S
+    async def _refresh(self, uid: str, event: RuntimeEvent) -> None:
+        """Read a pod anew; a runtime that does not answer is asked again, until the next relist would do it anyway."""
         if event.kind == "oom":
             self._cache.invalidate(event.container_id)
-        for _ in range(SETTLE_TRIES_MAX):
+        backoff = Backoff(REFRESH_BACKOFF_MIN_S, REFRESH_BACKOFF_MAX_S)
+        while True:
             try:
-                pod = await self._cache.refresh(uid)
+                await self._cache.refresh(uid)
+                break
             except CriError as error:
                 log.debug("refresh failed uid=%s error=%s", uid, error)
-            else:
-                if event.kind == "oom" or _shows_exit(pod, event.container_id):
-                    break
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, SETTLE_LAST_S)
+                await asyncio.sleep(backoff.next_s(uid))
         self._changed(uid)
 
     async def _relist(self) -> None:
         for uid in await self._cache.relist():
             self._changed(uid)
-
-
-def _shows_exit(pod: PodRuntime, identifier: str) -> bool:
-    """Whether the id, a container's or a sandbox's, is no longer shown as running."""
-    return not any(container.running for container in pod.containers if container.id == identifier) and not any(
-        box.ready for box in pod.sandboxes if box.id == identifier
-    )

@@ -126,6 +126,7 @@ class RuntimeCache:
         self._owners: dict[str, str] = {}
         self._reads = 0
         self._stored: dict[str, int] = {}
+        self._exit_waiters: dict[str, list[asyncio.Future[None]]] = {}
 
     def get(self, uid: str) -> PodRuntime:
         """The state of a pod as last read."""
@@ -146,6 +147,17 @@ class RuntimeCache:
     def invalidate(self, identifier: str) -> None:
         """Read a container's status anew at the next refresh although its state may be the same."""
         self._known.containers.pop(identifier, None)
+
+    async def wait_exited(self, container_id: str) -> None:
+        """Wait until a container is known to run no longer."""
+        if self._runs(container_id):
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._exit_waiters.setdefault(container_id, []).append(waiter)
+            await waiter
+
+    def _runs(self, container_id: str) -> bool:
+        pod = self.get(self._owners.get(container_id, ""))
+        return any(info.id == container_id and info.running for info in pod.containers)
 
     async def refresh(self, uid: str) -> PodRuntime:
         """Read one pod.
@@ -248,6 +260,10 @@ class RuntimeCache:
             self._pods[pod.uid] = pod
             for identifier in kept:
                 self._owners[identifier] = pod.uid
+        for identifier in [identifier for identifier in self._exit_waiters if not self._runs(identifier)]:
+            for waiter in self._exit_waiters.pop(identifier):
+                if not waiter.done():
+                    waiter.set_result(None)
 
 
 def sandbox_info(status: runtime_v1.PodSandboxStatus) -> SandboxInfo:

@@ -24,6 +24,7 @@ from minikube_py.apiserver.pki import Pki
 from minikube_py.apiserver.server_token import ServerTokenError, ensure_server_token
 from minikube_py.client.join import JoinError, NodeCredentials, enroll, join
 from minikube_py.client.join_protocol import ClusterSettings, JoinToken, ca_pin, parse_token
+from minikube_py.core.errors import ForbiddenError
 
 if TYPE_CHECKING:
     from tests.conftest import ControlPlane
@@ -253,14 +254,19 @@ async def test_malformed_requests_are_answered_as_such(server: Server) -> None:
         assert status == 400
         assert json.loads(answer)["reason"] == "BadRequest"
     assert (await server.endpoint.handle("GET", "/v1-minikube-py/join", {}, b"", ""))[0] == 405
-    assert (await server.endpoint.handle("POST", "/v1-minikube-py/join", {"Authorization": "Basic !"}, b"", ""))[0] == 401
+    for strange in ("Basic !", "Basic \udcff", "Basic", "Bearer", "Bearer \udcff", "Digest x", "Basic /w=="):
+        assert (await server.endpoint.handle("POST", "/v1-minikube-py/join", {"Authorization": strange}, b"", ""))[0] == 401
 
 
 async def test_the_agent_within_the_server_needs_no_http(server: Server, tmp_path: Path) -> None:
     asked = server.requests
-    node = await enroll(server.endpoint.admit, server.url, "server-1", ["192.0.2.1"], tmp_path / "own")
+    node = await enroll(server.endpoint.admit_own, server.url, "server-1", ["192.0.2.1", "127.0.0.1"], tmp_path / "own")
     assert server.requests == asked
     assert (await whoami(server.url, node.client_ssl_context()))["user"] == "system:node:server-1"
+    await server.client.create(core_v1.Node(metadata=meta_v1.ObjectMeta(name="server-1")))
+    assert (await enroll(server.endpoint.admit_own, server.url, "server-1", [], tmp_path / "wiped")).node_name == "server-1"
+    with pytest.raises(ForbiddenError, match='the node of this server is "server-1"'):
+        await enroll(server.endpoint.admit_own, server.url, "edge-1", [], tmp_path / "other")
 
 
 async def test_stored_credentials_of_another_cluster_are_not_used(server: Server, control_plane: ControlPlane, tmp_path: Path) -> None:

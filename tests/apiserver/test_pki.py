@@ -213,3 +213,34 @@ def test_the_admin_kubeconfig_carries_everything(tmp_path: Path) -> None:
     assert config["clusters"][0]["cluster"]["server"] == "https://127.0.0.1:6443"
     assert set(config["users"][0]["user"]) == {"client-certificate-data", "client-key-data"}
     assert config["current-context"] == config["contexts"][0]["name"]
+
+
+def issue_ca(name: str, issuer: tuple[x509.Name, rsa.RSAPrivateKey] | None) -> tuple[x509.Certificate, rsa.RSAPrivateKey]:
+    key = rsa.generate_private_key(65537, 2048)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    issuer_name, issuer_key = issuer or (subject, key)
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(issuer_name, subject, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=2000))
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+    usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
+    return builder.add_extension(usage, critical=True).sign(issuer_key, hashes.SHA256()), key
+
+
+async def test_an_intermediate_ca_of_ones_own_signs_what_its_root_vouches_for(tmp_path: Path) -> None:
+    root, root_key = issue_ca("root", None)
+    middle, middle_key = issue_ca("middle", (root.subject, root_key))
+    tls = tmp_path / "tls"
+    tls.mkdir()
+    for name in ("server-ca", "client-ca"):
+        bundle = b"".join(c.public_bytes(serialization.Encoding.PEM) for c in (middle, root))
+        (tls / f"{name}.crt").write_bytes(bundle)
+        form = (serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
+        (tls / f"{name}.key").write_bytes(middle_key.private_bytes(*form))
+    pki = make(tmp_path)
+    only_root = ssl.create_default_context(cadata=root.public_bytes(serialization.Encoding.PEM).decode())
+    only_root.load_cert_chain(pki.admin.certificate, pki.admin.key)
+    seen = await handshake(pki.server_ssl_context(), only_root, "localhost")
+    assert seen is not None
+    assert seen["subject"][-1] == (("commonName", "system:admin"),)  # type: ignore[index]

@@ -9,7 +9,7 @@ import pytest
 
 from minikube_py.apis import apps_v1, core_v1
 from minikube_py.controllers.deployment import DeploymentController
-from minikube_py.controllers.deployment.hashing import ALPHABET, template_hash
+from minikube_py.controllers.hashing import ALPHABET, template_hash
 from minikube_py.controllers.replicaset import ReplicaSetController
 
 from .world import World, deployment, template

@@ -114,7 +114,7 @@ def processes_with(argument: str) -> list[int]:
 async def eventually(condition: Callable[[], object]) -> None:
     """Wait until a condition of the outer world holds, of which nothing tells."""
     async with asyncio.timeout(TIMEOUT_S):
-        while not condition():  # noqa: ASYNC110
+        while not condition():
             await asyncio.sleep(0.01)
 
 
@@ -161,7 +161,7 @@ async def write_bridge_network(containerd: Containerd, directory: Path) -> None:
     text = f'{{"cniVersion": "1.0.0", "name": "test", "plugins": {plugins}}}'
     (containerd.cni_conf_dir / "10-test.conflist").write_text(text)
     async with asyncio.timeout(TIMEOUT_S):
-        while not all(condition.status for condition in (await containerd.cri.status()).status.conditions):  # noqa: ASYNC110
+        while not all(condition.status for condition in (await containerd.cri.status()).status.conditions):
             await asyncio.sleep(0.01)
 
 

@@ -194,6 +194,21 @@ async def test_image_is_known_by_its_short_name_and_can_be_removed(containerd: C
     assert [list(known.repo_tags) for known in await containerd.cri.list_images()] == [[PAUSE_IMAGE]]
 
 
+async def test_pods_run_where_overlayfs_cannot_be_used(
+    host_network: None, busybox_tar: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("minikube_py.cri.host.overlay_works", lambda directory: False)
+    component = Containerd(tmp_path)
+    async with running(component):
+        await component.import_image(busybox_tar)
+        _, container_id = await start_pod(component.cri, "copied", tmp_path, "sleep", "1000")
+        assert (await component.cri.exec_sync(container_id, ["echo", "alive"])).stdout == b"alive\n"
+        filesystem = (await component.cri.image_fs_info()).image_filesystems[0]
+        assert filesystem.fs_id.mountpoint.endswith("snapshotter.v1.native")
+        await remove_everything(component)
+    clean_files(component)
+
+
 async def test_event_stream_ends_with_an_error_when_containerd_goes_away(host_network: None, tmp_path: Path) -> None:
     component = Containerd(tmp_path)
     async with running(component):

@@ -167,6 +167,17 @@ def is_ready(pod: core_v1.Pod) -> bool:
     return any(condition.type == "Ready" and condition.status == "True" for condition in pod.status.conditions)
 
 
+def waiting_reason(pod: core_v1.Pod) -> str:
+    """Why the pod's first container waits, "" if it does not."""
+    shown = pod.status.container_statuses
+    return shown[0].state.waiting.reason if shown and shown[0].state.waiting is not None else ""
+
+
+def restarts(pod: core_v1.Pod) -> int:
+    """How often the pod's first container was started anew."""
+    return pod.status.container_statuses[0].restart_count if pod.status.container_statuses else 0
+
+
 @pytest.fixture
 async def node(host_network: None, busybox_tar: Path, tmp_path: Path, control_plane: ControlPlane) -> AsyncIterator[Node]:
     """A host without an agent yet; nothing of it is left afterwards."""

@@ -9,7 +9,7 @@ import pytest
 from minikube_py.apis import core_v1, meta_v1
 from tests.cri.lab import eventually
 
-from .conftest import Node, is_ready
+from .conftest import Node, is_ready, restarts, waiting_reason
 
 pytestmark = pytest.mark.root
 
@@ -182,14 +182,3 @@ async def test_a_sidecar_outlives_the_app_and_lets_the_pod_complete(node: Node) 
         assert pod.status.phase == "Succeeded"
         done = await node.wait_pod("job", lambda pod: pod.status.init_container_statuses[0].state.terminated is not None)
         assert done.status.init_container_statuses[0].state.terminated.exit_code == 0
-
-
-def waiting_reason(pod: core_v1.Pod) -> str:
-    """Why the pod's first container waits, "" if it does not."""
-    shown = pod.status.container_statuses
-    return shown[0].state.waiting.reason if shown and shown[0].state.waiting is not None else ""
-
-
-def restarts(pod: core_v1.Pod) -> int:
-    """How often the pod's first container was started anew."""
-    return pod.status.container_statuses[0].restart_count if pod.status.container_statuses else 0

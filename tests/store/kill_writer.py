@@ -1,4 +1,8 @@
-"""Writes to a store without end and prints each acknowledged write: "ready REVISION", then "KEY REVISION VALUE" (VALUE "-": deleted)."""
+"""Writes to a store without end and prints what it does.
+
+"ready REVISION" first; "KEY REVISION VALUE" for each acknowledged write, with the value "-" for a deletion; and "KEY 0 ?" before it
+asks for a deletion. A key is written by one writer only, one write after the other.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,7 @@ async def write(store: SqliteStore, writer: int, chance: random.Random) -> None:
         if head is None:
             entry = await store.create(PODS, key, value, encode)
         elif chance.random() < 0.2:
+            print(key, 0, "?", flush=True)
             entry = await store.delete(PODS, key, value, encode, previous=head.revision)
             print(key, entry.revision, "-", flush=True)
             continue

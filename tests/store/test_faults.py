@@ -138,9 +138,8 @@ except LockedError as error:
 
 async def test_second_process_on_the_file_is_refused_at_once(sqlite_store: SqliteStore, tmp_path: Path) -> None:
     await create(sqlite_store, "d/a")
-    second = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-c", SECOND, tmp_path / "store.db"], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-c", SECOND, str(tmp_path / "store.db")]
+    second = subprocess.run(command, capture_output=True, text=True, check=False)
     assert second.returncode == 7 and "in use by another process" in second.stdout
     await create(sqlite_store, "d/b")
     assert everything(sqlite_store) == {"d/a": "new", "d/b": "new"}

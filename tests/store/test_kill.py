@@ -36,12 +36,17 @@ async def test_acknowledged_writes_survive_kill_and_revisions_never_go_back(tmp_
     path = tmp_path / "s.db"
     # By key: revision and value ("-" for a deleted one) of the last acknowledged write.
     acknowledged: dict[str, tuple[int, str]] = {}
+    deleting: set[str] = set()
     newest = 0
     for kill in range(KILLS):
         ready, *lines = run_and_kill(path, chance.randrange(2**32), chance.randrange(1, 150))
         assert int(ready.split()[1]) >= newest
         for line in lines:
             key, revision, value = line.split()
+            if value == "?":
+                deleting.add(key)
+                continue
+            deleting.discard(key)
             assert int(revision) > acknowledged.get(key, (0, ""))[0]
             acknowledged[key] = int(revision), value
             newest = max(newest, int(revision))
@@ -49,14 +54,17 @@ async def test_acknowledged_writes_survive_kill_and_revisions_never_go_back(tmp_
         await store.open()
         assert store.revision >= newest, f"kill {kill}"
         contents = everything(store)
-        for key, (revision, value) in acknowledged.items():
+        for key, (told, value) in acknowledged.items():
             entry = store.get(PODS, key)
             if entry is None:
-                # Deleted: the acknowledged write says so, or an unacknowledged deletion after it had landed.
-                assert value == "-" or key not in contents
+                assert value == "-" or key in deleting, f"kill {kill}: {key} is lost"
                 continue
-            assert entry.revision >= revision, f"kill {kill}: {key} went back"
-            assert entry.revision > revision or str(contents[key]) == value, f"kill {kill}: {key}"
+            assert entry.revision >= told, f"kill {kill}: {key} went back"
+            assert entry.revision > told or str(contents[key]) == value, f"kill {kill}: {key}"
+        # What landed without being told is the state that the next round builds on.
+        acknowledged |= {entry.key: (entry.revision, str(contents[entry.key])) for entry in store.list(PODS).entries}
+        acknowledged |= {key: (acknowledged[key][0], "-") for key in acknowledged if key not in contents}
+        deleting.clear()
         newest = store.revision
         await store.close()
     assert len(acknowledged) > KILLS

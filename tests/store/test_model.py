@@ -109,7 +109,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule()
     def flush(self) -> None:
         self.store._flush()
-        self.wait(self.store._drained.wait())  # type: ignore[arg-type]
+        self.wait(self.store._drained.wait())
         self.settle()
 
     @rule()

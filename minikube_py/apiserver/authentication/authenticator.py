@@ -7,7 +7,6 @@ Source: kubernetes.io/docs/reference/access-authn-authz/authentication/
 from __future__ import annotations
 
 import asyncio
-import binascii
 import logging
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping, Sequence
@@ -69,17 +68,19 @@ class Authenticator:
 def bearer_token(headers: Mapping[str, str]) -> str | None:
     """The token of the Authorization header, or of the subprotocol by which browsers send one; None if there is none.
 
-    Raises: UnauthorizedError if the subprotocol is malformed.
+    Raises: UnauthorizedError if the token or the subprotocol has characters that no token has.
     """
     scheme, _, token = headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
+        if not token.isascii():
+            raise UnauthorizedError("Unauthorized")
         return token.strip()
     for protocol in headers.get("Sec-WebSocket-Protocol", "").split(","):
         encoded = protocol.strip()
         if encoded.startswith(WEBSOCKET_TOKEN_PREFIX):
             encoded = encoded.removeprefix(WEBSOCKET_TOKEN_PREFIX)
             try:
-                return urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
-            except (binascii.Error, UnicodeDecodeError) as error:
+                return urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode("ascii")
+            except ValueError as error:
                 raise UnauthorizedError("Unauthorized") from error
     return None

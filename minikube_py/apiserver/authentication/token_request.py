@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from minikube_py.apis import authentication_v1, core_v1, meta_v1
+from minikube_py.apis.validation.causes import invalid as invalid_value
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock, rfc3339
-from minikube_py.core.errors import BadRequestError, Cause, conflict, invalid, not_found
+from minikube_py.core.errors import BadRequestError, conflict, invalid, not_found
 
 from .keys import ServiceAccountKeys
 from .service_account import ISSUER, LEGACY_ISSUER, Binding, Claims, GetObject, LegacyClaims, Reference
@@ -157,5 +158,5 @@ def _validate(expiration_s: int) -> None:
     elif expiration_s > MAX_EXPIRATION_S:
         why = "may not specify a duration larger than 2^32 seconds"
     if why:
-        cause = Cause("FieldValueInvalid", f"Invalid value: {expiration_s}: {why}", "spec.expirationSeconds")
+        cause = invalid_value("spec.expirationSeconds", expiration_s, why)
         raise invalid("authentication.k8s.io", "TokenRequest", "", [cause])

@@ -31,7 +31,7 @@ from .negotiation import JSON, Negotiated, negotiate
 from .paging import Pager
 from .query import Query
 from .request_info import RequestInfo
-from .responses import encoded, json_response, list_body, object_body
+from .responses import STREAMED_ENTRIES_MIN, encoded, json_response, list_body, object_body, stream_list
 from .watch import Watches
 
 PRETTY_AGENTS = ("curl", "Wget", "Mozilla/5.0")
@@ -104,7 +104,7 @@ class Handlers:
             case "get":
                 return await self._get(request)
             case "list":
-                return self._list(request)
+                return await self._list(request)
             case "watch":
                 return await self._watch(request)
             case "create" if not info.name:
@@ -141,7 +141,7 @@ class Handlers:
             field_selector = f"metadata.name={info.name}" + (f",{field_selector}" if field_selector else "")
         return Selection(request.storage, info.namespace, query.text("labelSelector"), field_selector)
 
-    def _list(self, request: Request) -> web.Response:
+    async def _list(self, request: Request) -> web.StreamResponse:
         query, storage = request.query, request.storage
         selection = self._selection(request)
         listing = self._registry.list(storage, selection.namespace)
@@ -159,6 +159,8 @@ class Handlers:
                 self._pager.first(scope, listing, limit, selected=selected)
             entries, metadata = page
         negotiated = request.negotiated()
+        if len(entries) >= STREAMED_ENTRIES_MIN and negotiated == JSON and not storage.converts and not request.pretty():
+            return await stream_list(request.http, storage, entries, metadata)
         body = list_body(storage, entries, metadata, negotiated.form, query.text("includeObject"))
         if negotiated is JSON and not request.pretty():
             return json_response(body)

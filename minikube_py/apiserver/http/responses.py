@@ -18,6 +18,9 @@ from ..storage import Storage
 from .negotiation import Form, Negotiated
 
 JSON_TYPE = "application/json"
+# Objects in a list that is answered part by part, and the bytes of a part.
+STREAMED_ENTRIES_MIN = 2000
+PART_BYTES = 512 * 1024
 
 
 def json_response(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
@@ -54,6 +57,34 @@ def object_body(storage: Storage, entry: Entry, form: Form, include_object: str)
     return encode(partial_object_metadata(storage.served(entry)))
 
 
+async def stream_list(http: web.BaseRequest, storage: Storage, entries: list[Entry], metadata: dict[str, Any]) -> web.StreamResponse:
+    """Answer with a long list, part by part: other requests get their turn in between, and the whole is never in memory at once."""
+    resource = storage.resource
+    head, tail = _list_frame(resource.list_kind, resource.group_version, metadata)
+    response = web.StreamResponse(headers={"Content-Type": JSON_TYPE})
+    response.content_length = len(head) + len(tail) + sum(len(entry.data) for entry in entries) + max(len(entries) - 1, 0)
+    await response.prepare(http)
+    part = [head]
+    part_bytes = 0
+    for number, entry in enumerate(entries):
+        if number:
+            part.append(b",")
+        part.append(entry.data)
+        part_bytes += len(entry.data)
+        if part_bytes >= PART_BYTES:
+            await response.write(b"".join(part))
+            part, part_bytes = [], 0
+    part.append(tail)
+    await response.write(b"".join(part))
+    await response.write_eof()
+    return response
+
+
+def _list_frame(kind: str, version: str, metadata: dict[str, Any]) -> tuple[bytes, bytes]:
+    """What stands before and after the items of a list."""
+    return b'{"kind":"%b","apiVersion":"%b","metadata":%b,"items":[' % (kind.encode(), version.encode(), encode(metadata)), b"]}\n"
+
+
 def list_body(storage: Storage, entries: list[Entry], metadata: dict[str, Any], form: Form, include_object: str) -> bytes:
     """A list as JSON, in a form. The usual one joins what is stored; no object is encoded."""
     resource = storage.resource
@@ -66,7 +97,8 @@ def list_body(storage: Storage, entries: list[Entry], metadata: dict[str, Any], 
     else:
         kind, version = "PartialObjectMetadataList", "meta.k8s.io/v1"
         items = b",".join([encode(partial_object_metadata(storage.served(entry))) for entry in entries])
-    return b'{"kind":"%b","apiVersion":"%b","metadata":%b,"items":[%b]}\n' % (kind.encode(), version.encode(), encode(metadata), items)
+    head, tail = _list_frame(kind, version, metadata)
+    return head + items + tail
 
 
 def status_response(error: StatusError) -> web.Response:

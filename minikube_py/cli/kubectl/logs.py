@@ -68,8 +68,9 @@ async def _pods(session: Session, arguments: tuple[str, ...], options: LogOption
             session.complain(f"No resources found in {session.namespace} namespace.")
         return list(listed.get("items") or ())
     if not arguments:
-        raise KubectlError("expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the logs command"
-                           "\nSee 'kubectl logs -h' for help and examples")
+        raise KubectlError(
+            "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the logs command\n"
+            "See 'kubectl logs -h' for help and examples")
     kind, slash, name = arguments[0].partition("/")
     one = target(session, await session.api.resource(kind if slash else "pods"), name if slash else kind)
     pods = await pods_of(session, one)

@@ -21,11 +21,11 @@ from minikube_py.client.interface import Client
 from minikube_py.core.clock import Clock, rfc3339
 from minikube_py.core.errors import AlreadyExistsError, NotFoundError, StatusError
 
+from ..hashing import template_hash
 from ..pod_control import namespace_is_terminating
 from ..refs import controller_ref, is_controlled_by
 from ..status import condition_of, with_condition
 from . import rules
-from .hashing import template_hash
 
 # Characters of the history annotation; older revisions are dropped. Source: deployment_util.go, maxRevHistoryLengthInChars.
 _HISTORY_CHARS_MAX = 2000

@@ -118,3 +118,13 @@ def test_tokens_without_audiences_are_meant_for_the_api_server() -> None:
     assert tokens.review("good", ["https://api", "vault"]).audiences == ("https://api",)
     with pytest.raises(UnauthorizedError):
         tokens.review("good", ["vault"])
+
+
+@pytest.mark.parametrize("headers", [
+    {"Authorization": "Bearer t\udcffken"}, {"Authorization": "Bearer \u00fc"},
+    {"Sec-WebSocket-Protocol": "base64url.bearer.authorization.k8s.io.\udcff"},
+    {"Sec-WebSocket-Protocol": "base64url.bearer.authorization.k8s.io._w"},
+])
+def test_tokens_of_strange_characters_are_refused(headers: dict[str, str], tmp_path: Path) -> None:
+    with pytest.raises(UnauthorizedError):
+        Authenticator(Tokens([token_file(tmp_path, "secret-1,jane,42\n")])).authenticate(FakeRequest(headers))

@@ -1,4 +1,4 @@
-"""The hash that names a pod template: label `pod-template-hash`, end of a ReplicaSet's name.
+"""The hash that names a pod template: label `pod-template-hash`, the end of a ReplicaSet's or ControllerRevision's name.
 
 Equal templates with equal collision counts have equal hashes. The alphabet has no vowels and no look-alikes, so that no word appears.
 Source: pkg/controller/controller_utils.go (ComputeHash), apimachinery util/rand (SafeEncodeString).

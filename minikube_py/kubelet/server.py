@@ -1,0 +1,244 @@
+"""The node's HTTPS API: health, pods, logs, commands, attaching and port forwarding, for the API server.
+
+Who gets in: the TLS layer takes only certificates of the cluster's client CA, and of those this server takes only the API server and
+the cluster's administrators. Paths and parameters are kubelet's.
+
+Source: kubernetes pkg/kubelet/server/server.go, auth.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from aiohttp import web
+
+from minikube_py.apis import core_v1
+from minikube_py.apis.scheme import encode
+from minikube_py.core.clock import SYSTEM_CLOCK, Clock, parse_rfc3339
+from minikube_py.core.errors import BadRequestError, ForbiddenError, InternalError, NotFoundError, StatusError
+from minikube_py.cri.errors import CriError, CriNotFoundError
+
+from .channel_stream import ChannelStream, exit_status, failure, success
+from .container_status import AnyContainer
+from .kubelet import Kubelet
+from .log_reader import LogOptions, read_log
+from .pod_killer import find_container
+from .port_forward import forward_ports
+from .runtime_state import ContainerInfo
+
+log = logging.getLogger(__name__)
+
+TRUSTED_NAMES = ("kube-apiserver", "kube-apiserver-kubelet-client", "system:kube-apiserver")
+TRUSTED_GROUP = "system:masters"
+SHUTDOWN_TIMEOUT_S = 2.0
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class KubeletServer:
+    """Serves a Kubelet's API.
+
+    Args:
+        ssl_context: must ask clients for a certificate. None serves plain HTTP to whoever comes, for tests.
+
+    Attributes:
+        port: at which it listens once `ready` is set.
+    """
+
+    def __init__(
+        self, kubelet: Kubelet, ssl_context: ssl.SSLContext | None, *, address: str = "0.0.0.0", clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self.ready = asyncio.Event()
+        self.port = kubelet.options.port
+        self._kubelet = kubelet
+        self._ssl_context = ssl_context
+        self._address = address
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        runner = web.AppRunner(self.app(), handler_cancellation=True, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, self._address, self.port, ssl_context=self._ssl_context, reuse_address=True)
+            await site.start()
+            self.port = runner.addresses[0][1]
+            self.ready.set()
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await runner.cleanup()
+
+    def app(self) -> web.Application:
+        """The application, without its listener."""
+        app = web.Application(middlewares=[self._guard])
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/pods", self._pods)
+        app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._logs)
+        for path, handler in (("exec", self._exec), ("attach", self._attach)):
+            app.router.add_get(f"/{path}/{{namespace}}/{{pod}}/{{container}}", handler)
+        app.router.add_get("/portForward/{namespace}/{pod}", self._port_forward)
+        return app
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Keep strangers out and answer errors as metav1.Status."""
+        try:
+            if self._ssl_context is not None and not trusted(request.get_extra_info("peercert")):
+                raise ForbiddenError("only the API server may use this node's API")
+            return await handler(request)
+        except StatusError as error:
+            return web.json_response(error.status(), status=error.code)
+        except CriError as error:
+            status = NotFoundError(error.message) if isinstance(error, CriNotFoundError) else InternalError(error.message)
+            return web.json_response(status.status(), status=status.code)
+
+    async def _healthz(self, request: web.Request) -> web.Response:
+        return web.Response(text="ok")
+
+    async def _pods(self, request: web.Request) -> web.Response:
+        body = b'{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[' + b",".join(map(encode, self._kubelet.workers.pods())) + b"]}"
+        return web.Response(body=body, content_type="application/json")
+
+    async def _logs(self, request: web.Request) -> web.StreamResponse:
+        pod, container = self._target(request)
+        options = self._log_options(request.query)
+        info = self._log_source(pod, container, previous=_truth(request.query, "previous"))
+        chunks = read_log(Path(info.log_path), options, lambda: self._kubelet.cache.wait_exited(info.id))
+        response = web.StreamResponse(headers={"Content-Type": "text/plain"})
+        response.enable_chunked_encoding()
+        try:
+            await response.prepare(request)
+            async for chunk in chunks:
+                await response.write(chunk)
+            await response.write_eof()
+        except FileNotFoundError:
+            log.info("log file is gone path=%s", info.log_path)
+        except ConnectionError:
+            log.debug("log reader is gone path=%s", info.log_path)
+        finally:
+            await chunks.aclose()
+        return response
+
+    def _log_options(self, query: Mapping[str, str]) -> LogOptions:
+        since = None
+        try:
+            if query.get("sinceTime"):
+                since = parse_rfc3339(query["sinceTime"])
+            elif query.get("sinceSeconds"):
+                since = self._clock.now() - timedelta(seconds=int(query["sinceSeconds"]))
+            tail, limit = query.get("tailLines"), query.get("limitBytes")
+            stream = query.get("stream", "").lower()
+            return LogOptions(
+                follow=_truth(query, "follow"), tail_lines=int(tail) if tail else None, since=since, timestamps=_truth(query, "timestamps"),
+                limit_bytes=int(limit) if limit else None, stream=stream if stream in ("stdout", "stderr") else "",
+            )
+        except ValueError as error:
+            raise BadRequestError(f"unable to decode log options: {error}") from error
+
+    def _log_source(self, pod: core_v1.Pod, container: AnyContainer, *, previous: bool) -> ContainerInfo:
+        """The container whose log is meant."""
+        state = self._kubelet.workers.state(pod.metadata.uid)
+        attempts = self._kubelet.cache.get(pod.metadata.uid).attempts(container.name)
+        waiting = state.reasons.get(container.name) if state is not None else None
+        if previous:
+            older = attempts if attempts and not attempts[0].running and waiting is not None else attempts[1:]
+            found = next((info for info in older if info.phase == "exited"), None)
+            if found is None:
+                raise BadRequestError(f'previous terminated container "{container.name}" in pod "{pod.metadata.name}" not found')
+            return found
+        found = next((info for info in attempts if info.phase in ("running", "exited")), None)
+        if found is None:
+            reason = waiting[0] if waiting is not None else "PodInitializing" if pod.spec.init_containers else "ContainerCreating"
+            if reason in ("ErrImagePull", "ImagePullBackOff"):
+                reason = "trying and failing to pull image"
+            raise BadRequestError(f'container "{container.name}" in pod "{pod.metadata.name}" is waiting to start: {reason}')
+        return found
+
+    async def _exec(self, request: web.Request) -> web.StreamResponse:
+        query = request.query
+        command = query.getall("command", [])
+        if not command:
+            raise BadRequestError("you must specify at least 1 command for exec")
+        info = self._running(request)
+        tty = _truth(query, "tty")
+        process = await self._kubelet.tasks.exec(info.id, command, tty=tty, stdin=_truth(query, "input", "stdin"))
+        async with process:
+            socket = ChannelStream.open()
+            await socket.prepare(request)
+            stream = ChannelStream(
+                socket, stdout=_truth(query, "output", "stdout") or tty, stderr=_truth(query, "error", "stderr") and not tty
+            )
+            try:
+                await stream.carry(process)
+                await stream.finish(exit_status(await process.wait()))
+            except* ConnectionError:
+                log.debug("exec client is gone container=%s", info.id)
+            except* CriError as errors:
+                await stream.finish(failure(str(errors.exceptions[0])))
+        return socket
+
+    async def _attach(self, request: web.Request) -> web.StreamResponse:
+        query = request.query
+        info = self._running(request)
+        _, container = self._target(request)
+        async with await self._kubelet.tasks.attach(
+            info.id, tty=bool(container.tty), stdin=_truth(query, "input", "stdin") and bool(container.stdin)
+        ) as process:
+            socket = ChannelStream.open()
+            await socket.prepare(request)
+            stream = ChannelStream(socket, stdout=_truth(query, "output", "stdout"), stderr=_truth(query, "error", "stderr"))
+            try:
+                await stream.carry(process)
+                await stream.finish(success())
+            except* ConnectionError:
+                log.debug("attach client is gone container=%s", info.id)
+            except* CriError as errors:
+                await stream.finish(failure(str(errors.exceptions[0])))
+        return socket
+
+    async def _port_forward(self, request: web.Request) -> web.StreamResponse:
+        pod = self._pod(request)
+        sandbox = self._kubelet.cache.get(pod.metadata.uid).sandbox
+        if sandbox is None or not sandbox.ready:
+            raise NotFoundError(f'sandbox of pod "{pod.metadata.name}" not found')
+        return await forward_ports(request, lambda port: self._kubelet.tasks.connect(sandbox.id, port))
+
+    def _pod(self, request: web.Request) -> core_v1.Pod:
+        namespace, name, uid = request.match_info["namespace"], request.match_info["pod"], request.query.get("uid", "")
+        for pod in self._kubelet.workers.pods():
+            if pod.metadata.namespace == namespace and pod.metadata.name == name and uid in ("", pod.metadata.uid):
+                return pod
+        raise NotFoundError(f'pod "{name}" does not exist')
+
+    def _target(self, request: web.Request) -> tuple[core_v1.Pod, AnyContainer]:
+        pod, name = self._pod(request), request.match_info["container"]
+        container = find_container(pod, name)
+        if container is None:
+            raise NotFoundError(f'container "{name}" not found in pod "{pod.metadata.name}"')
+        return pod, container
+
+    def _running(self, request: web.Request) -> ContainerInfo:
+        pod, container = self._target(request)
+        info = self._kubelet.cache.get(pod.metadata.uid).newest(container.name)
+        if info is None or not info.running:
+            raise NotFoundError(f'container not found ("{container.name}")')
+        return info
+
+
+def trusted(certificate: Mapping[str, object] | None) -> bool:
+    """Whether a client's certificate, as ssl.SSLSocket.getpeercert gives it, is the API server's or an administrator's."""
+    subject = certificate.get("subject", ()) if certificate else ()
+    if not isinstance(subject, tuple):
+        return False
+    names = {(key, value) for group in subject for key, value in group}
+    return ("organizationName", TRUSTED_GROUP) in names or any(("commonName", name) in names for name in TRUSTED_NAMES)
+
+
+def _truth(query: Mapping[str, str], *names: str) -> bool:
+    """Whether one of the parameters is given and true."""
+    return any(query.get(name, "").lower() in ("1", "true", "t") for name in names)
