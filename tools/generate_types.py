@@ -197,6 +197,10 @@ POINTER_STRINGS = set(
     ]
 )
 
+# A struct of this module or of one that it may import, and plain values that Go holds by value, with their zero.
+STRUCT = re.compile(r"((meta|core)_v1\.)?(?!Time|MicroTime|Quantity|IntOrString|Any)[A-Z]\w+")
+PLAIN = {"Int32": "int", "Int64": "int", "bool": "bool"}
+
 # Field names that would hide a name that the class bodies use.
 SHADOWING = {"bool", "bytes", "dict", "field", "float", "int", "list", "str"}
 
@@ -262,34 +266,30 @@ class Module:
             return "bytes" if schema.get("format") == "byte" else "str"
         return {"boolean": "bool", "number": "float"}[kind]
 
-    def field(self, kind: str, wire: str, schema: dict[str, Any]) -> str:
-        name = snake(wire)
-        value = self.value_type(schema)
-        if value.startswith("list["):
-            default = "[]"
-        elif value.startswith("dict["):
-            default = "{}"
-        elif (
-            wire in BY_VALUE
-            and f"{kind}.{wire}" not in NOT_BY_VALUE
-            and "." not in value.replace("meta_v1.", "").replace("core_v1.", "")
-            and value[0].isupper() | ("." in value)
-            and value not in ("Any", "Time", "Quantity")
-        ):
-            default = f"field(default_factory=lambda: {value}())" if "." not in value else f"field(default_factory={value})"
-            if camel(name) != wire:
-                raise ValueError(wire)
-            return f"    {name}: {value} = {default}"
-        elif value in ("str", "Time", "MicroTime") and not (value == "str" and f"{kind}.{wire}" in POINTER_STRINGS):
+    def field(self, kind: str, wire: str, schema: dict[str, Any], required: bool) -> str:
+        """One line of a class body. A required field has no `omitempty` upstream: a factory keeps msgspec from leaving it out."""
+        name, value = snake(wire), self.value_type(schema)
+        factory = default = ""
+        if value.startswith(("list[", "dict[")):
+            empty = "[]" if value.startswith("list[") else "{}"
+            factory, default = (f"lambda: {empty}", "") if required else ("", empty)
+        elif wire in BY_VALUE and f"{kind}.{wire}" not in NOT_BY_VALUE and STRUCT.fullmatch(value):
+            factory = value if "." in value else f"lambda: {value}()"
+        elif value in ("Time", "MicroTime"):
             default = '""'
+        elif value == "str" and f"{kind}.{wire}" not in POINTER_STRINGS:
+            factory, default = ("str", "") if required and wire not in ("apiVersion", "kind") else ("", '""')
+        elif required and value in PLAIN:
+            factory = PLAIN[value]
         else:
-            value, default = (value, "None") if value == "Any" else (f"{value} | None", "None")
-        if camel(name) != wire:
-            default = (
-                f"field(default={default}, name={wire!r})"
-                if default not in ("[]", "{}")
-                else f"field(default_factory={'list' if default == '[]' else 'dict'}, name={wire!r})"
-            )
+            value, default = (value if value == "Any" else f"{value} | None"), "None"
+        renamed = f", name={wire!r}" if camel(name) != wire else ""
+        if renamed and default in ("[]", "{}"):
+            factory = "list" if default == "[]" else "dict"
+        if factory:
+            default = f"field(default_factory={factory}{renamed})"
+        elif renamed:
+            default = f"field(default={default}{renamed})"
         return f"    {name}: {value} = {default}"
 
     def add(self, kind: str, schema: dict[str, Any]) -> None:
@@ -297,7 +297,8 @@ class Module:
         order = [p for p in ("kind", "apiVersion", "metadata", "spec", "status") if p in properties]
         order += sorted(p for p in properties if p not in order)
         lines = [f"class {kind}(Object):"]
-        lines += [self.field(kind, wire, properties[wire]) for wire in order]
+        required = set(schema.get("required", ()))
+        lines += [self.field(kind, wire, properties[wire], wire in required) for wire in order]
         self.classes.append("\n".join(lines if len(lines) > 1 else [*lines, "    pass"]))
         rules: dict[str, Any] = {}
         if schema.get("x-kubernetes-map-type"):

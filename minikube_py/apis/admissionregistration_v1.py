@@ -13,13 +13,13 @@ class ApplyConfiguration(Object):
 
 
 class AuditAnnotation(Object):
-    key: str = ""
-    value_expression: str = ""
+    key: str = field(default_factory=str)
+    value_expression: str = field(default_factory=str)
 
 
 class ExpressionWarning(Object):
-    field_ref: str = ""
-    warning: str = ""
+    field_ref: str = field(default_factory=str)
+    warning: str = field(default_factory=str)
 
 
 class JSONPatch(Object):
@@ -27,8 +27,8 @@ class JSONPatch(Object):
 
 
 class MatchCondition(Object):
-    expression: str = ""
-    name: str = ""
+    expression: str = field(default_factory=str)
+    name: str = field(default_factory=str)
 
 
 class MatchResources(Object):
@@ -70,12 +70,12 @@ class MutatingAdmissionPolicySpec(Object):
 
 
 class MutatingWebhook(Object):
-    admission_review_versions: list[str] = []
+    admission_review_versions: list[str] = field(default_factory=lambda: [])
     client_config: WebhookClientConfig | None = None
     failure_policy: str | None = None
     match_conditions: list[MatchCondition] = []
     match_policy: str | None = None
-    name: str = ""
+    name: str = field(default_factory=str)
     namespace_selector: meta_v1.LabelSelector | None = None
     object_selector: meta_v1.LabelSelector | None = None
     reinvocation_policy: str | None = None
@@ -94,7 +94,7 @@ class MutatingWebhookConfiguration(Object):
 class Mutation(Object):
     apply_configuration: ApplyConfiguration | None = None
     json_patch: JSONPatch | None = None
-    patch_type: str = ""
+    patch_type: str = field(default_factory=str)
 
 
 class NamedRuleWithOperations(Object):
@@ -127,8 +127,8 @@ class RuleWithOperations(Object):
 
 
 class ServiceReference(Object):
-    name: str = ""
-    namespace: str = ""
+    name: str = field(default_factory=str)
+    namespace: str = field(default_factory=str)
     path: str | None = None
     port: Int32 | None = None
 
@@ -155,8 +155,8 @@ class ValidatingAdmissionPolicyBinding(Object):
 class ValidatingAdmissionPolicyBindingSpec(Object):
     match_resources: MatchResources | None = None
     param_ref: ParamRef | None = None
-    policy_name: str = ""
-    validation_actions: list[str] = []
+    policy_name: str = field(default_factory=str)
+    validation_actions: list[str] = field(default_factory=lambda: [])
 
 
 class ValidatingAdmissionPolicySpec(Object):
@@ -176,12 +176,12 @@ class ValidatingAdmissionPolicyStatus(Object):
 
 
 class ValidatingWebhook(Object):
-    admission_review_versions: list[str] = []
+    admission_review_versions: list[str] = field(default_factory=lambda: [])
     client_config: WebhookClientConfig | None = None
     failure_policy: str | None = None
     match_conditions: list[MatchCondition] = []
     match_policy: str | None = None
-    name: str = ""
+    name: str = field(default_factory=str)
     namespace_selector: meta_v1.LabelSelector | None = None
     object_selector: meta_v1.LabelSelector | None = None
     rules: list[RuleWithOperations] = []
@@ -197,15 +197,15 @@ class ValidatingWebhookConfiguration(Object):
 
 
 class Validation(Object):
-    expression: str = ""
+    expression: str = field(default_factory=str)
     message: str = ""
     message_expression: str = ""
     reason: str | None = None
 
 
 class Variable(Object):
-    expression: str = ""
-    name: str = ""
+    expression: str = field(default_factory=str)
+    name: str = field(default_factory=str)
 
 
 class WebhookClientConfig(Object):

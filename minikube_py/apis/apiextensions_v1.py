@@ -13,14 +13,14 @@ from .object import Int32, Int64, Object, Time
 class CustomResourceColumnDefinition(Object):
     description: str = ""
     format: str = ""
-    json_path: str = ""
-    name: str = ""
+    json_path: str = field(default_factory=str)
+    name: str = field(default_factory=str)
     priority: Int32 | None = None
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class CustomResourceConversion(Object):
-    strategy: str = ""
+    strategy: str = field(default_factory=str)
     webhook: WebhookConversion | None = None
 
 
@@ -33,30 +33,30 @@ class CustomResourceDefinition(Object):
 
 
 class CustomResourceDefinitionCondition(Object):
-    status: str = ""
+    status: str = field(default_factory=str)
     last_transition_time: Time = ""
     message: str = ""
     observed_generation: Int64 | None = None
     reason: str = ""
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class CustomResourceDefinitionNames(Object):
     kind: str = ""
     categories: list[str] = []
     list_kind: str = ""
-    plural: str = ""
+    plural: str = field(default_factory=str)
     short_names: list[str] = []
     singular: str = ""
 
 
 class CustomResourceDefinitionSpec(Object):
     conversion: CustomResourceConversion | None = None
-    group: str = ""
+    group: str = field(default_factory=str)
     names: CustomResourceDefinitionNames | None = None
     preserve_unknown_fields: bool | None = None
-    scope: str = ""
-    versions: list[CustomResourceDefinitionVersion] = []
+    scope: str = field(default_factory=str)
+    versions: list[CustomResourceDefinitionVersion] = field(default_factory=lambda: [])
 
 
 class CustomResourceDefinitionStatus(Object):
@@ -70,18 +70,18 @@ class CustomResourceDefinitionVersion(Object):
     additional_printer_columns: list[CustomResourceColumnDefinition] = []
     deprecated: bool | None = None
     deprecation_warning: str | None = None
-    name: str = ""
+    name: str = field(default_factory=str)
     schema: CustomResourceValidation | None = None
     selectable_fields: list[SelectableField] = []
-    served: bool | None = None
-    storage: bool | None = None
+    served: bool = field(default_factory=bool)
+    storage: bool = field(default_factory=bool)
     subresources: CustomResourceSubresources | None = None
 
 
 class CustomResourceSubresourceScale(Object):
     label_selector_path: str | None = None
-    spec_replicas_path: str = ""
-    status_replicas_path: str = ""
+    spec_replicas_path: str = field(default_factory=str)
+    status_replicas_path: str = field(default_factory=str)
 
 
 class CustomResourceSubresourceStatus(Object):
@@ -150,12 +150,12 @@ class JSONSchemaProps(Object):
 
 
 class SelectableField(Object):
-    json_path: str = ""
+    json_path: str = field(default_factory=str)
 
 
 class ServiceReference(Object):
-    name: str = ""
-    namespace: str = ""
+    name: str = field(default_factory=str)
+    namespace: str = field(default_factory=str)
     path: str | None = None
     port: Int32 | None = None
 
@@ -166,7 +166,7 @@ class ValidationRule(Object):
     message_expression: str = ""
     optional_old_self: bool | None = None
     reason: str | None = None
-    rule: str = ""
+    rule: str = field(default_factory=str)
 
 
 class WebhookClientConfig(Object):
@@ -177,4 +177,4 @@ class WebhookClientConfig(Object):
 
 class WebhookConversion(Object):
     client_config: WebhookClientConfig | None = None
-    conversion_review_versions: list[str] = []
+    conversion_review_versions: list[str] = field(default_factory=lambda: [])

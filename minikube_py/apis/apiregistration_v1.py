@@ -17,21 +17,21 @@ class APIService(Object):
 
 
 class APIServiceCondition(Object):
-    status: str = ""
+    status: str = field(default_factory=str)
     last_transition_time: Time = ""
     message: str = ""
     reason: str = ""
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class APIServiceSpec(Object):
     ca_bundle: bytes | None = None
     group: str = ""
-    group_priority_minimum: Int32 | None = None
+    group_priority_minimum: Int32 = field(default_factory=int)
     insecure_skip_tls_verify: bool | None = field(default=None, name="insecureSkipTLSVerify")
     service: ServiceReference | None = None
     version: str = ""
-    version_priority: Int32 | None = None
+    version_priority: Int32 = field(default_factory=int)
 
 
 class APIServiceStatus(Object):

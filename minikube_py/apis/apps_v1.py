@@ -15,7 +15,7 @@ class ControllerRevision(Object):
     api_version: str = ""
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
     data: Any = None
-    revision: Int64 | None = None
+    revision: Int64 = field(default_factory=int)
 
 
 class DaemonSet(Object):
@@ -27,11 +27,11 @@ class DaemonSet(Object):
 
 
 class DaemonSetCondition(Object):
-    status: str = ""
+    status: str = field(default_factory=str)
     last_transition_time: Time = ""
     message: str = ""
     reason: str = ""
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class DaemonSetSpec(Object):
@@ -45,11 +45,11 @@ class DaemonSetSpec(Object):
 class DaemonSetStatus(Object):
     collision_count: Int32 | None = None
     conditions: list[DaemonSetCondition] = []
-    current_number_scheduled: Int32 | None = None
-    desired_number_scheduled: Int32 | None = None
+    current_number_scheduled: Int32 = field(default_factory=int)
+    desired_number_scheduled: Int32 = field(default_factory=int)
     number_available: Int32 | None = None
-    number_misscheduled: Int32 | None = None
-    number_ready: Int32 | None = None
+    number_misscheduled: Int32 = field(default_factory=int)
+    number_ready: Int32 = field(default_factory=int)
     number_unavailable: Int32 | None = None
     observed_generation: Int64 | None = None
     updated_number_scheduled: Int32 | None = None
@@ -69,12 +69,12 @@ class Deployment(Object):
 
 
 class DeploymentCondition(Object):
-    status: str = ""
+    status: str = field(default_factory=str)
     last_transition_time: Time = ""
     last_update_time: Time = ""
     message: str = ""
     reason: str = ""
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class DeploymentSpec(Object):
@@ -114,11 +114,11 @@ class ReplicaSet(Object):
 
 
 class ReplicaSetCondition(Object):
-    status: str = ""
+    status: str = field(default_factory=str)
     last_transition_time: Time = ""
     message: str = ""
     reason: str = ""
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class ReplicaSetSpec(Object):
@@ -134,7 +134,7 @@ class ReplicaSetStatus(Object):
     fully_labeled_replicas: Int32 | None = None
     observed_generation: Int64 | None = None
     ready_replicas: Int32 | None = None
-    replicas: Int32 | None = None
+    replicas: Int32 = field(default_factory=int)
     terminating_replicas: Int32 | None = None
 
 
@@ -162,11 +162,11 @@ class StatefulSet(Object):
 
 
 class StatefulSetCondition(Object):
-    status: str = ""
+    status: str = field(default_factory=str)
     last_transition_time: Time = ""
     message: str = ""
     reason: str = ""
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class StatefulSetOrdinals(Object):
@@ -200,7 +200,7 @@ class StatefulSetStatus(Object):
     current_revision: str = ""
     observed_generation: Int64 | None = None
     ready_replicas: Int32 | None = None
-    replicas: Int32 | None = None
+    replicas: Int32 = field(default_factory=int)
     update_revision: str = ""
     updated_replicas: Int32 | None = None
 

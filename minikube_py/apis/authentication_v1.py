@@ -55,7 +55,7 @@ class TokenReview(Object):
 
 class TokenReviewSpec(Object):
     audiences: list[str] = []
-    token: str = ""
+    token: str = field(default_factory=str)
 
 
 class TokenReviewStatus(Object):

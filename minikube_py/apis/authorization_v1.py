@@ -33,7 +33,7 @@ class NonResourceAttributes(Object):
 
 class NonResourceRule(Object):
     non_resource_urls: list[str] = field(default_factory=list, name="nonResourceURLs")
-    verbs: list[str] = []
+    verbs: list[str] = field(default_factory=lambda: [])
 
 
 class ResourceAttributes(Object):
@@ -52,7 +52,7 @@ class ResourceRule(Object):
     api_groups: list[str] = []
     resource_names: list[str] = []
     resources: list[str] = []
-    verbs: list[str] = []
+    verbs: list[str] = field(default_factory=lambda: [])
 
 
 class SelfSubjectAccessReview(Object):
@@ -98,7 +98,7 @@ class SubjectAccessReviewSpec(Object):
 
 
 class SubjectAccessReviewStatus(Object):
-    allowed: bool | None = None
+    allowed: bool = field(default_factory=bool)
     denied: bool | None = None
     evaluation_error: str = ""
     reason: str = ""
@@ -106,6 +106,6 @@ class SubjectAccessReviewStatus(Object):
 
 class SubjectRulesReviewStatus(Object):
     evaluation_error: str = ""
-    incomplete: bool | None = None
-    non_resource_rules: list[NonResourceRule] = []
-    resource_rules: list[ResourceRule] = []
+    incomplete: bool = field(default_factory=bool)
+    non_resource_rules: list[NonResourceRule] = field(default_factory=lambda: [])
+    resource_rules: list[ResourceRule] = field(default_factory=lambda: [])

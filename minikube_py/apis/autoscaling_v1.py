@@ -11,7 +11,7 @@ from .object import Int32, Int64, Object, Time
 class CrossVersionObjectReference(Object):
     kind: str = ""
     api_version: str = ""
-    name: str = ""
+    name: str = field(default_factory=str)
 
 
 class HorizontalPodAutoscaler(Object):
@@ -23,7 +23,7 @@ class HorizontalPodAutoscaler(Object):
 
 
 class HorizontalPodAutoscalerSpec(Object):
-    max_replicas: Int32 | None = None
+    max_replicas: Int32 = field(default_factory=int)
     min_replicas: Int32 | None = None
     scale_target_ref: CrossVersionObjectReference | None = None
     target_cpu_utilization_percentage: Int32 | None = field(default=None, name="targetCPUUtilizationPercentage")
@@ -31,8 +31,8 @@ class HorizontalPodAutoscalerSpec(Object):
 
 class HorizontalPodAutoscalerStatus(Object):
     current_cpu_utilization_percentage: Int32 | None = field(default=None, name="currentCPUUtilizationPercentage")
-    current_replicas: Int32 | None = None
-    desired_replicas: Int32 | None = None
+    current_replicas: Int32 = field(default_factory=int)
+    desired_replicas: Int32 = field(default_factory=int)
     last_scale_time: Time = ""
     observed_generation: Int64 | None = None
 
@@ -50,5 +50,5 @@ class ScaleSpec(Object):
 
 
 class ScaleStatus(Object):
-    replicas: Int32 | None = None
+    replicas: Int32 = field(default_factory=int)
     selector: str = ""

@@ -9,21 +9,21 @@ from .object import Int32, Int64, Object, Quantity, Time
 
 
 class ContainerResourceMetricSource(Object):
-    container: str = ""
-    name: str = ""
+    container: str = field(default_factory=str)
+    name: str = field(default_factory=str)
     target: MetricTarget | None = None
 
 
 class ContainerResourceMetricStatus(Object):
-    container: str = ""
+    container: str = field(default_factory=str)
     current: MetricValueStatus | None = None
-    name: str = ""
+    name: str = field(default_factory=str)
 
 
 class CrossVersionObjectReference(Object):
     kind: str = ""
     api_version: str = ""
-    name: str = ""
+    name: str = field(default_factory=str)
 
 
 class ExternalMetricSource(Object):
@@ -37,9 +37,9 @@ class ExternalMetricStatus(Object):
 
 
 class HPAScalingPolicy(Object):
-    period_seconds: Int32 | None = None
-    type: str = ""
-    value: Int32 | None = None
+    period_seconds: Int32 = field(default_factory=int)
+    type: str = field(default_factory=str)
+    value: Int32 = field(default_factory=int)
 
 
 class HPAScalingRules(Object):
@@ -63,16 +63,16 @@ class HorizontalPodAutoscalerBehavior(Object):
 
 
 class HorizontalPodAutoscalerCondition(Object):
-    status: str = ""
+    status: str = field(default_factory=str)
     last_transition_time: Time = ""
     message: str = ""
     reason: str = ""
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class HorizontalPodAutoscalerSpec(Object):
     behavior: HorizontalPodAutoscalerBehavior | None = None
-    max_replicas: Int32 | None = None
+    max_replicas: Int32 = field(default_factory=int)
     metrics: list[MetricSpec] = []
     min_replicas: Int32 | None = None
     scale_target_ref: CrossVersionObjectReference | None = None
@@ -82,13 +82,13 @@ class HorizontalPodAutoscalerStatus(Object):
     conditions: list[HorizontalPodAutoscalerCondition] = []
     current_metrics: list[MetricStatus] = []
     current_replicas: Int32 | None = None
-    desired_replicas: Int32 | None = None
+    desired_replicas: Int32 = field(default_factory=int)
     last_scale_time: Time = ""
     observed_generation: Int64 | None = None
 
 
 class MetricIdentifier(Object):
-    name: str = ""
+    name: str = field(default_factory=str)
     selector: meta_v1.LabelSelector | None = None
 
 
@@ -98,7 +98,7 @@ class MetricSpec(Object):
     object: ObjectMetricSource | None = None
     pods: PodsMetricSource | None = None
     resource: ResourceMetricSource | None = None
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class MetricStatus(Object):
@@ -107,13 +107,13 @@ class MetricStatus(Object):
     object: ObjectMetricStatus | None = None
     pods: PodsMetricStatus | None = None
     resource: ResourceMetricStatus | None = None
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class MetricTarget(Object):
     average_utilization: Int32 | None = None
     average_value: Quantity | None = None
-    type: str = ""
+    type: str = field(default_factory=str)
     value: Quantity | None = None
 
 
@@ -146,10 +146,10 @@ class PodsMetricStatus(Object):
 
 
 class ResourceMetricSource(Object):
-    name: str = ""
+    name: str = field(default_factory=str)
     target: MetricTarget | None = None
 
 
 class ResourceMetricStatus(Object):
     current: MetricValueStatus | None = None
-    name: str = ""
+    name: str = field(default_factory=str)

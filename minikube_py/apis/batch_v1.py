@@ -20,7 +20,7 @@ class CronJobSpec(Object):
     concurrency_policy: str = ""
     failed_jobs_history_limit: Int32 | None = None
     job_template: JobTemplateSpec = field(default_factory=lambda: JobTemplateSpec())
-    schedule: str = ""
+    schedule: str = field(default_factory=str)
     starting_deadline_seconds: Int64 | None = None
     successful_jobs_history_limit: Int32 | None = None
     suspend: bool | None = None
@@ -42,12 +42,12 @@ class Job(Object):
 
 
 class JobCondition(Object):
-    status: str = ""
+    status: str = field(default_factory=str)
     last_probe_time: Time = ""
     last_transition_time: Time = ""
     message: str = ""
     reason: str = ""
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class JobSpec(Object):
@@ -89,28 +89,28 @@ class JobTemplateSpec(Object):
 
 
 class PodFailurePolicy(Object):
-    rules: list[PodFailurePolicyRule] = []
+    rules: list[PodFailurePolicyRule] = field(default_factory=lambda: [])
 
 
 class PodFailurePolicyOnExitCodesRequirement(Object):
     container_name: str | None = None
-    operator: str = ""
-    values: list[Int32] = []
+    operator: str = field(default_factory=str)
+    values: list[Int32] = field(default_factory=lambda: [])
 
 
 class PodFailurePolicyOnPodConditionsPattern(Object):
     status: str = ""
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class PodFailurePolicyRule(Object):
-    action: str = ""
+    action: str = field(default_factory=str)
     on_exit_codes: PodFailurePolicyOnExitCodesRequirement | None = None
     on_pod_conditions: list[PodFailurePolicyOnPodConditionsPattern] = []
 
 
 class SuccessPolicy(Object):
-    rules: list[SuccessPolicyRule] = []
+    rules: list[SuccessPolicyRule] = field(default_factory=lambda: [])
 
 
 class SuccessPolicyRule(Object):

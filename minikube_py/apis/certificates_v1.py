@@ -17,12 +17,12 @@ class CertificateSigningRequest(Object):
 
 
 class CertificateSigningRequestCondition(Object):
-    status: str = ""
+    status: str = field(default_factory=str)
     last_transition_time: Time = ""
     last_update_time: Time = ""
     message: str = ""
     reason: str = ""
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class CertificateSigningRequestSpec(Object):
@@ -30,7 +30,7 @@ class CertificateSigningRequestSpec(Object):
     extra: dict[str, list[str]] = {}
     groups: list[str] = []
     request: bytes | None = None
-    signer_name: str = ""
+    signer_name: str = field(default_factory=str)
     uid: str = ""
     usages: list[str] = []
     username: str = ""

@@ -12,7 +12,7 @@ class AWSElasticBlockStoreVolumeSource(Object):
     fs_type: str = ""
     partition: Int32 | None = None
     read_only: bool | None = None
-    volume_id: str = field(default="", name="volumeID")
+    volume_id: str = field(default_factory=str, name="volumeID")
 
 
 class Affinity(Object):
@@ -23,34 +23,34 @@ class Affinity(Object):
 
 class AppArmorProfile(Object):
     localhost_profile: str | None = None
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class AttachedVolume(Object):
-    device_path: str = ""
-    name: str = ""
+    device_path: str = field(default_factory=str)
+    name: str = field(default_factory=str)
 
 
 class AzureDiskVolumeSource(Object):
     kind: str | None = None
     caching_mode: str | None = None
-    disk_name: str = ""
-    disk_uri: str = field(default="", name="diskURI")
+    disk_name: str = field(default_factory=str)
+    disk_uri: str = field(default_factory=str, name="diskURI")
     fs_type: str | None = None
     read_only: bool | None = None
 
 
 class AzureFilePersistentVolumeSource(Object):
     read_only: bool | None = None
-    secret_name: str = ""
+    secret_name: str = field(default_factory=str)
     secret_namespace: str | None = None
-    share_name: str = ""
+    share_name: str = field(default_factory=str)
 
 
 class AzureFileVolumeSource(Object):
     read_only: bool | None = None
-    secret_name: str = ""
-    share_name: str = ""
+    secret_name: str = field(default_factory=str)
+    share_name: str = field(default_factory=str)
 
 
 class Binding(Object):
@@ -63,18 +63,18 @@ class Binding(Object):
 class CSIPersistentVolumeSource(Object):
     controller_expand_secret_ref: SecretReference | None = None
     controller_publish_secret_ref: SecretReference | None = None
-    driver: str = ""
+    driver: str = field(default_factory=str)
     fs_type: str = ""
     node_expand_secret_ref: SecretReference | None = None
     node_publish_secret_ref: SecretReference | None = None
     node_stage_secret_ref: SecretReference | None = None
     read_only: bool | None = None
     volume_attributes: dict[str, str] = {}
-    volume_handle: str = ""
+    volume_handle: str = field(default_factory=str)
 
 
 class CSIVolumeSource(Object):
-    driver: str = ""
+    driver: str = field(default_factory=str)
     fs_type: str | None = None
     node_publish_secret_ref: LocalObjectReference | None = None
     read_only: bool | None = None
@@ -87,7 +87,7 @@ class Capabilities(Object):
 
 
 class CephFSPersistentVolumeSource(Object):
-    monitors: list[str] = []
+    monitors: list[str] = field(default_factory=lambda: [])
     path: str = ""
     read_only: bool | None = None
     secret_file: str = ""
@@ -96,7 +96,7 @@ class CephFSPersistentVolumeSource(Object):
 
 
 class CephFSVolumeSource(Object):
-    monitors: list[str] = []
+    monitors: list[str] = field(default_factory=lambda: [])
     path: str = ""
     read_only: bool | None = None
     secret_file: str = ""
@@ -108,14 +108,14 @@ class CinderPersistentVolumeSource(Object):
     fs_type: str = ""
     read_only: bool | None = None
     secret_ref: SecretReference | None = None
-    volume_id: str = field(default="", name="volumeID")
+    volume_id: str = field(default_factory=str, name="volumeID")
 
 
 class CinderVolumeSource(Object):
     fs_type: str = ""
     read_only: bool | None = None
     secret_ref: LocalObjectReference | None = None
-    volume_id: str = field(default="", name="volumeID")
+    volume_id: str = field(default_factory=str, name="volumeID")
 
 
 class ClientIPConfig(Object):
@@ -126,15 +126,15 @@ class ClusterTrustBundleProjection(Object):
     label_selector: meta_v1.LabelSelector | None = None
     name: str = ""
     optional: bool | None = None
-    path: str = ""
+    path: str = field(default_factory=str)
     signer_name: str = ""
 
 
 class ComponentCondition(Object):
-    status: str = ""
+    status: str = field(default_factory=str)
     error: str = ""
     message: str = ""
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class ComponentStatus(Object):
@@ -159,15 +159,15 @@ class ConfigMapEnvSource(Object):
 
 
 class ConfigMapKeySelector(Object):
-    key: str = ""
+    key: str = field(default_factory=str)
     name: str = ""
     optional: bool | None = None
 
 
 class ConfigMapNodeConfigSource(Object):
-    kubelet_config_key: str = ""
-    name: str = ""
-    namespace: str = ""
+    kubelet_config_key: str = field(default_factory=str)
+    name: str = field(default_factory=str)
+    namespace: str = field(default_factory=str)
     resource_version: str = ""
     uid: str = ""
 
@@ -194,7 +194,7 @@ class Container(Object):
     image_pull_policy: str = ""
     lifecycle: Lifecycle | None = None
     liveness_probe: Probe | None = None
-    name: str = ""
+    name: str = field(default_factory=str)
     ports: list[ContainerPort] = []
     readiness_probe: Probe | None = None
     resize_policy: list[ContainerResizePolicy] = []
@@ -214,9 +214,9 @@ class Container(Object):
 
 
 class ContainerExtendedResourceRequest(Object):
-    container_name: str = ""
-    request_name: str = ""
-    resource_name: str = ""
+    container_name: str = field(default_factory=str)
+    request_name: str = field(default_factory=str)
+    resource_name: str = field(default_factory=str)
 
 
 class ContainerImage(Object):
@@ -225,7 +225,7 @@ class ContainerImage(Object):
 
 
 class ContainerPort(Object):
-    container_port: Int32 | None = None
+    container_port: Int32 = field(default_factory=int)
     host_ip: str = field(default="", name="hostIP")
     host_port: Int32 | None = None
     name: str = ""
@@ -233,17 +233,17 @@ class ContainerPort(Object):
 
 
 class ContainerResizePolicy(Object):
-    resource_name: str = ""
-    restart_policy: str = ""
+    resource_name: str = field(default_factory=str)
+    restart_policy: str = field(default_factory=str)
 
 
 class ContainerRestartRule(Object):
-    action: str = ""
+    action: str = field(default_factory=str)
     exit_codes: ContainerRestartRuleOnExitCodes | None = None
 
 
 class ContainerRestartRuleOnExitCodes(Object):
-    operator: str = ""
+    operator: str = field(default_factory=str)
     values: list[Int32] = []
 
 
@@ -259,7 +259,7 @@ class ContainerStateRunning(Object):
 
 class ContainerStateTerminated(Object):
     container_id: str = field(default="", name="containerID")
-    exit_code: Int32 | None = None
+    exit_code: Int32 = field(default_factory=int)
     finished_at: Time = ""
     message: str = ""
     reason: str = ""
@@ -276,13 +276,13 @@ class ContainerStatus(Object):
     allocated_resources: dict[str, Quantity] = {}
     allocated_resources_status: list[ResourceStatus] = []
     container_id: str = field(default="", name="containerID")
-    image: str = ""
-    image_id: str = field(default="", name="imageID")
+    image: str = field(default_factory=str)
+    image_id: str = field(default_factory=str, name="imageID")
     last_state: ContainerState | None = None
-    name: str = ""
-    ready: bool | None = None
+    name: str = field(default_factory=str)
+    ready: bool = field(default_factory=bool)
     resources: ResourceRequirements | None = None
-    restart_count: Int32 | None = None
+    restart_count: Int32 = field(default_factory=int)
     started: bool | None = None
     state: ContainerState | None = None
     stop_signal: str | None = None
@@ -295,7 +295,7 @@ class ContainerUser(Object):
 
 
 class DaemonEndpoint(Object):
-    port: Int32 | None = field(default=None, name="Port")
+    port: Int32 = field(default_factory=int, name="Port")
 
 
 class DownwardAPIProjection(Object):
@@ -305,7 +305,7 @@ class DownwardAPIProjection(Object):
 class DownwardAPIVolumeFile(Object):
     field_ref: ObjectFieldSelector | None = None
     mode: Int32 | None = None
-    path: str = ""
+    path: str = field(default_factory=str)
     resource_field_ref: ResourceFieldSelector | None = None
 
 
@@ -321,7 +321,7 @@ class EmptyDirVolumeSource(Object):
 
 class EndpointAddress(Object):
     hostname: str = ""
-    ip: str = ""
+    ip: str = field(default_factory=str)
     node_name: str | None = None
     target_ref: ObjectReference | None = None
 
@@ -329,7 +329,7 @@ class EndpointAddress(Object):
 class EndpointPort(Object):
     app_protocol: str | None = None
     name: str | None = None
-    port: Int32 | None = None
+    port: Int32 = field(default_factory=int)
     protocol: str | None = None
 
 
@@ -353,7 +353,7 @@ class EnvFromSource(Object):
 
 
 class EnvVar(Object):
-    name: str = ""
+    name: str = field(default_factory=str)
     value: str = ""
     value_from: EnvVarSource | None = None
 
@@ -375,7 +375,7 @@ class EphemeralContainer(Object):
     image_pull_policy: str = ""
     lifecycle: Lifecycle | None = None
     liveness_probe: Probe | None = None
-    name: str = ""
+    name: str = field(default_factory=str)
     ports: list[ContainerPort] = []
     readiness_probe: Probe | None = None
     resize_policy: list[ContainerResizePolicy] = []
@@ -442,14 +442,14 @@ class FCVolumeSource(Object):
 
 
 class FileKeySelector(Object):
-    key: str = ""
+    key: str = field(default_factory=str)
     optional: bool | None = None
-    path: str = ""
-    volume_name: str = ""
+    path: str = field(default_factory=str)
+    volume_name: str = field(default_factory=str)
 
 
 class FlexPersistentVolumeSource(Object):
-    driver: str = ""
+    driver: str = field(default_factory=str)
     fs_type: str = ""
     options: dict[str, str] = {}
     read_only: bool | None = None
@@ -457,7 +457,7 @@ class FlexPersistentVolumeSource(Object):
 
 
 class FlexVolumeSource(Object):
-    driver: str = ""
+    driver: str = field(default_factory=str)
     fs_type: str = ""
     options: dict[str, str] = {}
     read_only: bool | None = None
@@ -472,31 +472,31 @@ class FlockerVolumeSource(Object):
 class GCEPersistentDiskVolumeSource(Object):
     fs_type: str = ""
     partition: Int32 | None = None
-    pd_name: str = ""
+    pd_name: str = field(default_factory=str)
     read_only: bool | None = None
 
 
 class GRPCAction(Object):
-    port: Int32 | None = None
+    port: Int32 = field(default_factory=int)
     service: str | None = None
 
 
 class GitRepoVolumeSource(Object):
     directory: str = ""
-    repository: str = ""
+    repository: str = field(default_factory=str)
     revision: str = ""
 
 
 class GlusterfsPersistentVolumeSource(Object):
-    endpoints: str = ""
+    endpoints: str = field(default_factory=str)
     endpoints_namespace: str = ""
-    path: str = ""
+    path: str = field(default_factory=str)
     read_only: bool | None = None
 
 
 class GlusterfsVolumeSource(Object):
-    endpoints: str = ""
-    path: str = ""
+    endpoints: str = field(default_factory=str)
+    path: str = field(default_factory=str)
     read_only: bool | None = None
 
 
@@ -509,21 +509,21 @@ class HTTPGetAction(Object):
 
 
 class HTTPHeader(Object):
-    name: str = ""
-    value: str = ""
+    name: str = field(default_factory=str)
+    value: str = field(default_factory=str)
 
 
 class HostAlias(Object):
     hostnames: list[str] = []
-    ip: str = ""
+    ip: str = field(default_factory=str)
 
 
 class HostIP(Object):
-    ip: str = ""
+    ip: str = field(default_factory=str)
 
 
 class HostPathVolumeSource(Object):
-    path: str = ""
+    path: str = field(default_factory=str)
     type: str | None = None
 
 
@@ -532,13 +532,13 @@ class ISCSIPersistentVolumeSource(Object):
     chap_auth_session: bool | None = None
     fs_type: str = ""
     initiator_name: str = ""
-    iqn: str = ""
+    iqn: str = field(default_factory=str)
     iscsi_interface: str = ""
-    lun: Int32 | None = None
+    lun: Int32 = field(default_factory=int)
     portals: list[str] = []
     read_only: bool | None = None
     secret_ref: SecretReference | None = None
-    target_portal: str = ""
+    target_portal: str = field(default_factory=str)
 
 
 class ISCSIVolumeSource(Object):
@@ -546,13 +546,13 @@ class ISCSIVolumeSource(Object):
     chap_auth_session: bool | None = None
     fs_type: str = ""
     initiator_name: str | None = None
-    iqn: str = ""
+    iqn: str = field(default_factory=str)
     iscsi_interface: str = ""
-    lun: Int32 | None = None
+    lun: Int32 = field(default_factory=int)
     portals: list[str] = []
     read_only: bool | None = None
     secret_ref: LocalObjectReference | None = None
-    target_portal: str = ""
+    target_portal: str = field(default_factory=str)
 
 
 class ImageVolumeSource(Object):
@@ -561,13 +561,13 @@ class ImageVolumeSource(Object):
 
 
 class ImageVolumeStatus(Object):
-    image_ref: str = ""
+    image_ref: str = field(default_factory=str)
 
 
 class KeyToPath(Object):
-    key: str = ""
+    key: str = field(default_factory=str)
     mode: Int32 | None = None
-    path: str = ""
+    path: str = field(default_factory=str)
 
 
 class Lifecycle(Object):
@@ -596,17 +596,17 @@ class LimitRangeItem(Object):
     max: dict[str, Quantity] = {}
     max_limit_request_ratio: dict[str, Quantity] = {}
     min: dict[str, Quantity] = {}
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class LimitRangeSpec(Object):
-    limits: list[LimitRangeItem] = []
+    limits: list[LimitRangeItem] = field(default_factory=lambda: [])
 
 
 class LinuxContainerUser(Object):
-    gid: Int64 | None = None
+    gid: Int64 = field(default_factory=int)
     supplemental_groups: list[Int64] = []
-    uid: Int64 | None = None
+    uid: Int64 = field(default_factory=int)
 
 
 class LoadBalancerIngress(Object):
@@ -626,18 +626,18 @@ class LocalObjectReference(Object):
 
 class LocalVolumeSource(Object):
     fs_type: str | None = None
-    path: str = ""
+    path: str = field(default_factory=str)
 
 
 class ModifyVolumeStatus(Object):
-    status: str = ""
+    status: str = field(default_factory=str)
     target_volume_attributes_class_name: str = ""
 
 
 class NFSVolumeSource(Object):
-    path: str = ""
+    path: str = field(default_factory=str)
     read_only: bool | None = None
-    server: str = ""
+    server: str = field(default_factory=str)
 
 
 class Namespace(Object):
@@ -649,11 +649,11 @@ class Namespace(Object):
 
 
 class NamespaceCondition(Object):
-    status: str = ""
+    status: str = field(default_factory=str)
     last_transition_time: Time = ""
     message: str = ""
     reason: str = ""
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class NamespaceSpec(Object):
@@ -674,8 +674,8 @@ class Node(Object):
 
 
 class NodeAddress(Object):
-    address: str = ""
-    type: str = ""
+    address: str = field(default_factory=str)
+    type: str = field(default_factory=str)
 
 
 class NodeAffinity(Object):
@@ -685,17 +685,17 @@ class NodeAffinity(Object):
 
 class NodeAllocatableResourceClaimStatus(Object):
     containers: list[str] = []
-    resource_claim_name: str = ""
-    resources: dict[str, Quantity] = {}
+    resource_claim_name: str = field(default_factory=str)
+    resources: dict[str, Quantity] = field(default_factory=lambda: {})
 
 
 class NodeCondition(Object):
-    status: str = ""
+    status: str = field(default_factory=str)
     last_heartbeat_time: Time = ""
     last_transition_time: Time = ""
     message: str = ""
     reason: str = ""
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class NodeConfigSource(Object):
@@ -728,12 +728,12 @@ class NodeRuntimeHandlerFeatures(Object):
 
 
 class NodeSelector(Object):
-    node_selector_terms: list[NodeSelectorTerm] = []
+    node_selector_terms: list[NodeSelectorTerm] = field(default_factory=lambda: [])
 
 
 class NodeSelectorRequirement(Object):
-    key: str = ""
-    operator: str = ""
+    key: str = field(default_factory=str)
+    operator: str = field(default_factory=str)
     values: list[str] = []
 
 
@@ -774,22 +774,22 @@ class NodeSwapStatus(Object):
 
 
 class NodeSystemInfo(Object):
-    architecture: str = ""
-    boot_id: str = field(default="", name="bootID")
-    container_runtime_version: str = ""
-    kernel_version: str = ""
-    kube_proxy_version: str = ""
-    kubelet_version: str = ""
-    machine_id: str = field(default="", name="machineID")
-    operating_system: str = ""
-    os_image: str = ""
+    architecture: str = field(default_factory=str)
+    boot_id: str = field(default_factory=str, name="bootID")
+    container_runtime_version: str = field(default_factory=str)
+    kernel_version: str = field(default_factory=str)
+    kube_proxy_version: str = field(default_factory=str)
+    kubelet_version: str = field(default_factory=str)
+    machine_id: str = field(default_factory=str, name="machineID")
+    operating_system: str = field(default_factory=str)
+    os_image: str = field(default_factory=str)
     swap: NodeSwapStatus | None = None
-    system_uuid: str = field(default="", name="systemUUID")
+    system_uuid: str = field(default_factory=str, name="systemUUID")
 
 
 class ObjectFieldSelector(Object):
     api_version: str = ""
-    field_path: str = ""
+    field_path: str = field(default_factory=str)
 
 
 class ObjectReference(Object):
@@ -819,12 +819,12 @@ class PersistentVolumeClaim(Object):
 
 
 class PersistentVolumeClaimCondition(Object):
-    status: str = ""
+    status: str = field(default_factory=str)
     last_probe_time: Time = ""
     last_transition_time: Time = ""
     message: str = ""
     reason: str = ""
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class PersistentVolumeClaimSpec(Object):
@@ -856,7 +856,7 @@ class PersistentVolumeClaimTemplate(Object):
 
 
 class PersistentVolumeClaimVolumeSource(Object):
-    claim_name: str = ""
+    claim_name: str = field(default_factory=str)
     read_only: bool | None = None
 
 
@@ -903,7 +903,7 @@ class PersistentVolumeStatus(Object):
 
 class PhotonPersistentDiskVolumeSource(Object):
     fs_type: str = ""
-    pd_id: str = field(default="", name="pdID")
+    pd_id: str = field(default_factory=str, name="pdID")
 
 
 class Pod(Object):
@@ -925,7 +925,7 @@ class PodAffinityTerm(Object):
     mismatch_label_keys: list[str] = []
     namespace_selector: meta_v1.LabelSelector | None = None
     namespaces: list[str] = []
-    topology_key: str = ""
+    topology_key: str = field(default_factory=str)
 
 
 class PodAntiAffinity(Object):
@@ -937,20 +937,20 @@ class PodCertificateProjection(Object):
     certificate_chain_path: str = ""
     credential_bundle_path: str = ""
     key_path: str = ""
-    key_type: str = ""
+    key_type: str = field(default_factory=str)
     max_expiration_seconds: Int32 | None = None
-    signer_name: str = ""
+    signer_name: str = field(default_factory=str)
     user_annotations: dict[str, str] = {}
 
 
 class PodCondition(Object):
-    status: str = ""
+    status: str = field(default_factory=str)
     last_probe_time: Time = ""
     last_transition_time: Time = ""
     message: str = ""
     observed_generation: Int64 | None = None
     reason: str = ""
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class PodDNSConfig(Object):
@@ -965,35 +965,35 @@ class PodDNSConfigOption(Object):
 
 
 class PodExtendedResourceClaimStatus(Object):
-    request_mappings: list[ContainerExtendedResourceRequest] = []
-    resource_claim_name: str = ""
+    request_mappings: list[ContainerExtendedResourceRequest] = field(default_factory=lambda: [])
+    resource_claim_name: str = field(default_factory=str)
 
 
 class PodIP(Object):
-    ip: str = ""
+    ip: str = field(default_factory=str)
 
 
 class PodOS(Object):
-    name: str = ""
+    name: str = field(default_factory=str)
 
 
 class PodReadinessGate(Object):
-    condition_type: str = ""
+    condition_type: str = field(default_factory=str)
 
 
 class PodResourceClaim(Object):
-    name: str = ""
+    name: str = field(default_factory=str)
     resource_claim_name: str | None = None
     resource_claim_template_name: str | None = None
 
 
 class PodResourceClaimStatus(Object):
-    name: str = ""
+    name: str = field(default_factory=str)
     resource_claim_name: str | None = None
 
 
 class PodSchedulingGate(Object):
-    name: str = ""
+    name: str = field(default_factory=str)
 
 
 class PodSchedulingGroup(Object):
@@ -1020,7 +1020,7 @@ class PodSpec(Object):
     active_deadline_seconds: Int64 | None = None
     affinity: Affinity | None = None
     automount_service_account_token: bool | None = None
-    containers: list[Container] = []
+    containers: list[Container] = field(default_factory=lambda: [])
     dns_config: PodDNSConfig | None = None
     dns_policy: str = ""
     enable_service_links: bool | None = None
@@ -1099,19 +1099,19 @@ class PodTemplateSpec(Object):
 
 class PortStatus(Object):
     error: str | None = None
-    port: Int32 | None = None
-    protocol: str = ""
+    port: Int32 = field(default_factory=int)
+    protocol: str = field(default_factory=str)
 
 
 class PortworxVolumeSource(Object):
     fs_type: str = ""
     read_only: bool | None = None
-    volume_id: str = field(default="", name="volumeID")
+    volume_id: str = field(default_factory=str, name="volumeID")
 
 
 class PreferredSchedulingTerm(Object):
     preference: NodeSelectorTerm | None = None
-    weight: Int32 | None = None
+    weight: Int32 = field(default_factory=int)
 
 
 class Probe(Object):
@@ -1135,17 +1135,17 @@ class ProjectedVolumeSource(Object):
 class QuobyteVolumeSource(Object):
     group: str = ""
     read_only: bool | None = None
-    registry: str = ""
+    registry: str = field(default_factory=str)
     tenant: str = ""
     user: str = ""
-    volume: str = ""
+    volume: str = field(default_factory=str)
 
 
 class RBDPersistentVolumeSource(Object):
     fs_type: str = ""
-    image: str = ""
+    image: str = field(default_factory=str)
     keyring: str = ""
-    monitors: list[str] = []
+    monitors: list[str] = field(default_factory=lambda: [])
     pool: str = ""
     read_only: bool | None = None
     secret_ref: SecretReference | None = None
@@ -1154,9 +1154,9 @@ class RBDPersistentVolumeSource(Object):
 
 class RBDVolumeSource(Object):
     fs_type: str = ""
-    image: str = ""
+    image: str = field(default_factory=str)
     keyring: str = ""
-    monitors: list[str] = []
+    monitors: list[str] = field(default_factory=lambda: [])
     pool: str = ""
     read_only: bool | None = None
     secret_ref: LocalObjectReference | None = None
@@ -1172,11 +1172,11 @@ class ReplicationController(Object):
 
 
 class ReplicationControllerCondition(Object):
-    status: str = ""
+    status: str = field(default_factory=str)
     last_transition_time: Time = ""
     message: str = ""
     reason: str = ""
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class ReplicationControllerSpec(Object):
@@ -1192,24 +1192,24 @@ class ReplicationControllerStatus(Object):
     fully_labeled_replicas: Int32 | None = None
     observed_generation: Int64 | None = None
     ready_replicas: Int32 | None = None
-    replicas: Int32 | None = None
+    replicas: Int32 = field(default_factory=int)
 
 
 class ResourceClaim(Object):
-    name: str = ""
+    name: str = field(default_factory=str)
     request: str = ""
 
 
 class ResourceFieldSelector(Object):
     container_name: str = ""
     divisor: Quantity | None = None
-    resource: str = ""
+    resource: str = field(default_factory=str)
 
 
 class ResourceHealth(Object):
     health: str = ""
     message: str = ""
-    resource_id: str = field(default="", name="resourceID")
+    resource_id: str = field(default_factory=str, name="resourceID")
 
 
 class ResourceQuota(Object):
@@ -1238,7 +1238,7 @@ class ResourceRequirements(Object):
 
 
 class ResourceStatus(Object):
-    name: str = ""
+    name: str = field(default_factory=str)
     resources: list[ResourceHealth] = []
 
 
@@ -1251,27 +1251,27 @@ class SELinuxOptions(Object):
 
 class ScaleIOPersistentVolumeSource(Object):
     fs_type: str = ""
-    gateway: str = ""
+    gateway: str = field(default_factory=str)
     protection_domain: str = ""
     read_only: bool | None = None
     secret_ref: SecretReference | None = None
     ssl_enabled: bool | None = None
     storage_mode: str = ""
     storage_pool: str = ""
-    system: str = ""
+    system: str = field(default_factory=str)
     volume_name: str = ""
 
 
 class ScaleIOVolumeSource(Object):
     fs_type: str = ""
-    gateway: str = ""
+    gateway: str = field(default_factory=str)
     protection_domain: str = ""
     read_only: bool | None = None
     secret_ref: LocalObjectReference | None = None
     ssl_enabled: bool | None = None
     storage_mode: str = ""
     storage_pool: str = ""
-    system: str = ""
+    system: str = field(default_factory=str)
     volume_name: str = ""
 
 
@@ -1280,14 +1280,14 @@ class ScopeSelector(Object):
 
 
 class ScopedResourceSelectorRequirement(Object):
-    operator: str = ""
-    scope_name: str = ""
+    operator: str = field(default_factory=str)
+    scope_name: str = field(default_factory=str)
     values: list[str] = []
 
 
 class SeccompProfile(Object):
     localhost_profile: str | None = None
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class Secret(Object):
@@ -1306,7 +1306,7 @@ class SecretEnvSource(Object):
 
 
 class SecretKeySelector(Object):
-    key: str = ""
+    key: str = field(default_factory=str)
     name: str = ""
     optional: bool | None = None
 
@@ -1364,14 +1364,14 @@ class ServiceAccount(Object):
 class ServiceAccountTokenProjection(Object):
     audience: str = ""
     expiration_seconds: Int64 | None = None
-    path: str = ""
+    path: str = field(default_factory=str)
 
 
 class ServicePort(Object):
     app_protocol: str | None = None
     name: str = ""
     node_port: Int32 | None = None
-    port: Int32 | None = None
+    port: Int32 = field(default_factory=int)
     protocol: str = ""
     target_port: IntOrString | None = None
 
@@ -1409,7 +1409,7 @@ class SessionAffinityConfig(Object):
 
 
 class SleepAction(Object):
-    seconds: Int64 | None = None
+    seconds: Int64 = field(default_factory=int)
 
 
 class StorageOSPersistentVolumeSource(Object):
@@ -1429,8 +1429,8 @@ class StorageOSVolumeSource(Object):
 
 
 class Sysctl(Object):
-    name: str = ""
-    value: str = ""
+    name: str = field(default_factory=str)
+    value: str = field(default_factory=str)
 
 
 class TCPSocketAction(Object):
@@ -1439,8 +1439,8 @@ class TCPSocketAction(Object):
 
 
 class Taint(Object):
-    effect: str = ""
-    key: str = ""
+    effect: str = field(default_factory=str)
+    key: str = field(default_factory=str)
     time_added: Time = ""
     value: str = ""
 
@@ -1454,8 +1454,8 @@ class Toleration(Object):
 
 
 class TopologySelectorLabelRequirement(Object):
-    key: str = ""
-    values: list[str] = []
+    key: str = field(default_factory=str)
+    values: list[str] = field(default_factory=lambda: [])
 
 
 class TopologySelectorTerm(Object):
@@ -1465,24 +1465,24 @@ class TopologySelectorTerm(Object):
 class TopologySpreadConstraint(Object):
     label_selector: meta_v1.LabelSelector | None = None
     match_label_keys: list[str] = []
-    max_skew: Int32 | None = None
+    max_skew: Int32 = field(default_factory=int)
     min_domains: Int32 | None = None
     node_affinity_policy: str | None = None
     node_taints_policy: str | None = None
-    topology_key: str = ""
-    when_unsatisfiable: str = ""
+    topology_key: str = field(default_factory=str)
+    when_unsatisfiable: str = field(default_factory=str)
 
 
 class TypedLocalObjectReference(Object):
     kind: str = ""
     api_group: str | None = None
-    name: str = ""
+    name: str = field(default_factory=str)
 
 
 class TypedObjectReference(Object):
     kind: str = ""
     api_group: str | None = None
-    name: str = ""
+    name: str = field(default_factory=str)
     namespace: str | None = None
 
 
@@ -1506,7 +1506,7 @@ class Volume(Object):
     host_path: HostPathVolumeSource | None = None
     image: ImageVolumeSource | None = None
     iscsi: ISCSIVolumeSource | None = None
-    name: str = ""
+    name: str = field(default_factory=str)
     nfs: NFSVolumeSource | None = None
     persistent_volume_claim: PersistentVolumeClaimVolumeSource | None = None
     photon_persistent_disk: PhotonPersistentDiskVolumeSource | None = None
@@ -1521,14 +1521,14 @@ class Volume(Object):
 
 
 class VolumeDevice(Object):
-    device_path: str = ""
-    name: str = ""
+    device_path: str = field(default_factory=str)
+    name: str = field(default_factory=str)
 
 
 class VolumeMount(Object):
-    mount_path: str = ""
+    mount_path: str = field(default_factory=str)
     mount_propagation: str | None = None
-    name: str = ""
+    name: str = field(default_factory=str)
     read_only: bool | None = None
     recursive_read_only: str | None = None
     sub_path: str = ""
@@ -1536,8 +1536,8 @@ class VolumeMount(Object):
 
 
 class VolumeMountStatus(Object):
-    mount_path: str = ""
-    name: str = ""
+    mount_path: str = field(default_factory=str)
+    name: str = field(default_factory=str)
     read_only: bool | None = None
     recursive_read_only: str | None = None
     volume_status: VolumeStatus | None = None
@@ -1569,12 +1569,12 @@ class VsphereVirtualDiskVolumeSource(Object):
     fs_type: str = ""
     storage_policy_id: str = field(default="", name="storagePolicyID")
     storage_policy_name: str = ""
-    volume_path: str = ""
+    volume_path: str = field(default_factory=str)
 
 
 class WeightedPodAffinityTerm(Object):
     pod_affinity_term: PodAffinityTerm | None = None
-    weight: Int32 | None = None
+    weight: Int32 = field(default_factory=int)
 
 
 class WindowsSecurityContextOptions(Object):

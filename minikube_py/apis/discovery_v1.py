@@ -9,7 +9,7 @@ from .object import Int32, Object
 
 
 class Endpoint(Object):
-    addresses: list[str] = []
+    addresses: list[str] = field(default_factory=lambda: [])
     conditions: EndpointConditions | None = None
     deprecated_topology: dict[str, str] = {}
     hints: EndpointHints | None = None
@@ -41,14 +41,14 @@ class EndpointSlice(Object):
     kind: str = ""
     api_version: str = ""
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    address_type: str = ""
+    address_type: str = field(default_factory=str)
     endpoints: list[Endpoint] = []
     ports: list[EndpointPort] = []
 
 
 class ForNode(Object):
-    name: str = ""
+    name: str = field(default_factory=str)
 
 
 class ForZone(Object):
-    name: str = ""
+    name: str = field(default_factory=str)

@@ -29,5 +29,5 @@ class Event(Object):
 
 
 class EventSeries(Object):
-    count: Int32 | None = None
+    count: Int32 = field(default_factory=int)
     last_observed_time: MicroTime = ""

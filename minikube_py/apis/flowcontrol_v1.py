@@ -14,7 +14,7 @@ class ExemptPriorityLevelConfiguration(Object):
 
 
 class FlowDistinguisherMethod(Object):
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class FlowSchema(Object):
@@ -45,12 +45,12 @@ class FlowSchemaStatus(Object):
 
 
 class GroupSubject(Object):
-    name: str = ""
+    name: str = field(default_factory=str)
 
 
 class LimitResponse(Object):
     queuing: QueuingConfiguration | None = None
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class LimitedPriorityLevelConfiguration(Object):
@@ -61,14 +61,14 @@ class LimitedPriorityLevelConfiguration(Object):
 
 
 class NonResourcePolicyRule(Object):
-    non_resource_urls: list[str] = field(default_factory=list, name="nonResourceURLs")
-    verbs: list[str] = []
+    non_resource_urls: list[str] = field(default_factory=lambda: [], name="nonResourceURLs")
+    verbs: list[str] = field(default_factory=lambda: [])
 
 
 class PolicyRulesWithSubjects(Object):
     non_resource_rules: list[NonResourcePolicyRule] = []
     resource_rules: list[ResourcePolicyRule] = []
-    subjects: list[Subject] = []
+    subjects: list[Subject] = field(default_factory=lambda: [])
 
 
 class PriorityLevelConfiguration(Object):
@@ -88,13 +88,13 @@ class PriorityLevelConfigurationCondition(Object):
 
 
 class PriorityLevelConfigurationReference(Object):
-    name: str = ""
+    name: str = field(default_factory=str)
 
 
 class PriorityLevelConfigurationSpec(Object):
     exempt: ExemptPriorityLevelConfiguration | None = None
     limited: LimitedPriorityLevelConfiguration | None = None
-    type: str = ""
+    type: str = field(default_factory=str)
 
 
 class PriorityLevelConfigurationStatus(Object):
@@ -108,16 +108,16 @@ class QueuingConfiguration(Object):
 
 
 class ResourcePolicyRule(Object):
-    api_groups: list[str] = []
+    api_groups: list[str] = field(default_factory=lambda: [])
     cluster_scope: bool | None = None
     namespaces: list[str] = []
-    resources: list[str] = []
-    verbs: list[str] = []
+    resources: list[str] = field(default_factory=lambda: [])
+    verbs: list[str] = field(default_factory=lambda: [])
 
 
 class ServiceAccountSubject(Object):
-    name: str = ""
-    namespace: str = ""
+    name: str = field(default_factory=str)
+    namespace: str = field(default_factory=str)
 
 
 class Subject(Object):
@@ -128,4 +128,4 @@ class Subject(Object):
 
 
 class UserSubject(Object):
-    name: str = ""
+    name: str = field(default_factory=str)

@@ -12,52 +12,52 @@ from .object import Int32, Int64, Object, Time
 class APIGroup(Object):
     kind: str = ""
     api_version: str = ""
-    name: str = ""
+    name: str = field(default_factory=str)
     preferred_version: GroupVersionForDiscovery | None = None
     server_address_by_client_cidrs: list[ServerAddressByClientCIDR] = field(default_factory=list, name="serverAddressByClientCIDRs")
-    versions: list[GroupVersionForDiscovery] = []
+    versions: list[GroupVersionForDiscovery] = field(default_factory=lambda: [])
 
 
 class APIGroupList(Object):
     kind: str = ""
     api_version: str = ""
-    groups: list[APIGroup] = []
+    groups: list[APIGroup] = field(default_factory=lambda: [])
 
 
 class APIResource(Object):
     kind: str = ""
     categories: list[str] = []
     group: str = ""
-    name: str = ""
-    namespaced: bool | None = None
+    name: str = field(default_factory=str)
+    namespaced: bool = field(default_factory=bool)
     short_names: list[str] = []
-    singular_name: str = ""
+    singular_name: str = field(default_factory=str)
     storage_version_hash: str = ""
-    verbs: list[str] = []
+    verbs: list[str] = field(default_factory=lambda: [])
     version: str = ""
 
 
 class APIResourceList(Object):
     kind: str = ""
     api_version: str = ""
-    group_version: str = ""
-    resources: list[APIResource] = []
+    group_version: str = field(default_factory=str)
+    resources: list[APIResource] = field(default_factory=lambda: [])
 
 
 class APIVersions(Object):
     kind: str = ""
     api_version: str = ""
-    server_address_by_client_cidrs: list[ServerAddressByClientCIDR] = field(default_factory=list, name="serverAddressByClientCIDRs")
-    versions: list[str] = []
+    server_address_by_client_cidrs: list[ServerAddressByClientCIDR] = field(default_factory=lambda: [], name="serverAddressByClientCIDRs")
+    versions: list[str] = field(default_factory=lambda: [])
 
 
 class Condition(Object):
-    status: str = ""
+    status: str = field(default_factory=str)
     last_transition_time: Time = ""
-    message: str = ""
+    message: str = field(default_factory=str)
     observed_generation: Int64 | None = None
-    reason: str = ""
-    type: str = ""
+    reason: str = field(default_factory=str)
+    type: str = field(default_factory=str)
 
 
 class DeleteOptions(Object):
@@ -72,19 +72,19 @@ class DeleteOptions(Object):
 
 
 class FieldSelectorRequirement(Object):
-    key: str = ""
-    operator: str = ""
+    key: str = field(default_factory=str)
+    operator: str = field(default_factory=str)
     values: list[str] = []
 
 
 class GroupResource(Object):
-    group: str = ""
-    resource: str = ""
+    group: str = field(default_factory=str)
+    resource: str = field(default_factory=str)
 
 
 class GroupVersionForDiscovery(Object):
-    group_version: str = ""
-    version: str = ""
+    group_version: str = field(default_factory=str)
+    version: str = field(default_factory=str)
 
 
 class LabelSelector(Object):
@@ -93,8 +93,8 @@ class LabelSelector(Object):
 
 
 class LabelSelectorRequirement(Object):
-    key: str = ""
-    operator: str = ""
+    key: str = field(default_factory=str)
+    operator: str = field(default_factory=str)
     values: list[str] = []
 
 
@@ -139,8 +139,8 @@ class OwnerReference(Object):
     api_version: str = ""
     block_owner_deletion: bool | None = None
     controller: bool | None = None
-    name: str = ""
-    uid: str = ""
+    name: str = field(default_factory=str)
+    uid: str = field(default_factory=str)
 
 
 class Preconditions(Object):
@@ -149,12 +149,12 @@ class Preconditions(Object):
 
 
 class ServerAddressByClientCIDR(Object):
-    client_cidr: str = field(default="", name="clientCIDR")
-    server_address: str = ""
+    client_cidr: str = field(default_factory=str, name="clientCIDR")
+    server_address: str = field(default_factory=str)
 
 
 class ShardInfo(Object):
-    selector: str = ""
+    selector: str = field(default_factory=str)
 
 
 class Status(Object):
@@ -185,4 +185,4 @@ class StatusDetails(Object):
 
 class WatchEvent(Object):
     object: Any = None
-    type: str = ""
+    type: str = field(default_factory=str)

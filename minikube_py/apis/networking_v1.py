@@ -15,7 +15,7 @@ class HTTPIngressPath(Object):
 
 
 class HTTPIngressRuleValue(Object):
-    paths: list[HTTPIngressPath] = []
+    paths: list[HTTPIngressPath] = field(default_factory=lambda: [])
 
 
 class IPAddress(Object):
@@ -30,7 +30,7 @@ class IPAddressSpec(Object):
 
 
 class IPBlock(Object):
-    cidr: str = ""
+    cidr: str = field(default_factory=str)
     except_: list[str] = []
 
 
@@ -57,7 +57,7 @@ class IngressClass(Object):
 class IngressClassParametersReference(Object):
     kind: str = ""
     api_group: str | None = None
-    name: str = ""
+    name: str = field(default_factory=str)
     namespace: str | None = None
     scope: str | None = None
 
@@ -79,8 +79,8 @@ class IngressLoadBalancerStatus(Object):
 
 class IngressPortStatus(Object):
     error: str | None = None
-    port: Int32 | None = None
-    protocol: str = ""
+    port: Int32 = field(default_factory=int)
+    protocol: str = field(default_factory=str)
 
 
 class IngressRule(Object):
@@ -89,7 +89,7 @@ class IngressRule(Object):
 
 
 class IngressServiceBackend(Object):
-    name: str = ""
+    name: str = field(default_factory=str)
     port: ServiceBackendPort | None = None
 
 
@@ -147,9 +147,9 @@ class NetworkPolicySpec(Object):
 
 class ParentReference(Object):
     group: str = ""
-    name: str = ""
+    name: str = field(default_factory=str)
     namespace: str = ""
-    resource: str = ""
+    resource: str = field(default_factory=str)
 
 
 class ServiceBackendPort(Object):

@@ -16,7 +16,7 @@ class RuntimeClass(Object):
     kind: str = ""
     api_version: str = ""
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    handler: str = ""
+    handler: str = field(default_factory=str)
     overhead: Overhead | None = None
     scheduling: Scheduling | None = None
 

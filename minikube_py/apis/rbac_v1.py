@@ -33,7 +33,7 @@ class PolicyRule(Object):
     non_resource_urls: list[str] = field(default_factory=list, name="nonResourceURLs")
     resource_names: list[str] = []
     resources: list[str] = []
-    verbs: list[str] = []
+    verbs: list[str] = field(default_factory=lambda: [])
 
 
 class Role(Object):
@@ -54,11 +54,11 @@ class RoleBinding(Object):
 class RoleRef(Object):
     kind: str = ""
     api_group: str = ""
-    name: str = ""
+    name: str = field(default_factory=str)
 
 
 class Subject(Object):
     kind: str = ""
     api_group: str = ""
-    name: str = ""
+    name: str = field(default_factory=str)
     namespace: str = ""

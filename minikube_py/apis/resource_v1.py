@@ -13,10 +13,10 @@ from .object import Int64, Object, Quantity, Time
 class AllocatedDeviceStatus(Object):
     conditions: list[meta_v1.Condition] = []
     data: Any = None
-    device: str = ""
-    driver: str = ""
+    device: str = field(default_factory=str)
+    driver: str = field(default_factory=str)
     network_data: NetworkDeviceData | None = None
-    pool: str = ""
+    pool: str = field(default_factory=str)
     share_id: str = field(default="", name="shareID")
 
 
@@ -27,7 +27,7 @@ class AllocationResult(Object):
 
 
 class CELDeviceSelector(Object):
-    expression: str = ""
+    expression: str = field(default_factory=str)
 
 
 class CapacityRequestPolicy(Object):
@@ -51,8 +51,8 @@ class Counter(Object):
 
 
 class CounterSet(Object):
-    counters: dict[str, Counter] = {}
-    name: str = ""
+    counters: dict[str, Counter] = field(default_factory=lambda: {})
+    name: str = field(default_factory=str)
 
 
 class Device(Object):
@@ -64,7 +64,7 @@ class Device(Object):
     binds_to_node: bool | None = None
     capacity: dict[str, DeviceCapacity] = {}
     consumes_counters: list[DeviceCounterConsumption] = []
-    name: str = ""
+    name: str = field(default_factory=str)
     node_allocatable_resource_mappings: dict[str, NodeAllocatableResourceMapping] = {}
     node_name: str | None = None
     node_selector: core_v1.NodeSelector | None = None
@@ -74,7 +74,7 @@ class Device(Object):
 class DeviceAllocationConfiguration(Object):
     opaque: OpaqueDeviceConfiguration | None = None
     requests: list[str] = []
-    source: str = ""
+    source: str = field(default_factory=str)
 
 
 class DeviceAllocationResult(Object):
@@ -133,14 +133,14 @@ class DeviceConstraint(Object):
 
 
 class DeviceCounterConsumption(Object):
-    counter_set: str = ""
-    counters: dict[str, Counter] = {}
+    counter_set: str = field(default_factory=str)
+    counters: dict[str, Counter] = field(default_factory=lambda: {})
 
 
 class DeviceRequest(Object):
     exactly: ExactDeviceRequest | None = None
     first_available: list[DeviceSubRequest] = []
-    name: str = ""
+    name: str = field(default_factory=str)
 
 
 class DeviceRequestAllocationResult(Object):
@@ -148,10 +148,10 @@ class DeviceRequestAllocationResult(Object):
     binding_conditions: list[str] = []
     binding_failure_conditions: list[str] = []
     consumed_capacity: dict[str, Quantity] = {}
-    device: str = ""
-    driver: str = ""
-    pool: str = ""
-    request: str = ""
+    device: str = field(default_factory=str)
+    driver: str = field(default_factory=str)
+    pool: str = field(default_factory=str)
+    request: str = field(default_factory=str)
     share_id: str = field(default="", name="shareID")
     tolerations: list[DeviceToleration] = []
 
@@ -164,15 +164,15 @@ class DeviceSubRequest(Object):
     allocation_mode: str = ""
     capacity: CapacityRequirements | None = None
     count: Int64 | None = None
-    device_class_name: str = ""
-    name: str = ""
+    device_class_name: str = field(default_factory=str)
+    name: str = field(default_factory=str)
     selectors: list[DeviceSelector] = []
     tolerations: list[DeviceToleration] = []
 
 
 class DeviceTaint(Object):
-    effect: str = ""
-    key: str = ""
+    effect: str = field(default_factory=str)
+    key: str = field(default_factory=str)
     time_added: Time = ""
     value: str = ""
 
@@ -190,7 +190,7 @@ class ExactDeviceRequest(Object):
     allocation_mode: str = ""
     capacity: CapacityRequirements | None = None
     count: Int64 | None = None
-    device_class_name: str = ""
+    device_class_name: str = field(default_factory=str)
     selectors: list[DeviceSelector] = []
     tolerations: list[DeviceToleration] = []
 
@@ -207,7 +207,7 @@ class NodeAllocatableResourceMapping(Object):
 
 
 class OpaqueDeviceConfiguration(Object):
-    driver: str = ""
+    driver: str = field(default_factory=str)
     parameters: Any = None
 
 
@@ -221,9 +221,9 @@ class ResourceClaim(Object):
 
 class ResourceClaimConsumerReference(Object):
     api_group: str = ""
-    name: str = ""
-    resource: str = ""
-    uid: str = ""
+    name: str = field(default_factory=str)
+    resource: str = field(default_factory=str)
+    uid: str = field(default_factory=str)
 
 
 class ResourceClaimSpec(Object):
@@ -249,9 +249,9 @@ class ResourceClaimTemplateSpec(Object):
 
 
 class ResourcePool(Object):
-    generation: Int64 | None = None
-    name: str = ""
-    resource_slice_count: Int64 | None = None
+    generation: Int64 = field(default_factory=int)
+    name: str = field(default_factory=str)
+    resource_slice_count: Int64 = field(default_factory=int)
 
 
 class ResourceSlice(Object):
@@ -264,7 +264,7 @@ class ResourceSlice(Object):
 class ResourceSliceSpec(Object):
     all_nodes: bool | None = None
     devices: list[Device] = []
-    driver: str = ""
+    driver: str = field(default_factory=str)
     node_name: str | None = None
     node_selector: core_v1.NodeSelector | None = None
     per_device_node_selection: bool | None = None

@@ -38,13 +38,13 @@ class CSINode(Object):
 
 class CSINodeDriver(Object):
     allocatable: VolumeNodeResources | None = None
-    name: str = ""
-    node_id: str = field(default="", name="nodeID")
+    name: str = field(default_factory=str)
+    node_id: str = field(default_factory=str, name="nodeID")
     topology_keys: list[str] = []
 
 
 class CSINodeSpec(Object):
-    drivers: list[CSINodeDriver] = []
+    drivers: list[CSINodeDriver] = field(default_factory=lambda: [])
 
 
 class CSIStorageCapacity(Object):
@@ -54,7 +54,7 @@ class CSIStorageCapacity(Object):
     capacity: Quantity | None = None
     maximum_volume_size: Quantity | None = None
     node_topology: meta_v1.LabelSelector | None = None
-    storage_class_name: str = ""
+    storage_class_name: str = field(default_factory=str)
 
 
 class StorageClass(Object):
@@ -65,13 +65,13 @@ class StorageClass(Object):
     allowed_topologies: list[core_v1.TopologySelectorTerm] = []
     mount_options: list[str] = []
     parameters: dict[str, str] = {}
-    provisioner: str = ""
+    provisioner: str = field(default_factory=str)
     reclaim_policy: str | None = None
     volume_binding_mode: str | None = None
 
 
 class TokenRequest(Object):
-    audience: str = ""
+    audience: str = field(default_factory=str)
     expiration_seconds: Int64 | None = None
 
 
@@ -89,14 +89,14 @@ class VolumeAttachmentSource(Object):
 
 
 class VolumeAttachmentSpec(Object):
-    attacher: str = ""
-    node_name: str = ""
+    attacher: str = field(default_factory=str)
+    node_name: str = field(default_factory=str)
     source: VolumeAttachmentSource | None = None
 
 
 class VolumeAttachmentStatus(Object):
     attach_error: VolumeError | None = None
-    attached: bool | None = None
+    attached: bool = field(default_factory=bool)
     attachment_metadata: dict[str, str] = {}
     detach_error: VolumeError | None = None
 
@@ -105,7 +105,7 @@ class VolumeAttributesClass(Object):
     kind: str = ""
     api_version: str = ""
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    driver_name: str = ""
+    driver_name: str = field(default_factory=str)
     parameters: dict[str, str] = {}
 
 

@@ -19,7 +19,7 @@ def event_to_core(event: events_v1.Event) -> core_v1.Event:
         event_time=event.event_time, reporting_component=event.reporting_controller, reporting_instance=event.reporting_instance,
         source=event.deprecated_source, first_timestamp=event.deprecated_first_timestamp,
         last_timestamp=event.deprecated_last_timestamp, count=event.deprecated_count,
-        series=core_v1.EventSeries(count=series.count, last_observed_time=series.last_observed_time) if series else None,
+        series=core_v1.EventSeries(count=series.count or 0, last_observed_time=series.last_observed_time) if series else None,
     )
 
 
@@ -32,7 +32,7 @@ def event_from_core(event: core_v1.Event) -> events_v1.Event:
         event_time=event.event_time, reporting_controller=event.reporting_component, reporting_instance=event.reporting_instance,
         deprecated_source=event.source, deprecated_first_timestamp=event.first_timestamp,
         deprecated_last_timestamp=event.last_timestamp, deprecated_count=event.count,
-        series=events_v1.EventSeries(count=series.count, last_observed_time=series.last_observed_time) if series else None,
+        series=events_v1.EventSeries(count=series.count or 0, last_observed_time=series.last_observed_time) if series else None,
     )
 
 
@@ -77,7 +77,7 @@ def hpa_v2_to_v1(new: autoscaling_v2.HorizontalPodAutoscaler) -> autoscaling_v1.
             kind=reference.kind, name=reference.name, api_version=reference.api_version) if reference else None,
     )
     old.status = autoscaling_v1.HorizontalPodAutoscalerStatus(
-        current_replicas=status.current_replicas, desired_replicas=status.desired_replicas, last_scale_time=status.last_scale_time,
+        current_replicas=status.current_replicas or 0, desired_replicas=status.desired_replicas, last_scale_time=status.last_scale_time,
         observed_generation=status.observed_generation,
     )
     for metric in spec.metrics:

@@ -85,5 +85,5 @@ class Strategy:
         """Whether an object under deletion may leave the store now."""
         return not obj.metadata.finalizers
 
-    def release(self, obj: Any) -> None:
-        """Give back what the object held, after it left the store or was never stored."""
+    def abandon(self, new: Any, old: Any) -> None:
+        """Give back what `new` was given by its validation and `old` (None for a create) does not have: `new` is not stored."""

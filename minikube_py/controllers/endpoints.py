@@ -126,7 +126,7 @@ def subsets(service: Service, pods: list[Pod]) -> list[EndpointSubset]:
         EndpointSubset(
             addresses=[addresses[ip] for ip in sorted(ready_ips)], not_ready_addresses=[addresses[ip] for ip in sorted(other_ips)],
             ports=[
-                EndpointPort(name=name or None, protocol=protocol, port=number, app_protocol=app) for name, protocol, number, app in rows
+                EndpointPort(name=name or None, protocol=protocol, port=number or 0, app_protocol=app) for name, protocol, number, app in rows
             ],
         )
         for (ready_ips, other_ips), rows in groups.items()

@@ -85,15 +85,14 @@ class ChannelStream:
         Raises: ConnectionError if the client went away.
         """
         async with asyncio.TaskGroup() as group:
-            outputs = [group.create_task(self._send(STDOUT, process.stdout))]
+            outputs = {group.create_task(self._send(STDOUT, process.stdout))}
             if process.stderr is not None:
-                outputs.append(group.create_task(self._send(STDERR, process.stderr)))
+                outputs.add(group.create_task(self._send(STDERR, process.stderr)))
             inputs = group.create_task(self._receive(process))
-            done = asyncio.gather(*outputs)
-            waited: set[asyncio.Future[Any]] = {done, inputs}
-            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-            if not done.done():
-                done.cancel()
+            while outputs and not inputs.done():
+                done, _ = await asyncio.wait({inputs, *outputs}, return_when=asyncio.FIRST_COMPLETED)
+                outputs -= done
+            if outputs:
                 raise ConnectionResetError("the client is gone")
             inputs.cancel()
 

@@ -11,7 +11,6 @@ import asyncio
 import logging
 import struct
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from aiohttp import WSMsgType, web
 
@@ -51,8 +50,10 @@ async def forward_ports(request: web.Request, connect: Connect) -> web.StreamRes
                     continue
                 tasks.append(group.create_task(_from_pod(socket, 2 * index, reader)))
             receive = group.create_task(_from_client(socket, writers))
-            waited: set[asyncio.Future[Any]] = {receive, *([asyncio.gather(*tasks)] if tasks else [])}
-            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            pending = set(tasks)
+            while pending and not receive.done():
+                done, _ = await asyncio.wait({receive, *pending}, return_when=asyncio.FIRST_COMPLETED)
+                pending -= done
             for task in (*tasks, receive):
                 task.cancel()
     except* ConnectionError:

@@ -25,12 +25,20 @@ from minikube_py.apis.quantity import QuantityError
 
 CONTAINER = {"name": "c", "image": "busybox:1.36"}
 CONTAINER_DEFAULTS = {
-    "name": "c", "image": "busybox:1.36", "imagePullPolicy": "IfNotPresent", "resources": {}, "terminationMessagePath": "/dev/termination-log",
+    "name": "c",
+    "image": "busybox:1.36",
+    "imagePullPolicy": "IfNotPresent",
+    "resources": {},
+    "terminationMessagePath": "/dev/termination-log",
     "terminationMessagePolicy": "File",
 }
 POD_DEFAULTS = {
-    "containers": [CONTAINER_DEFAULTS], "dnsPolicy": "ClusterFirst", "restartPolicy": "Always", "schedulerName": "default-scheduler",
-    "securityContext": {}, "terminationGracePeriodSeconds": 30,
+    "containers": [CONTAINER_DEFAULTS],
+    "dnsPolicy": "ClusterFirst",
+    "restartPolicy": "Always",
+    "schedulerName": "default-scheduler",
+    "securityContext": {},
+    "terminationGracePeriodSeconds": 30,
 }
 
 
@@ -65,31 +73,53 @@ def test_an_amount_that_is_no_quantity_is_an_error() -> None:
         set_defaults(pod)
 
 
-@pytest.mark.parametrize(("image", "policy"), [
-    ("a", "Always"), ("a:latest", "Always"), ("a:1", "IfNotPresent"), ("host:5000/a", "Always"), ("host:5000/a:1", "IfNotPresent"),
-    ("a@sha256:0", "IfNotPresent"), ("a:latest@sha256:0", "Always"),
-])
+@pytest.mark.parametrize(
+    ("image", "policy"),
+    [
+        ("a", "Always"),
+        ("a:latest", "Always"),
+        ("a:1", "IfNotPresent"),
+        ("host:5000/a", "Always"),
+        ("host:5000/a:1", "IfNotPresent"),
+        ("a@sha256:0", "IfNotPresent"),
+        ("a:latest@sha256:0", "Always"),
+    ],
+)
 def test_the_tag_decides_the_pull_policy(image: str, policy: str) -> None:
     assert image_pull_policy(image) == policy
 
 
 def test_probes_ports_and_host_network() -> None:
-    container = {**CONTAINER, "ports": [{"containerPort": 80}], "readinessProbe": {"httpGet": {"port": 80}}, "livenessProbe": {"grpc": {"port": 1}}}
+    container = {
+        **CONTAINER,
+        "ports": [{"containerPort": 80}],
+        "readinessProbe": {"httpGet": {"port": 80}},
+        "livenessProbe": {"grpc": {"port": 1}},
+    }
     spec = defaulted(core_v1.Pod, {"spec": {"hostNetwork": True, "containers": [container]}})["spec"]["containers"][0]
     assert spec["ports"] == [{"containerPort": 80, "hostPort": 80, "protocol": "TCP"}]
     assert spec["readinessProbe"] == {
-        "failureThreshold": 3, "periodSeconds": 10, "successThreshold": 1, "timeoutSeconds": 1,
+        "failureThreshold": 3,
+        "periodSeconds": 10,
+        "successThreshold": 1,
+        "timeoutSeconds": 1,
         "httpGet": {"path": "/", "port": 80, "scheme": "HTTP"},
     }
     assert spec["livenessProbe"]["grpc"] == {"port": 1, "service": ""}
 
 
 def test_volumes() -> None:
-    volumes = [{"name": "a"}, {"name": "b", "secret": {"secretName": "s"}}, {"name": "c", "hostPath": {"path": "/x"}},
-               {"name": "d", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}, {"name": "e", "emptyDir": {"sizeLimit": "1024Ki"}}]
+    volumes = [
+        {"name": "a"},
+        {"name": "b", "secret": {"secretName": "s"}},
+        {"name": "c", "hostPath": {"path": "/x"}},
+        {"name": "d", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}},
+        {"name": "e", "emptyDir": {"sizeLimit": "1024Ki"}},
+    ]
     spec = defaulted(core_v1.Pod, {"spec": {"containers": [CONTAINER], "volumes": volumes}})["spec"]
     assert spec["volumes"] == [
-        {"name": "a", "emptyDir": {}}, {"name": "b", "secret": {"secretName": "s", "defaultMode": 420}},
+        {"name": "a", "emptyDir": {}},
+        {"name": "b", "secret": {"secretName": "s", "defaultMode": 420}},
         {"name": "c", "hostPath": {"path": "/x", "type": ""}},
         {"name": "d", "projected": {"defaultMode": 420, "sources": [{"serviceAccountToken": {"path": "t", "expirationSeconds": 3600}}]}},
         {"name": "e", "emptyDir": {"sizeLimit": "1Mi"}},
@@ -102,7 +132,10 @@ def test_the_two_names_of_the_service_account_agree() -> None:
 
 
 def test_resources_of_the_pod_as_a_whole_follow_its_containers() -> None:
-    containers = [{**CONTAINER, "resources": {"requests": {"cpu": "100m"}}}, {"name": "d", "image": "a", "resources": {"requests": {"cpu": "200m"}}}]
+    containers = [
+        {**CONTAINER, "resources": {"requests": {"cpu": "100m"}}},
+        {"name": "d", "image": "a", "resources": {"requests": {"cpu": "200m"}}},
+    ]
     spec = defaulted(core_v1.Pod, {"spec": {"containers": containers, "resources": {"limits": {"cpu": "1", "memory": "1Gi"}}}})["spec"]
     assert spec["resources"] == {"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "300m", "memory": "1Gi"}}
 
@@ -110,8 +143,12 @@ def test_resources_of_the_pod_as_a_whole_follow_its_containers() -> None:
 def test_a_deployment_rolls_by_quarters() -> None:
     spec = defaulted(apps_v1.Deployment, {"spec": {"template": {"spec": {"containers": [CONTAINER]}}}})["spec"]
     del spec["template"]
-    assert spec == {"replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600,
-                    "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}}
+    assert spec == {
+        "replicas": 1,
+        "revisionHistoryLimit": 10,
+        "progressDeadlineSeconds": 600,
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}},
+    }
     recreate = defaulted(apps_v1.Deployment, {"spec": {"strategy": {"type": "Recreate"}}})["spec"]["strategy"]
     assert recreate == {"type": "Recreate"}
 
@@ -121,7 +158,10 @@ def test_other_workloads() -> None:
     assert sts["updateStrategy"] == {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}
     assert sts["podManagementPolicy"] == "OrderedReady"
     assert sts["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
-    assert sts["volumeClaimTemplates"][0]["status"] == {"phase": "Pending"} and sts["volumeClaimTemplates"][0]["spec"]["volumeMode"] == "Filesystem"
+    assert (
+        sts["volumeClaimTemplates"][0]["status"] == {"phase": "Pending"}
+        and sts["volumeClaimTemplates"][0]["spec"]["volumeMode"] == "Filesystem"
+    )
     ds = defaulted(apps_v1.DaemonSet, {})
     assert ds["spec"]["updateStrategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
     assert ds["status"] == {"currentNumberScheduled": 0, "desiredNumberScheduled": 0, "numberMisscheduled": 0, "numberReady": 0}
@@ -132,8 +172,13 @@ def test_jobs() -> None:
     job = defaulted(batch_v1.Job, {"spec": {"template": template}})
     assert job["metadata"]["labels"] == {"a": "b"}
     assert {key: value for key, value in job["spec"].items() if key != "template"} == {
-        "backoffLimit": 6, "completionMode": "NonIndexed", "completions": 1, "parallelism": 1, "suspend": False,
-        "podReplacementPolicy": "TerminatingOrFailed"}
+        "backoffLimit": 6,
+        "completionMode": "NonIndexed",
+        "completions": 1,
+        "parallelism": 1,
+        "suspend": False,
+        "podReplacementPolicy": "TerminatingOrFailed",
+    }
     assert "completions" not in defaulted(batch_v1.Job, {"spec": {"parallelism": 2}})["spec"]
     cron = defaulted(batch_v1.CronJob, {"spec": {"schedule": "* * * * *"}})["spec"]
     assert (cron["concurrencyPolicy"], cron["successfulJobsHistoryLimit"], cron["failedJobsHistoryLimit"]) == ("Allow", 3, 1)
@@ -142,8 +187,12 @@ def test_jobs() -> None:
 
 def test_services() -> None:
     service = defaulted(core_v1.Service, {"spec": {"ports": [{"port": 80}]}})
-    assert service["spec"] == {"ports": [{"port": 80, "protocol": "TCP", "targetPort": 80}], "sessionAffinity": "None", "type": "ClusterIP",
-                               "internalTrafficPolicy": "Cluster"}
+    assert service["spec"] == {
+        "ports": [{"port": 80, "protocol": "TCP", "targetPort": 80}],
+        "sessionAffinity": "None",
+        "type": "ClusterIP",
+        "internalTrafficPolicy": "Cluster",
+    }
     assert service["status"] == {"loadBalancer": {}}
     spec = defaulted(core_v1.Service, {"spec": {"type": "LoadBalancer", "sessionAffinity": "ClientIP"}})["spec"]
     assert spec["externalTrafficPolicy"] == "Cluster" and spec["allocateLoadBalancerNodePorts"] is True
@@ -166,7 +215,9 @@ def test_other_kinds() -> None:
     assert hpa["metrics"][0]["resource"] == {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}
     assert hpa["behavior"]["scaleUp"]["selectPolicy"] == "Min" and len(hpa["behavior"]["scaleUp"]["policies"]) == 2
     crd = defaulted(apiextensions_v1.CustomResourceDefinition, {"spec": {"names": {"kind": "Foo", "plural": "foos"}}})["spec"]
-    assert crd["names"] == {"kind": "Foo", "plural": "foos", "singular": "foo", "listKind": "FooList"} and crd["conversion"] == {"strategy": "None"}
+    assert crd["names"] == {"kind": "Foo", "plural": "foos", "singular": "foo", "listKind": "FooList"} and crd["conversion"] == {
+        "strategy": "None"
+    }
 
 
 def test_a_kind_without_defaults_is_left_alone() -> None:

@@ -11,13 +11,25 @@ from minikube_py.core.errors import BadRequestError
 def pod() -> core_v1.Pod:
     return core_v1.Pod(
         metadata=meta_v1.ObjectMeta(name="p", namespace="d"),
-        spec=core_v1.PodSpec(node_name="n1", restart_policy="Always"), status=core_v1.PodStatus(phase="Running", pod_ip="10.0.0.1"))
+        spec=core_v1.PodSpec(node_name="n1", restart_policy="Always"),
+        status=core_v1.PodStatus(phase="Running", pod_ip="10.0.0.1"),
+    )
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("", True), ("spec.nodeName=n1", True), ("spec.nodeName==n1", True), ("spec.nodeName!=n1", False), ("metadata.name=p,status.phase=Running", True),
-    ("metadata.name=p,status.phase!=Running", False), ("spec.nodeName=", False), ("spec.hostNetwork=false", True), ("status.podIPs=10.0.0.1", True),
-])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", True),
+        ("spec.nodeName=n1", True),
+        ("spec.nodeName==n1", True),
+        ("spec.nodeName!=n1", False),
+        ("metadata.name=p,status.phase=Running", True),
+        ("metadata.name=p,status.phase!=Running", False),
+        ("spec.nodeName=", False),
+        ("spec.hostNetwork=false", True),
+        ("status.podIPs=10.0.0.1", True),
+    ],
+)
 def test_a_pod_is_selected_by_its_fields(text: str, expected: bool) -> None:
     assert fields.parse_field_selector(text).matches(pod()) is expected
 
@@ -28,22 +40,28 @@ def test_values_may_hold_escaped_signs() -> None:
     assert fields.parse_field_selector(str(selector)) == selector
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("spec", "invalid selector: 'spec'; can't understand 'spec'"),
-    ("a=b=c", "invalid field selector: unescaped character in value: b=c"),
-    (r"a=\b", r"invalid field selector: invalid escape sequence: \b"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("spec", "invalid selector: 'spec'; can't understand 'spec'"),
+        ("a=b=c", "invalid field selector: unescaped character in value: b=c"),
+        (r"a=\b", r"invalid field selector: invalid escape sequence: \b"),
+    ],
+)
 def test_a_selector_that_does_not_read_is_a_bad_request(text: str, message: str) -> None:
     with pytest.raises(BadRequestError) as caught:
         fields.parse_field_selector(text)
     assert caught.value.message == message
 
 
-@pytest.mark.parametrize(("struct", "message"), [
-    (core_v1.Pod, "field label not supported: x"),
-    (batch_v1.Job, 'field label "x" not supported for "Job"'),
-    (apps_v1.Deployment, '"x" is not a known field selector: only "metadata.name", "metadata.namespace"'),
-])
+@pytest.mark.parametrize(
+    ("struct", "message"),
+    [
+        (core_v1.Pod, "field label not supported: x"),
+        (batch_v1.Job, 'field label "x" not supported for "Job"'),
+        (apps_v1.Deployment, '"x" is not a known field selector: only "metadata.name", "metadata.namespace"'),
+    ],
+)
 def test_a_field_that_the_kind_does_not_offer_is_a_bad_request(struct: type, message: str) -> None:
     with pytest.raises(BadRequestError) as caught:
         fields.check(fields.parse_field_selector("x=y"), struct)
@@ -55,7 +73,9 @@ def test_the_old_name_of_a_field_still_selects() -> None:
 
 
 def test_events_are_selected_by_what_they_are_about() -> None:
-    event = core_v1.Event(involved_object=core_v1.ObjectReference(kind="Pod", name="p"), source=core_v1.EventSource(component="kubelet"), type="Normal")
+    event = core_v1.Event(
+        involved_object=core_v1.ObjectReference(kind="Pod", name="p"), source=core_v1.EventSource(component="kubelet"), type="Normal"
+    )
     have = fields.selectable_fields(event)
     assert have["involvedObject.kind"] == "Pod" and have["source"] == "kubelet" and have["type"] == "Normal"
     assert fields.parse_field_selector("involvedObject.name=p,involvedObject.kind=Pod").matches(event)

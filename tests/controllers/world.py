@@ -17,6 +17,7 @@ from minikube_py.apiserver.local_client import LocalClient
 from minikube_py.apiserver.subresources import Subresources
 from minikube_py.client.informer import Informers
 from minikube_py.controllers.base import Context, Controller
+from minikube_py.controllers.daemonset.rules import node_of
 from minikube_py.core.clock import rfc3339
 from minikube_py.core.errors import ConflictError, NotFoundError
 from minikube_py.store.memory import MemoryStore
@@ -216,7 +217,7 @@ class World:
         await self.change(core_v1.Pod, pod.metadata.name, change, pod.metadata.namespace, "status")
 
     async def start_kubelet(self, node: str = "node-1") -> None:
-        """Bind every pod, make it ready, and remove it when it is being deleted."""
+        """Bind every pod to the node (or to the one it asks for), make it ready, and remove it when it is being deleted."""
         pods = self.informers.of(core_v1.Pod)
         queue: asyncio.Queue[str] = asyncio.Queue()
         pods.add_handler(lambda old, new: queue.put_nowait(f"{new.metadata.namespace}/{new.metadata.name}") if new is not None else None)
@@ -233,7 +234,7 @@ class World:
                 if pod.metadata.deletion_timestamp:
                     await self.client.delete(core_v1.Pod, name, namespace, uid=pod.metadata.uid, grace_period_seconds=0)
                 elif not pod.spec.node_name:
-                    await self.bind(pod, node)
+                    await self.bind(pod, node or node_of(pod))
                 elif pod.status.phase == "Pending":
                     await self.set_ready(pod)
             except (NotFoundError, ConflictError):

@@ -48,7 +48,7 @@ def test_pods_on_different_nodes_reach_each_other_by_service_name(pair: Cluster)
     nodes = {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in pair.pods("default")}
     assert nodes == {"here": first, "there": second}
     for source, target in (("here", "there"), ("there", "here")):
-        assert pair.kubectl("exec", source, "--", "wget", "-q", "-T", "5", "-O", "-", f"http://{target}/") == f"{target}\n"
+        assert pair.kubectl("exec", source, "--", "wget", "-q", "-O", "-", f"http://{target}/") == f"{target}\n"
 
 
 def test_logs_and_exec_reach_the_other_node(pair: Cluster) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from minikube_py.apis import core_v1
 from minikube_py.apis.resources import RESOURCES, ResourceType
-from minikube_py.apis.scheme import decoder, type_of
+from minikube_py.apis.scheme import type_of
 from minikube_py.store.interface import Store
 
 from .. import conversion
@@ -75,17 +74,12 @@ def stored(resource: ResourceType) -> bool:
 
 def builtin_storages(store: Store, service_cidr: str, node_ports: tuple[int, int]) -> list[Storage]:
     """A storage for every built-in resource that is kept."""
-
-    def services() -> Iterable[core_v1.Service]:
-        services_decoder = decoder(core_v1.Service)
-        return [services_decoder.decode(entry.data) for entry in store.list("services").entries]
-
     storages: dict[tuple[str, str, str], Storage] = {}
     for resource in RESOURCES:
         if not stored(resource) or resource.gvr in SHARED:
             continue
         if resource.group_resource == "services":
-            strategy: Strategy = ServiceStrategy(service_cidr, node_ports, services)
+            strategy: Strategy = ServiceStrategy(service_cidr, node_ports, store)
         else:
             strategy = STRATEGIES.get(resource.group_resource, Strategy)()
         storages[resource.gvr] = Storage(resource, type_of(*resource.gvk), strategy, resource.group_resource)

@@ -1,6 +1,7 @@
 """Strategy of services: cluster IPs and node ports are given out here, and nowhere else.
 
-What is taken is known from the services in the store, read once, and from what was given out since.
+What is taken is known from the services in the store, read once, and from what was given out since. A number that a service gives up
+is free from the moment that the change is safe and visible, not when it is asked for: a write that fails frees nothing that is in use.
 Source: pkg/registry/core/service/storage/alloc.go, kubernetes.io/docs/concepts/services-networking/cluster-ip-allocation/
 """
 
@@ -8,11 +9,12 @@ from __future__ import annotations
 
 import ipaddress
 import random
-from collections.abc import Callable, Iterable
 from typing import Any
 
 from minikube_py.apis import core_v1
+from minikube_py.apis.scheme import decoder
 from minikube_py.core.errors import Cause, InternalError
+from minikube_py.store.interface import Entry, Store, WatchEvent
 
 from ..context import Context
 from ..strategy import Strategy
@@ -58,12 +60,12 @@ class ServiceStrategy(Strategy):
     Args:
         service_cidr: IPv4 range of cluster IPs.
         node_ports: first and last node port.
-        services: all services that are stored, called once before the first allocation.
+        store: where services are kept; read before the first allocation, followed from then on.
     """
 
-    create_on_update = False
+    COLLECTION = "services"
 
-    def __init__(self, service_cidr: str, node_ports: tuple[int, int], services: Callable[[], Iterable[core_v1.Service]]) -> None:
+    def __init__(self, service_cidr: str, node_ports: tuple[int, int], store: Store) -> None:
         network = ipaddress.ip_network(service_cidr)
         self._network = network
         size = network.num_addresses
@@ -73,19 +75,26 @@ class ServiceStrategy(Strategy):
         self._static = min(max(16, size // 16), 256) if size > 64 else 0
         self._ports = Allocator(*node_ports, what="nodePort")
         self._node_ports = node_ports
-        self._services = services
+        self._store = store
         self._loaded = False
 
     def _load(self) -> None:
         if self._loaded:
             return
         self._loaded = True
-        for service in self._services():
-            for ip in service.spec.cluster_ips or [service.spec.cluster_ip]:
-                if ip and ip != "None":
-                    self._ips.take(int(ipaddress.ip_address(ip)))
-            for port in node_ports_of(service.spec):
+        listing = self._store.list(self.COLLECTION)
+        for entry in listing.entries:
+            spec = _spec(entry)
+            for ip in addresses_of(spec):
+                self._ips.take(ip)
+            for port in node_ports_of(spec):
                 self._ports.take(port)
+        self._store.watch(self.COLLECTION, listing.revision, self._changed)
+
+    def _changed(self, event: WatchEvent) -> None:
+        """Free what a service gave up by a change that is now visible."""
+        if event.previous is not None:
+            self._free(_spec(event.previous), None if event.type == "DELETED" else _spec(event.entry))
 
     def prepare_create(self, obj: Any, context: Context) -> None:
         super().prepare_create(obj, context)
@@ -120,15 +129,10 @@ class ServiceStrategy(Strategy):
             self._set_families(spec)
 
     def validate_update(self, new: Any, old: Any, context: Context) -> list[Cause]:
-        causes = self._allocate(new, old)
-        if not causes:
-            self._free(old.spec, keep=new.spec)
-        return causes
+        return self._allocate(new, old)
 
-    def release(self, obj: Any) -> None:
-        self._load()
-        if getattr(obj.spec, "type", "") != "ExternalName":
-            self._free(obj.spec, keep=None)
+    def abandon(self, new: Any, old: Any) -> None:
+        self._free(new.spec, old.spec if old is not None else None)
 
     def _set_families(self, spec: core_v1.ServiceSpec) -> None:
         if spec.type == "ExternalName":
@@ -155,8 +159,8 @@ class ServiceStrategy(Strategy):
                 self._ips.free(ip)
             for port in taken_ports:
                 self._ports.free(port)
-            # What was not given to the object must not be given back by `release`.
-            spec.cluster_ip, spec.cluster_ips = "", []
+            # What was not given to the object must not be given back by `abandon`.
+            spec.cluster_ip, spec.cluster_ips, spec.health_check_node_port = "", [], None
             for service_port in spec.ports:
                 service_port.node_port = None
         return causes
@@ -208,17 +212,32 @@ class ServiceStrategy(Strategy):
 
     def _free(self, spec: core_v1.ServiceSpec, keep: core_v1.ServiceSpec | None) -> None:
         """Give back what `spec` holds and `keep` does not."""
-        kept_ips = set(keep.cluster_ips) if keep else set()
-        kept_ports = set(node_ports_of(keep)) if keep else set()
-        for ip in spec.cluster_ips:
-            if ip != "None" and ip not in kept_ips:
-                self._ips.free(int(ipaddress.ip_address(ip)))
+        kept_ips = addresses_of(keep) if keep else ()
+        kept_ports = node_ports_of(keep) if keep else ()
+        for ip in addresses_of(spec):
+            if ip not in kept_ips:
+                self._ips.free(ip)
         for port in node_ports_of(spec):
             if port not in kept_ports:
                 self._ports.free(port)
 
 
+def _spec(entry: Entry) -> core_v1.ServiceSpec:
+    service: core_v1.Service = entry.obj if entry.obj is not None else decoder(core_v1.Service).decode(entry.data)
+    return service.spec
+
+
+def addresses_of(spec: core_v1.ServiceSpec) -> list[int]:
+    """The cluster IPs that a service holds, as numbers."""
+    if spec.type == "ExternalName":
+        return []
+    return [int(ipaddress.ip_address(ip)) for ip in spec.cluster_ips or [spec.cluster_ip] if ip and ip != "None"]
+
+
 def node_ports_of(spec: core_v1.ServiceSpec) -> list[int]:
+    """The node ports that a service holds; services of other types may name some, but hold none."""
+    if spec.type not in ("NodePort", "LoadBalancer"):
+        return []
     ports = [port.node_port for port in spec.ports if port.node_port]
     if spec.health_check_node_port:
         ports.append(spec.health_check_node_port)

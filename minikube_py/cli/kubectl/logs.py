@@ -51,9 +51,7 @@ async def logs(session: Session, arguments: tuple[str, ...], options: LogOptions
         raise KubectlError(
             f"you are attempting to follow {len(sources)} log streams, but maximum allowed concurrency is {options.max_log_requests}, "
             "use --max-log-requests to increase the limit")
-    async with asyncio.TaskGroup() as group:
-        for pod, container in sources:
-            group.create_task(_stream(session, pod, container, options))
+    await asyncio.gather(*(_stream(session, pod, container, options) for pod, container in sources))
 
 
 async def _pods(session: Session, arguments: tuple[str, ...], options: LogOptions) -> list[Document]:

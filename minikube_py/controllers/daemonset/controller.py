@@ -47,7 +47,7 @@ class DaemonSetController(Controller):
         self.expectations = Expectations(self.pods)
         self.pod_control = PodControl(self.client, self.events, self.expectations)
         self._failed = Backoff(*_BACKOFF_S)
-        self._failed_until: dict[tuple[str, str], float] = {}
+        self._retry_at_s: dict[tuple[str, str], float] = {}
         self.sets.add_handler(self.enqueue_changed)
         self.nodes.add_handler(self._node_changed)
         self.pods.add_handler(self._pod_changed)
@@ -85,7 +85,7 @@ class DaemonSetController(Controller):
     async def reconcile(self, key: str) -> float | None:
         ds = self.sets.get_key(key)
         if ds is None:
-            self.expectations.forget(key)
+            self._forget(key)
             return None
         if is_everything(ds.spec.selector):
             self.events.event(ds, "Warning", "SelectingAll", "This daemon set is selecting all pods. A non-empty selector is required.")
@@ -111,6 +111,12 @@ class DaemonSetController(Controller):
         waits = [again_s, pod_rules.next_available_s(pods, ds.spec.min_ready_seconds or 0, self.clock.now())]
         return min((wait for wait in waits if wait is not None), default=None)
 
+    def _forget(self, key: str) -> None:
+        self.expectations.forget(key)
+        for row in [row for row in self._retry_at_s if row[0] == key]:
+            del self._retry_at_s[row]
+            self._failed.forget(row)
+
     async def _history(self, ds: DaemonSet) -> tuple[ControllerRevision | None, list[ControllerRevision]]:
         """The revision of the present template and all that are known; None after a collision, which comes again with another hash."""
         claims = Claims(self.client, ControllerRevision, ds, matcher(ds.spec.selector))
@@ -131,7 +137,7 @@ class DaemonSetController(Controller):
         """Make missing pods and delete those that should not be, then roll the update one step further."""
         by_node = _by_node(pods)
         create: list[str] = []
-        delete: list[Pod] = [pod for node, rows in by_node.items() if self.nodes.get(node) is None and node == "" for pod in rows]
+        delete: list[Pod] = [pod for pod in by_node.get("", ()) if not pod.metadata.deletion_timestamp]
         wanted: list[str] = []
         again_s: float | None = None
         for node in self.nodes.list():
@@ -145,10 +151,8 @@ class DaemonSetController(Controller):
                 again_s = failed_s if again_s is None else min(again_s, failed_s)
             elif run and not alive:
                 create.append(name)
-            if alive and not stay:
-                delete += [pod for pod in alive if not pod.metadata.deletion_timestamp]
-            elif alive:
-                delete += _duplicates(ds, alive, hash_)
+            fresh = [pod for pod in alive if not pod.metadata.deletion_timestamp and pod not in delete]
+            delete += fresh if not stay else _duplicates(ds, fresh, hash_)
         if not create and not delete:
             step = update.step(ds, by_node, sorted(wanted), hash_, self.clock.now())
             create, delete = step.surge, step.delete
@@ -159,32 +163,24 @@ class DaemonSetController(Controller):
         self, key: str, ds: DaemonSet, node: str, pods: Sequence[Pod], delete: list[Pod]
     ) -> tuple[list[Pod], float | None]:
         """Have failed pods deleted, after a delay that grows while they keep failing; returns the others and the rest of the delay."""
-        alive: list[Pod] = []
-        wait_s: float | None = None
+        alive = [pod for pod in pods if not pod_rules.is_terminal(pod) or pod.metadata.deletion_timestamp]
+        ended = [pod for pod in pods if pod_rules.is_terminal(pod) and not pod.metadata.deletion_timestamp]
+        if not ended:
+            return alive, None
         loop_s = asyncio.get_running_loop().time()
-        for pod in pods:
-            if pod.status.phase not in ("Failed", "Succeeded") or pod.metadata.deletion_timestamp:
-                alive.append(pod)
-                continue
-            until = self._failed_until.get((key, pod.metadata.uid))
-            if until is None:
-                delay_s = self._failed.next_s((key, node)) if self._failed.failures((key, node)) else 0.0
-                if not delay_s:
-                    self._failed.next_s((key, node))
-                until = self._failed_until[(key, pod.metadata.uid)] = loop_s + delay_s
-            if until > loop_s:
-                wait_s = until - loop_s
-                continue
-            del self._failed_until[(key, pod.metadata.uid)]
-            name = pod.metadata.name
-            word = "failed" if pod.status.phase == "Failed" else "succeeded"
-            reason = "FailedDaemonPod" if word == "failed" else "SucceededDaemonPod"
-            kind = "Warning" if word == "failed" else "Normal"
-            message = f"Found {word} daemon pod {pod.metadata.namespace}/{name} on node {node}, will try to "
-            self.events.event(ds, kind, reason, message + ("kill it" if word == "failed" else "delete it"))
-            delete.append(pod)
-            alive.append(pod)
-        return alive, wait_s
+        left_s = self._retry_at_s.get((key, node), 0.0) - loop_s
+        if left_s > 0:
+            return [*alive, *ended], left_s
+        self._retry_at_s[(key, node)] = loop_s + self._failed.next_s((key, node))
+        for pod in ended:
+            failed = pod.status.phase == "Failed"
+            found = f"Found {pod.status.phase.lower()} daemon pod {pod.metadata.namespace}/{pod.metadata.name} on node {node}"
+            self.events.event(
+                ds, "Warning" if failed else "Normal", f"{pod.status.phase}DaemonPod",
+                f"{found}, will try to {'kill' if failed else 'delete'} it",
+            )
+        delete += ended
+        return [*alive, *ended], None
 
     async def _apply(self, key: str, ds: DaemonSet, create: list[str], delete: list[Pod], hash_: str) -> StatusError | None:
         _, failure = await slow_start(
@@ -234,7 +230,7 @@ def _duplicates(ds: DaemonSet, pods: Sequence[Pod], hash_: str) -> list[Pod]:
     """All but the oldest pod of each kind, old and updated, on one node."""
     doomed: list[Pod] = []
     for updated in (True, False):
-        same = [pod for pod in pods if rules.is_updated(ds, pod, hash_) == updated and not pod.metadata.deletion_timestamp]
+        same = [pod for pod in pods if rules.is_updated(ds, pod, hash_) == updated]
         same.sort(key=lambda pod: (pod.metadata.creation_timestamp, pod.metadata.name))
         doomed += same[1:]
     return doomed

@@ -14,35 +14,46 @@ from minikube_py.core.errors import BadRequestError, InvalidError, RequestEntity
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc/~", max_size=2), inner, max_size=3), max_leaves=8,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc/~", max_size=2), inner, max_size=3),
+    max_leaves=8,
 )
 without_nulls = st.recursive(
     st.booleans() | st.integers() | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=2), inner, max_size=3), max_leaves=8,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=2), inner, max_size=3),
+    max_leaves=8,
 )
 
 
-@pytest.mark.parametrize(("operation", "expected"), [
-    ({"op": "add", "path": "/b", "value": 1}, {"a": [1, 2], "b": 1}),
-    ({"op": "add", "path": "/a/1", "value": 9}, {"a": [1, 9, 2]}),
-    ({"op": "add", "path": "/a/-", "value": 9}, {"a": [1, 2, 9]}),
-    ({"op": "remove", "path": "/a/0"}, {"a": [2]}),
-    ({"op": "replace", "path": "/a", "value": 3}, {"a": 3}),
-    ({"op": "copy", "from": "/a/0", "path": "/c"}, {"a": [1, 2], "c": 1}),
-    ({"op": "move", "from": "/a", "path": "/c"}, {"c": [1, 2]}),
-    ({"op": "test", "path": "/a/0", "value": 1}, {"a": [1, 2]}),
-    ({"op": "add", "path": "/x~1y~0z", "value": 1}, {"a": [1, 2], "x/y~z": 1}),
-])
+@pytest.mark.parametrize(
+    ("operation", "expected"),
+    [
+        ({"op": "add", "path": "/b", "value": 1}, {"a": [1, 2], "b": 1}),
+        ({"op": "add", "path": "/a/1", "value": 9}, {"a": [1, 9, 2]}),
+        ({"op": "add", "path": "/a/-", "value": 9}, {"a": [1, 2, 9]}),
+        ({"op": "remove", "path": "/a/0"}, {"a": [2]}),
+        ({"op": "replace", "path": "/a", "value": 3}, {"a": 3}),
+        ({"op": "copy", "from": "/a/0", "path": "/c"}, {"a": [1, 2], "c": 1}),
+        ({"op": "move", "from": "/a", "path": "/c"}, {"c": [1, 2]}),
+        ({"op": "test", "path": "/a/0", "value": 1}, {"a": [1, 2]}),
+        ({"op": "add", "path": "/x~1y~0z", "value": 1}, {"a": [1, 2], "x/y~z": 1}),
+    ],
+)
 def test_each_operation_changes_what_it_names(operation: dict[str, Any], expected: dict[str, Any]) -> None:
     document = {"a": [1, 2]}
     assert json_patch(document, [operation]) == expected
     assert document == {"a": [1, 2]}, "the document stays as it is"
 
 
-@pytest.mark.parametrize("operation", [
-    {"op": "test", "path": "/a", "value": 2}, {"op": "remove", "path": "/b"}, {"op": "replace", "path": "/b", "value": 1},
-    {"op": "add", "path": "/b/c", "value": 1}, {"op": "add", "path": "/a/7", "value": 1},
-])
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "test", "path": "/a", "value": 2},
+        {"op": "remove", "path": "/b"},
+        {"op": "replace", "path": "/b", "value": 1},
+        {"op": "add", "path": "/b/c", "value": 1},
+        {"op": "add", "path": "/a/7", "value": 1},
+    ],
+)
 def test_an_operation_that_does_not_apply_is_refused_whole(operation: dict[str, Any]) -> None:
     document = {"a": [1]}
     with pytest.raises(InvalidError) as caught:
@@ -81,7 +92,10 @@ def merge_difference(source: Any, target: Any) -> Any:
     return patch
 
 
-@given(st.dictionaries(st.text("abc", max_size=2), without_nulls, max_size=4), st.dictionaries(st.text("abc", max_size=2), without_nulls, max_size=4))
+@given(
+    st.dictionaries(st.text("abc", max_size=2), without_nulls, max_size=4),
+    st.dictionaries(st.text("abc", max_size=2), without_nulls, max_size=4),
+)
 def test_a_merge_patch_leads_from_any_document_to_any_other(source: dict[str, Any], target: dict[str, Any]) -> None:
     before = copy.deepcopy(source)
     assert merge_patch(source, merge_difference(source, target)) == target

@@ -77,15 +77,21 @@ def test_the_order_of_a_list_is_the_patchs_where_it_knows_better() -> None:
     assert [c["name"] for c in patched(document, patch)["spec"]["containers"]] == ["server", "b", "a", "c"]
 
 
-@pytest.mark.parametrize(("patch", "message"), [
-    ({"spec": {"$patch": "jump"}}, "unknown patch type: jump"),
-    ({"spec": {"containers": [{"image": "a"}]}}, "does not contain declared merge key: name"),
-    ({"spec": {"$retainKeys": ["a"], "hostname": "b"}}, "invalid patch format of retainKeys"),
-    ({"spec": {"$retainKeys": "a"}}, "invalid patch format of retainKeys"),
-    ({"spec": {"$deleteFromPrimitiveList/x": "a"}}, "invalid patch format of primitive list"),
-    ({"spec": {"$setElementOrder/containers": {}}}, "invalid patch format of setElementOrder list"),
-    ({"spec": {"$setElementOrder/containers": [{"name": "b"}], "containers": [{"name": "a"}]}}, "doesn't match \\$setElementOrder list"),
-])
+@pytest.mark.parametrize(
+    ("patch", "message"),
+    [
+        ({"spec": {"$patch": "jump"}}, "unknown patch type: jump"),
+        ({"spec": {"containers": [{"image": "a"}]}}, "does not contain declared merge key: name"),
+        ({"spec": {"$retainKeys": ["a"], "hostname": "b"}}, "invalid patch format of retainKeys"),
+        ({"spec": {"$retainKeys": "a"}}, "invalid patch format of retainKeys"),
+        ({"spec": {"$deleteFromPrimitiveList/x": "a"}}, "invalid patch format of primitive list"),
+        ({"spec": {"$setElementOrder/containers": {}}}, "invalid patch format of setElementOrder list"),
+        (
+            {"spec": {"$setElementOrder/containers": [{"name": "b"}], "containers": [{"name": "a"}]}},
+            "doesn't match \\$setElementOrder list",
+        ),
+    ],
+)
 def test_a_patch_of_another_shape_is_refused(patch: dict[str, Any], message: str) -> None:
     with pytest.raises(BadRequestError, match=message):
         strategic_merge_patch(pod(), patch, core_v1.Pod)
@@ -138,16 +144,32 @@ def named(name: str, key: st.SearchStrategy[Any], rest: dict[str, st.SearchStrat
 
 
 maps = st.dictionaries(names, names, max_size=3)
-containers = named("name", names, {
-    "image": names, "args": st.lists(names, max_size=2), "resources": st.fixed_dictionaries({}, optional={"limits": maps, "requests": maps}),
-    "env": named("name", names, {"value": names}), "ports": named("containerPort", st.integers(1, 4), {"name": names}),
-})
+containers = named(
+    "name",
+    names,
+    {
+        "image": names,
+        "args": st.lists(names, max_size=2),
+        "resources": st.fixed_dictionaries({}, optional={"limits": maps, "requests": maps}),
+        "env": named("name", names, {"value": names}),
+        "ports": named("containerPort", st.integers(1, 4), {"name": names}),
+    },
+)
 volumes = named("name", names, {"emptyDir": maps, "hostPath": st.fixed_dictionaries({"path": names})})
-pods = st.fixed_dictionaries({
-    "metadata": st.fixed_dictionaries({}, optional={"labels": maps, "annotations": maps}),
-    "spec": st.fixed_dictionaries({"containers": containers}, optional={
-        "volumes": volumes, "nodeSelector": maps, "hostname": names, "tolerations": st.lists(st.fixed_dictionaries({"key": names}), max_size=2)}),
-})
+pods = st.fixed_dictionaries(
+    {
+        "metadata": st.fixed_dictionaries({}, optional={"labels": maps, "annotations": maps}),
+        "spec": st.fixed_dictionaries(
+            {"containers": containers},
+            optional={
+                "volumes": volumes,
+                "nodeSelector": maps,
+                "hostname": names,
+                "tolerations": st.lists(st.fixed_dictionaries({"key": names}), max_size=2),
+            },
+        ),
+    }
+)
 
 
 @given(pods, pods)

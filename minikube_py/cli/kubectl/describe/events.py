@@ -28,8 +28,8 @@ async def events_of(session: Session, document: Document) -> list[Document]:
 
 
 def last_seen(event: Document) -> str:
-    series = event.get("series") or {}
-    return str(series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp") or "")
+    observed = (event.get("series") or {}).get("lastObservedTime")
+    return str(observed or event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp") or "")
 
 
 def first_seen(event: Document) -> str:

@@ -103,9 +103,8 @@ async def _pods(session: Session, writer: Writer, node: Document) -> None:
         for kind, found in asked.items():
             for key, quantity in found.items():
                 sums[kind][key] = add(sums[kind].get(key, "0"), quantity)
-        cells = [
-            _share(asked[kind].get(key, "0"), allocatable.get(key, "0"), key) for key in ("cpu", "memory") for kind in ("requests", "limits")
-        ]
+        wanted = [(key, kind) for key in ("cpu", "memory") for kind in ("requests", "limits")]
+        cells = [_share(asked[kind].get(key, "0"), allocatable.get(key, "0"), key) for key, kind in wanted]
         writer.line(1, pod["metadata"]["namespace"], pod["metadata"]["name"], "", *cells, pod_age(pod))
     writer.line(0, "Allocated resources:")
     writer.line(1, "(Total limits may be over 100 percent, i.e., overcommitted.)")

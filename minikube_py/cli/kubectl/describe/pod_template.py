@@ -209,7 +209,7 @@ def _bool(value: Any) -> str:
 
 def toleration_text(toleration: Document) -> str:
     """ "key=value:NoSchedule op=Exists for 300s"."""
-    text = toleration.get("key", "")
+    text: str = toleration.get("key", "")
     if toleration.get("value"):
         text += f"={toleration['value']}"
     if toleration.get("effect"):
@@ -252,7 +252,9 @@ def _volume(writer: Writer, level: int, volume: Document) -> None:
 
 
 _VOLUMES: dict[str, tuple[str, tuple[tuple[str, str, Any], ...]]] = {
-    "emptyDir": ("EmptyDir (a temporary directory that shares a pod's lifetime)", (("Medium", "medium", ""), ("SizeLimit", "sizeLimit", "<unset>"))),
+    "emptyDir": (
+        "EmptyDir (a temporary directory that shares a pod's lifetime)", (("Medium", "medium", ""), ("SizeLimit", "sizeLimit", "<unset>")),
+    ),
     "hostPath": ("HostPath (bare host directory volume)", (("Path", "path", ""), ("HostPathType", "type", ""))),
     "secret": ("Secret (a volume populated by a Secret)", (("SecretName", "secretName", ""), ("Optional", "optional", False))),
     "configMap": ("ConfigMap (a volume populated by a ConfigMap)", (("Name", "name", ""), ("Optional", "optional", False))),
@@ -260,10 +262,16 @@ _VOLUMES: dict[str, tuple[str, tuple[tuple[str, str, Any], ...]]] = {
         "PersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)",
         (("ClaimName", "claimName", ""), ("ReadOnly", "readOnly", False)),
     ),
-    "nfs": ("NFS (an NFS mount that lasts the lifetime of a pod)", (("Server", "server", ""), ("Path", "path", ""), ("ReadOnly", "readOnly", False))),
+    "nfs": (
+        "NFS (an NFS mount that lasts the lifetime of a pod)",
+        (("Server", "server", ""), ("Path", "path", ""), ("ReadOnly", "readOnly", False)),
+    ),
     "projected": ("Projected (a volume that contains injected data from multiple sources)", ()),
     "downwardAPI": ("DownwardAPI (a volume populated by information about the pod)", ()),
-    "csi": ("CSI (a Container Storage Interface (CSI) volume source)", (("Driver", "driver", ""), ("FSType", "fsType", ""), ("ReadOnly", "readOnly", False))),
+    "csi": (
+        "CSI (a Container Storage Interface (CSI) volume source)",
+        (("Driver", "driver", ""), ("FSType", "fsType", ""), ("ReadOnly", "readOnly", False)),
+    ),
     "image": ("Image (a container image or OCI artifact)", (("Reference", "reference", ""), ("PullPolicy", "pullPolicy", ""))),
 }
 

@@ -1,6 +1,7 @@
 """The layout of descriptions: indented lines whose tab-separated cells are aligned block by block.
 
-A column is as wide as its widest cell in the run of lines that have it, plus two. Source: Go text/tabwriter, kubectl pkg/describe (PrefixWriter)
+A column is as wide as its widest cell in the run of lines that have it, plus two.
+Source: Go text/tabwriter, kubectl pkg/describe (PrefixWriter)
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Measurements: the program under load on this machine, against its targets and Kubernetes."""

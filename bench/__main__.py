@@ -1,0 +1,89 @@
+"""`python -m bench [part ...]`: measures, and prints one table beside the targets and Kubernetes.
+
+Parts are api, rules, scheduling, store and cluster; none named means all of them. Rules and cluster need root.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from . import api, cluster, figures, program, store, wrk
+
+Measured = dict[str, list[float]]
+
+
+def _script(runs: int, say: Callable[[str], None], name: str, *arguments: str) -> list[dict[str, float]]:
+    """Run a script beside this file so many times and return what each run found."""
+    found = []
+    for number in range(runs):
+        say(f"{name}, run {number + 1} of {runs}")
+        done = subprocess.run([sys.executable, "-m", f"bench.{name}", *arguments], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"bench.{name}: status {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        found.append(wrk.results(done.stdout))
+    return found
+
+
+def _rules(options: argparse.Namespace, say: Callable[[str], None]) -> Measured:
+    found = _script(options.runs, say, "service_rules", "10000", "1")
+    return {"rules_cold_s": [one["cold_s"] for one in found], "rules_one_more_ms": [one["one_more_ms"] for one in found]}
+
+
+def _scheduling(options: argparse.Namespace, say: Callable[[str], None]) -> Measured:
+    found = _script(options.runs, say, "scheduling", "--sqlite")
+    return {"scheduled_per_s": [one["scheduled_per_s"] for one in found]}
+
+
+def _store(options: argparse.Namespace, say: Callable[[str], None]) -> Measured:
+    say("store")
+    return {f"store_{writers}": [store.measure(writers, runs=options.runs).creates_per_s] for writers in store.WRITERS}
+
+
+PARTS: dict[str, tuple[tuple[figures.Figure, ...], Callable[[argparse.Namespace, Callable[[str], None]], Measured]]] = {
+    "api": (figures.API, lambda options, say: api.measure(options.runs, options.seconds, say)),
+    "rules": (figures.RULES, _rules),
+    "scheduling": (figures.SCHEDULING, _scheduling),
+    "store": (figures.STORE, _store),
+    "cluster": (figures.CLUSTER, lambda options, say: cluster.measure(options.runs, options.idle, say)),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
+    parser.add_argument("--runs", type=int, default=figures.RUNS, help="runs, of which the median counts (default %(default)s)")
+    parser.add_argument("--seconds", type=int, default=8, help="seconds of each load (default %(default)s)")
+    parser.add_argument("--idle", type=float, default=120.0, help="seconds of each idle window (default %(default)s)")
+    options = parser.parse_args()
+    unknown = set(options.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    program.allow_open_files()
+    begun = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"[{time.monotonic() - begun:4.0f} s] {text}", file=sys.stderr, flush=True)
+
+    rows: list[figures.Figure] = []
+    measured: Measured = {}
+    failed = False
+    for name in options.parts or PARTS:
+        part_figures, measure = PARTS[name]
+        rows += part_figures
+        try:
+            measured |= measure(options, say)
+        except (RuntimeError, OSError, AssertionError) as error:
+            # The others are still worth knowing; the exit status says that something is missing.
+            print(f"{name} failed: {error}", file=sys.stderr)
+            failed = True
+    if measured:
+        print(figures.table(rows, measured))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

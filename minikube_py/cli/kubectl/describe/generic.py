@@ -1,0 +1,128 @@
+"""Descriptions of kinds that have none of their own: every field, with its name spelled out.
+
+Source: kubectl pkg/describe/describe.go (genericDescriber, printUnstructuredContent)
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Any
+
+from ..api import Document
+from ..jsonpath import text_of
+from ..session import Session
+from .events import events_of, write_events
+from .writer import Writer, long_time
+
+_SKIPPED = {"metadata": {"managedFields", "name", "namespace", "labels", "annotations"}, "": {"apiVersion", "kind", "metadata"}}
+
+
+async def describe_generic(session: Session, document: Document) -> str:
+    writer = Writer()
+    _head(writer, document)
+    writer.line(0, "API Version:", document.get("apiVersion", ""))
+    writer.line(0, "Kind:", document.get("kind", ""))
+    metadata = {key: value for key, value in document["metadata"].items() if key not in _SKIPPED["metadata"]}
+    writer.line(0, "Metadata:")
+    _content(writer, 1, metadata)
+    _content(writer, 0, {key: value for key, value in document.items() if key not in _SKIPPED[""]})
+    write_events(writer, await events_of(session, document))
+    return writer.text()
+
+
+async def describe_config_map(session: Session, document: Document) -> str:
+    """Keys with their whole text, and the sizes of binary ones."""
+    writer = Writer()
+    _head(writer, document)
+    lines = [writer.text().rstrip("\n"), "", "Data", "===="]
+    for key, value in sorted((document.get("data") or {}).items()):
+        lines += [f"{key}:", "----", value, ""]
+    lines += ["", "BinaryData", "===="]
+    for key, value in sorted((document.get("binaryData") or {}).items()):
+        lines += [f"{key}: {_bytes(value)} bytes"]
+    ending = Writer()
+    write_events(ending, await events_of(session, document))
+    return "\n".join(lines) + "\n\n" + ending.text()
+
+
+async def describe_secret(session: Session, document: Document) -> str:
+    """Keys and the sizes of their values; the values of tokens are shown."""
+    writer = Writer()
+    _head(writer, document)
+    kind = document.get("type", "")
+    data = Writer()
+    for key, value in sorted((document.get("data") or {}).items()):
+        if kind == "kubernetes.io/service-account-token" and key == "token":
+            data.line(0, f"{key}:", base64.b64decode(value).decode(errors="replace"))
+        else:
+            data.line(0, f"{key}:", f"{_bytes(value)} bytes")
+    return writer.text() + f"\nType:  {kind}\n\nData\n====\n" + (data.text() if document.get("data") else "")
+
+
+async def describe_namespace(session: Session, document: Document) -> str:
+    writer = Writer()
+    writer.line(0, "Name:", document["metadata"]["name"])
+    writer.pairs(0, "Labels", document["metadata"].get("labels"))
+    writer.pairs(0, "Annotations", document["metadata"].get("annotations"), separator=": ")
+    writer.line(0, "Status:", (document.get("status") or {}).get("phase", ""))
+    quotas = await _in_namespace(session, "resourcequotas", document["metadata"]["name"])
+    limits = await _in_namespace(session, "limitranges", document["metadata"]["name"])
+    text = writer.text() + "\n"
+    text += _quotas(quotas) if quotas else "No resource quota.\n"
+    return text + "\n" + ("Resource Limits\n" if limits else "No LimitRange resource.\n")
+
+
+def _quotas(quotas: list[Document]) -> str:
+    writer = Writer()
+    for quota in quotas:
+        writer.line(1, "Name:", quota["metadata"]["name"])
+        writer.line(1, "Resource", "Used", "Hard")
+        writer.line(1, "--------", "---", "---")
+        status = quota.get("status") or {}
+        for name, hard in sorted((status.get("hard") or {}).items()):
+            writer.line(1, name, (status.get("used") or {}).get(name, "0"), hard)
+    return "Resource Quotas\n" + writer.text()
+
+
+async def _in_namespace(session: Session, plural: str, namespace: str) -> list[Document]:
+    listed = await session.api.list_all(await session.api.resource(plural), namespace)
+    return list(listed.get("items") or ())
+
+
+def _head(writer: Writer, document: Document) -> None:
+    metadata = document["metadata"]
+    writer.line(0, "Name:", metadata["name"])
+    writer.line(0, "Namespace:", metadata.get("namespace", ""))
+    writer.pairs(0, "Labels", metadata.get("labels"))
+    writer.pairs(0, "Annotations", metadata.get("annotations"), separator=": ")
+
+
+def _bytes(encoded: str) -> int:
+    padding = len(encoded) - len(encoded.rstrip("="))
+    return len(encoded) * 3 // 4 - padding
+
+
+def _content(writer: Writer, level: int, content: dict[str, Any]) -> None:
+    for key, value in sorted(content.items()):
+        label = spelled_out(key)
+        if isinstance(value, dict):
+            writer.line(level, f"{label}:")
+            _content(writer, level + 1, value)
+        elif isinstance(value, list):
+            writer.line(level, f"{label}:")
+            for item in value:
+                if isinstance(item, dict):
+                    _content(writer, level + 1, item)
+                else:
+                    writer.line(level + 1, text_of(item))
+        elif key == "creationTimestamp":
+            writer.line(level, f"{label}:", str(value) if value else long_time(None))
+        else:
+            writer.line(level, f"{label}:", text_of(value))
+
+
+def spelled_out(field: str) -> str:
+    """ "creationTimestamp" -> "Creation Timestamp", "podCIDR" -> "Pod CIDR"."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z]+", field)
+    return " ".join(word[:1].upper() + word[1:] for word in words)
