@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -14,10 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from minikube_py.cri.containerd import default_run_dir
 from tools.busybox_image import busybox_image_tar
-from tools.hosts import Host, Lan, remove_tree, shims_below, wait_until
+from tools.hosts import Host, Lan, remove_tree, wait_until
 
 from . import wrk
+from tools.leftovers import end_containers
 from .program import PROGRAM, TOKEN, TOKEN_LINE, Usage
 
 ROOT = Path(__file__).parent.parent
@@ -61,8 +62,7 @@ def node() -> Iterator[RunningNode]:
             finally:
                 for process in [*host.processes]:
                     host.stop(process)
-                for pid in shims_below(data):
-                    os.kill(pid, signal.SIGKILL)
+                end_containers(default_run_dir(data))
     finally:
         remove_tree(home)
 

@@ -5,7 +5,6 @@ The cluster lives in a network namespace of its own: it cannot disturb the machi
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -15,8 +14,10 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tools.busybox_image import busybox_image_tar  # noqa: E402
-from tools.hosts import Host, Lan, remove_tree, shims_below, wait_until  # noqa: E402
+from minikube_py.cri.containerd import default_run_dir
+from tools.busybox_image import busybox_image_tar
+from tools.hosts import Host, Lan, remove_tree, wait_until
+from tools.leftovers import end_containers
 
 PROGRAM = Path(sys.executable).with_name("minikube-py")
 EXAMPLE = ROOT / "examples" / "hello" / "hello.yaml"
@@ -95,8 +96,7 @@ def clean_up(host: Host, kubeconfig: Path, home: Path) -> None:
         kubectl(host, kubeconfig, "delete", "namespace", "hello", "--timeout", "60s", check=False)
     for process in [*host.processes]:
         host.stop(process)
-    for pid in shims_below(home / "data"):
-        os.kill(pid, signal.SIGKILL)
+    end_containers(default_run_dir(home / "data"))
 
 
 if __name__ == "__main__":

@@ -158,20 +158,6 @@ def processes_in(name: str) -> list[int]:
     return found
 
 
-def shims_below(directory: Path) -> list[int]:
-    """Processes (shims and their containers) that belong to a containerd whose state is below a directory."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                command = (entry / "cmdline").read_bytes()
-                if str(directory).encode() in command and (entry / "stat").read_text().rpartition(")")[2].split()[0] != "Z":
-                    found.append(int(entry.name))
-            except OSError:
-                continue
-    return found
-
-
 def mounts_below(directory: Path) -> list[str]:
     """Mount points below a directory, deepest first."""
     points = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]

@@ -40,10 +40,12 @@ class FieldSelector:
         self.requirements = tuple(requirements)
         self.empty = not requirements
 
-    def matches(self, obj: Object) -> bool:
-        """Whether a typed object is selected; a field that its kind does not have is empty."""
+    def matches(self, obj: Object | dict[str, Any]) -> bool:
+        """Whether an object is selected; a field that it does not have is empty. Custom resources are plain documents."""
         if self.empty:
             return True
+        if isinstance(obj, dict):
+            return self.matches_fields({r.field: _document_field(obj, r.field) for r in self.requirements})
         table = _extractors(type(obj))
         for requirement in self.requirements:
             extract = table.get(requirement.field)
@@ -102,6 +104,16 @@ def parse_field_selector(text: str) -> FieldSelector:
         field, operator, value = match.groups()
         requirements.append(FieldRequirement(field, "!=" if operator == "!=" else "=", _unescape(value)))
     return FieldSelector(requirements) if requirements else EVERYTHING
+
+
+def _document_field(document: dict[str, Any], field: str) -> str:
+    """A field of a plain document by its path ("spec.color"), as text."""
+    value: Any = document
+    for name in field.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    if isinstance(value, bool):
+        return _flag(value)
+    return str(value) if isinstance(value, str | int) else ""
 
 
 def _flag(value: bool | None) -> str:

@@ -34,7 +34,7 @@ def type_of(group: str, version: str, kind: str) -> type[Object]:
         found = getattr(importlib.import_module(f".{module_name(group, version)}", __package__), kind)
     except (ImportError, AttributeError) as error:
         raise KeyError(f"{group}/{version} {kind}") from error
-    if not (isinstance(found, type) and issubclass(found, Object)):
+    if not (isinstance(found, type) and issubclass(found, Object) and found is not Object):
         raise KeyError(f"{group}/{version} {kind}")
     return found
 
@@ -103,7 +103,7 @@ def decode_lenient(struct: type[T], data: bytes) -> T:
 
 
 def prune(struct: type[Object], document: Any, path: str = "") -> list[str]:
-    """Drop unknown fields and nulls from `document`, in place.
+    """Drop unknown fields, nulls and white space in base64 from `document`, in place.
 
     Args:
         path: field path of the document, for the names of what is dropped.
@@ -135,6 +135,8 @@ def prune(struct: type[Object], document: Any, path: str = "") -> list[str]:
                         unknown += prune(inner, item, f"{where}.{key}")
                     elif item is None:
                         value[key] = ""
+                    elif is_bytes and isinstance(item, str):
+                        value[key] = "".join(item.split())
             elif is_bytes and isinstance(value, str):
                 document[name] = "".join(value.split())
     return unknown
@@ -148,7 +150,7 @@ def struct_of_field(struct: type[Object], name: str) -> type[Object] | None:
 
 @cache
 def _fields(struct: type[Object]) -> dict[str, tuple[str, type[Object] | None, bool]]:
-    """Wire name -> (shape: struct, list, dict or value; the struct inside; whether it is base64)."""
+    """Wire name -> (shape: struct, list, dict or value; the struct inside; whether it, or what a dict holds, is base64)."""
     fields: dict[str, tuple[str, type[Object] | None, bool]] = {}
     for field in msgspec.structs.fields(struct):
         kind = msgspec.inspect.type_info(field.type)
@@ -159,7 +161,7 @@ def _fields(struct: type[Object]) -> dict[str, tuple[str, type[Object] | None, b
         elif isinstance(kind, msgspec.inspect.ListType):
             fields[field.encode_name] = ("list", _struct_in(kind.item_type), False)
         elif isinstance(kind, msgspec.inspect.DictType):
-            fields[field.encode_name] = ("dict", _struct_in(kind.value_type), False)
+            fields[field.encode_name] = ("dict", _struct_in(kind.value_type), isinstance(kind.value_type, msgspec.inspect.BytesType))
         else:
             fields[field.encode_name] = ("value", None, isinstance(kind, msgspec.inspect.BytesType))
     return fields

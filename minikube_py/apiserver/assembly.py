@@ -37,9 +37,9 @@ from .openapi import OpenApi
 from .options import ApiServerArgs
 from .pki import Pki
 from .registry import Registry
+from .reviews import Reviews
 from .storage import Storage
 from .strategies import builtin_storages
-from .reviews import Reviews
 from .subresources import Subresources
 
 Changed = Callable[[Any, Any], None]

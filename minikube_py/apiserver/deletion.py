@@ -11,7 +11,7 @@ from typing import Any
 
 from minikube_py.apis import meta_v1
 from minikube_py.apis.resources import ResourceType
-from minikube_py.core.clock import rfc3339
+from minikube_py.core.clock import parse_rfc3339, rfc3339
 from minikube_py.core.errors import Cause, conflict, invalid
 
 from .strategy import Strategy
@@ -70,13 +70,14 @@ def check_preconditions(resource: ResourceType, obj: Any, options: DeleteOptions
 def begin_deletion(strategy: Strategy, obj: Any, options: DeleteOptions, now: datetime) -> bool:
     """Mark `obj` (a copy, changed here) as being deleted; return whether it can go at once."""
     meta = obj.metadata
-    _set_propagation_finalizers(meta, options.propagation_policy)
+    _set_propagation_finalizers(meta, options.propagation_policy, strategy.default_propagation)
     grace = strategy.grace_period(obj, options.grace_period_seconds)
     if meta.deletion_timestamp:
         known = meta.deletion_grace_period_seconds or 0
         if options.grace_period_seconds is not None and grace < known:
+            # The time since the first request counts.
             meta.deletion_grace_period_seconds = grace
-            meta.deletion_timestamp = rfc3339(now + timedelta(seconds=grace))
+            meta.deletion_timestamp = rfc3339(parse_rfc3339(meta.deletion_timestamp) - timedelta(seconds=known - grace))
         return strategy.may_vanish(obj) and not meta.deletion_grace_period_seconds
     strategy.begin_deletion(obj)
     if grace == 0 and strategy.may_vanish(obj):
@@ -88,10 +89,15 @@ def begin_deletion(strategy: Strategy, obj: Any, options: DeleteOptions, now: da
     return False
 
 
-def _set_propagation_finalizers(meta: meta_v1.ObjectMeta, policy: str | None) -> None:
-    """Orphan and foreground deletion are finalizers that the garbage collector takes away."""
+def _set_propagation_finalizers(meta: meta_v1.ObjectMeta, policy: str | None, default: str) -> None:
+    """Orphan and foreground deletion are finalizers that the garbage collector takes away.
+
+    What the request says counts, then a finalizer that is there, then the kind's default.
+    """
     if policy is None:
-        return
+        if ORPHAN in meta.finalizers or FOREGROUND in meta.finalizers:
+            return
+        policy = default
     wanted = {"Orphan": ORPHAN, "Foreground": FOREGROUND}.get(policy)
     meta.finalizers = [name for name in meta.finalizers if name not in (ORPHAN, FOREGROUND)]
     if wanted:

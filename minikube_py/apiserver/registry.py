@@ -16,7 +16,10 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
+
 from minikube_py.apis.defaults import set_defaults
+from minikube_py.apis.quantity import QuantityError
 from minikube_py.apis.resources import ResourceType
 from minikube_py.apis.scheme import deep_copy, encode
 from minikube_py.apis.validation import validate_create, validate_update
@@ -29,6 +32,7 @@ from minikube_py.core.errors import (
     InternalError,
     RequestEntityTooLargeError,
     StatusError,
+    StorageError,
     TooManyRequestsError,
     already_exists,
     conflict,
@@ -49,6 +53,7 @@ NAME_LENGTH_MAX = 63
 NAME_TRIES = 8
 
 Transform = Callable[[Any], Any]
+_sorting_encoder = msgspec.json.Encoder(order="sorted")
 
 
 class Registry:
@@ -120,9 +125,11 @@ class Registry:
 
     def _begin_create(self, storage: Storage, namespace: str, obj: Any) -> None:
         meta = obj.metadata
+        if storage.resource.namespaced and meta.namespace and meta.namespace != namespace:
+            raise BadRequestError("the namespace of the provided object does not match the namespace sent on the request")
+        meta.namespace = namespace if storage.resource.namespaced else ""
         if meta.resource_version:
-            raise BadRequestError("resourceVersion should not be set on objects to be created")
-        self._check_namespace(storage.resource, namespace, meta)
+            raise StorageError("resourceVersion should not be set on objects to be created")
         obj.kind, obj.api_version = storage.resource.kind, storage.resource.group_version
         meta.uid = str(uuid.uuid4())
         meta.creation_timestamp = rfc3339(self.clock.now())
@@ -130,40 +137,32 @@ class Registry:
         meta.deletion_grace_period_seconds = None
         meta.self_link = ""
 
-    def _check_namespace(self, resource: ResourceType, namespace: str, meta: Any) -> None:
-        if not resource.namespaced:
-            meta.namespace = ""
-            return
-        if meta.namespace and meta.namespace != namespace:
-            raise BadRequestError("the namespace of the provided object does not match the namespace sent on the request")
-        meta.namespace = namespace
-
     async def _create(self, storage: Storage, namespace: str, obj: Any, context: Context) -> Entry:
         """Admit, check and store a new object.
 
         Raises: ExistsError if there is one of that name.
         """
         strategy, resource = storage.strategy, storage.resource
+        apply_defaults(obj, resource)
         self.admission.mutate(Operation("CREATE", storage, namespace, obj.metadata.name, obj, None, "", context))
-        set_defaults(obj)
         stored = storage.to_storage(obj)
         strategy.prepare_create(stored, context)
+        apply_defaults(stored, resource)  # of what admission added, and of the new status
+        causes = validate_create(stored) or strategy.validate_create(stored, context)
+        if causes:
+            raise invalid(resource.group, resource.kind, obj.metadata.name or obj.metadata.generate_name, causes)
         try:
-            causes = validate_create(stored)
-            causes += strategy.validate_create(stored, context)
-            if causes:
-                raise invalid(resource.group, resource.kind, obj.metadata.name or obj.metadata.generate_name, causes)
             self.admission.validate(Operation("CREATE", storage, namespace, obj.metadata.name, obj, None, "", context))
             key = storage.key(namespace, obj.metadata.name)
             if context.dry_run:
                 if self.store.head(storage.collection, key) is not None:
                     raise ExistsError(key)
-                strategy.release(stored)
+                strategy.abandon(stored, None)
                 return Entry(key, 0, encode_without_revision(stored), stored, 0)
             write = self.store.create(storage.collection, key, stored, encode_checked, durable=strategy.durable)
             return await self._write(write, storage, key)
-        except (StatusError, StoreError):
-            strategy.release(stored)
+        except Exception:
+            strategy.abandon(stored, None)
             raise
 
     async def update(
@@ -190,26 +189,33 @@ class Registry:
         new = transform(storage.served(head))
         self._begin_update(storage, namespace, name, new, old)
         operation = Operation("UPDATE", storage, namespace, name, new, storage.served(head), subresource, context)
+        apply_defaults(new, storage.resource)
         self.admission.mutate(operation)
-        set_defaults(new)
+        apply_defaults(new, storage.resource)
         stored = storage.to_storage(new)
         self._prepare_update(storage, stored, old, subresource, context)
-        causes = validate_update(stored, old, subresource)
-        causes += storage.strategy.validate_update(stored, old, context)
+        strategy = storage.strategy
+        causes = validate_update(stored, old, subresource) or strategy.validate_update(stored, old, context)
         if causes:
             raise invalid(storage.resource.group, storage.resource.kind, name, causes)
-        self.admission.validate(operation)
-        return await self._replace(storage, key, stored, head, context), False
+        try:
+            self.admission.validate(operation)
+            return await self._replace(storage, key, stored, head, context), False
+        except Exception:
+            strategy.abandon(stored, old)
+            raise
 
     def _begin_update(self, storage: Storage, namespace: str, name: str, new: Any, old: Any) -> None:
         resource, meta, known = storage.resource, new.metadata, old.metadata
         if not meta.name:
             meta.name = name
         elif meta.name != name:
+            raise BadRequestError(f"the name of the object ({meta.name}) does not match the name on the URL ({name})")
+        if resource.namespaced and meta.namespace and meta.namespace != namespace:
             raise BadRequestError(
-                f"the name of the object ({meta.name}) does not match the name on the URL ({name})"
+                f"the namespace of the object ({meta.namespace}) does not match the namespace on the request ({namespace})"
             )
-        self._check_namespace(resource, namespace, meta)
+        meta.namespace = namespace if resource.namespaced else ""
         if meta.uid and meta.uid != known.uid:
             raise conflict(
                 resource.group, resource.plural, name,
@@ -222,8 +228,8 @@ class Registry:
                     raise invalid(resource.group, resource.kind, name, [Cause("FieldValueInvalid", why, "metadata.resourceVersion")])
                 raise conflict(resource.group, resource.plural, name, MODIFIED)
         elif not storage.strategy.unconditional_update:
-            why = "Invalid value: 0: must be specified for an update"
-            raise invalid(resource.group, resource.kind, name, [Cause("FieldValueInvalid", why, "metadata.resourceVersion")])
+            why = "Invalid value: 0x0: must be specified for an update"
+            raise invalid(resource.group, resource.plural, name, [Cause("FieldValueInvalid", why, "metadata.resourceVersion")])
         new.kind, new.api_version = resource.kind, resource.group_version
         meta.uid = known.uid
         meta.creation_timestamp = known.creation_timestamp
@@ -244,14 +250,14 @@ class Registry:
 
     async def _replace(self, storage: Storage, key: str, stored: Any, head: Entry, context: Context) -> Entry:
         """Store a new version; one that equals the old is not written, one whose deletion is complete goes."""
-        stored.metadata.resource_version = str(head.revision)
-        data = encode_without_revision(stored, keep=True)
-        if context.dry_run:
-            return Entry(key, head.revision, data, stored, head.row)
         strategy = storage.strategy
+        data = encode_versioned(stored, head.revision)
+        if context.dry_run:
+            strategy.abandon(stored, storage.object(head))
+            return Entry(key, head.revision, data, stored, head.row)
         if stored.metadata.deletion_timestamp and strategy.may_vanish(stored) and not stored.metadata.deletion_grace_period_seconds:
             return await self._remove(storage, key, stored, head)
-        if data == head.data:
+        if data == head.data or (len(data) == len(head.data) and _same(stored, storage.object(head))):
             return head
         if len(data) > limits.OBJECT_BYTES_MAX:
             raise too_large(len(data))
@@ -262,9 +268,7 @@ class Registry:
         write = self.store.delete(
             storage.collection, key, final, encode_versioned, previous=head.revision, durable=storage.strategy.durable
         )
-        entry = await self._write(write, storage, key)
-        storage.strategy.release(final)
-        return entry
+        return await self._write(write, storage, key)
 
     async def delete(
         self, storage: Storage, namespace: str, name: str, options: DeleteOptions, context: Context = INTERNAL
@@ -287,8 +291,7 @@ class Registry:
             return head, gone
         if gone:
             return await self._remove(storage, key, final, head), True
-        final.metadata.resource_version = str(head.revision)
-        if encode_without_revision(final, keep=True) == head.data:
+        if encode_versioned(final, head.revision) == head.data:
             return head, False
         write = self.store.update(
             storage.collection, key, final, encode_versioned, previous=head.revision, durable=storage.strategy.durable
@@ -316,6 +319,18 @@ class Registry:
         return entry
 
 
+def apply_defaults(obj: Any, resource: ResourceType) -> None:
+    """Set the defaults of an object.
+
+    Raises: BadRequestError for an amount that is no quantity, as for any value that does not decode.
+    """
+    try:
+        set_defaults(obj)
+    except QuantityError as error:
+        kind = resource.kind
+        raise BadRequestError(f'{kind} in version "{resource.version}" cannot be handled as a {kind}: {error}') from error
+
+
 def encode_checked(obj: Any, revision: int) -> bytes:
     """`encode_versioned` for objects that a client sent: they have a largest size."""
     data = encode_versioned(obj, revision)
@@ -324,15 +339,15 @@ def encode_checked(obj: Any, revision: int) -> bytes:
     return data
 
 
-def encode_without_revision(obj: Any, *, keep: bool = False) -> bytes:
-    """The JSON of an object that is not stored; with `keep`, with the resourceVersion that it has."""
-    return encode_versioned(obj, int(obj.metadata.resource_version or 0)) if keep else _encode_unstored(obj)
-
-
-def _encode_unstored(obj: Any) -> bytes:
-    encode_versioned(obj, 0)
+def encode_without_revision(obj: Any) -> bytes:
+    """The JSON of an object that is not stored."""
     obj.metadata.resource_version = ""
     return encode(obj)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two objects differ in nothing but the order of their maps."""
+    return _sorting_encoder.encode(one) == _sorting_encoder.encode(other)
 
 
 def too_large(size: int) -> StatusError:

@@ -22,6 +22,8 @@ class Strategy:
         generation: whether metadata.generation follows the spec.
         create_on_update: whether PUT creates what is not there.
         unconditional_update: whether an update may lack a resourceVersion.
+        default_propagation: what becomes of dependents when a deletion does not say.
+        returns_deleted: whether the answer to a deletion is the object's last state, not a Status.
         status: whether the kind has a status subresource, so that the main resource leaves status alone.
         desired: attributes other than metadata and status that make up the desired state.
     """
@@ -30,6 +32,8 @@ class Strategy:
     generation = False
     create_on_update = False
     unconditional_update = True
+    default_propagation = "Background"
+    returns_deleted = False
     status = True
 
     def prepare_create(self, obj: Any, context: Context) -> None:

@@ -18,10 +18,10 @@ from minikube_py.core.clock import rfc3339
 from minikube_py.core.errors import (
     BadRequestError,
     Cause,
-    MethodNotAllowedError,
-    NotFoundError,
     conflict,
     invalid,
+    unknown_method,
+    unknown_path,
 )
 from minikube_py.store.interface import Entry
 
@@ -54,12 +54,12 @@ class Subresources:
                 return await self._evict(namespace, name, body, context)
             case "serviceaccounts", "token", authentication_v1.TokenRequest():
                 return self._issue_token(namespace, name, body)
-        raise MethodNotAllowedError("the server does not allow this method on the requested resource")
+        raise unknown_method()
 
     def _storage(self, group: str, version: str, plural: str) -> Storage:
         storage = self._registry.storage(group, version, plural)
         if storage is None:
-            raise NotFoundError("the server could not find the requested resource")
+            raise unknown_path()
         return storage
 
     async def _bind(self, namespace: str, name: str, binding: core_v1.Binding, context: Context) -> Object:

@@ -114,7 +114,7 @@ class EventRecorder:
             self._known.popitem(last=False)
 
     def _allowed(self, key: str) -> bool:
-        now = time.monotonic()
+        now = asyncio.get_running_loop().time()
         tokens, then = self._tokens.pop(key, (float(BURST), now))
         tokens = min(BURST, tokens + (now - then) * REFILL_PER_S)
         self._tokens[key] = (tokens - 1 if tokens >= 1 else tokens, now)

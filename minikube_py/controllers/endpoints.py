@@ -125,12 +125,15 @@ def subsets(service: Service, pods: list[Pod]) -> list[EndpointSubset]:
     return [
         EndpointSubset(
             addresses=[addresses[ip] for ip in sorted(ready_ips)], not_ready_addresses=[addresses[ip] for ip in sorted(other_ips)],
-            ports=[
-                EndpointPort(name=name or None, protocol=protocol, port=number or 0, app_protocol=app) for name, protocol, number, app in rows
-            ],
+            ports=[_port(row) for row in rows],
         )
         for (ready_ips, other_ips), rows in groups.items()
     ]
+
+
+def _port(row: _Port) -> EndpointPort:
+    name, protocol, number, app_protocol = row
+    return EndpointPort(name=name or None, protocol=protocol, port=number or 0, app_protocol=app_protocol)
 
 
 def _ports(service: Service, pod: Pod) -> list[_Port | None]:

@@ -7,6 +7,7 @@ Source: cmd/kube-controller-manager/app/controllermanager.go.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from minikube_py.client.informer import Informers
@@ -15,9 +16,15 @@ from minikube_py.core.clock import SYSTEM_CLOCK, Clock
 
 from .base import Context, Controller
 from .basics import RootCa, ServiceAccounts, SystemNamespaces
+from .bootstrap_tokens import BootstrapTokenCleaner
+from .clusterrole_aggregation import ClusterRoleAggregation
+from .cronjob import CronJobController
+from .daemonset import DaemonSetController
 from .deployment import DeploymentController
+from .disruption import DisruptionController
 from .endpoints import EndpointsController
 from .endpointslice import EndpointSliceController
+from .endpointslice.mirroring import EndpointSliceMirroringController
 from .gc import GarbageCollector
 from .job import JobController
 from .kubernetes_service import ApiServerAddress, KubernetesService
@@ -28,6 +35,7 @@ from .nodes.lifecycle import NodeLifecycleController
 from .pod_gc import PodGcController
 from .replicaset import ReplicaSetController
 from .replicationcontroller import ReplicationControllerController
+from .statefulset import StatefulSetController
 from .ttl_after_finished import TtlAfterFinishedController
 
 
@@ -55,8 +63,9 @@ class ControllerOptions:
 # Controllers that need nothing but the context.
 _PLAIN: tuple[type[Controller], ...] = (
     SystemNamespaces, ServiceAccounts, NamespaceController, ReplicaSetController, DeploymentController, JobController,
-    ReplicationControllerController, EndpointSliceController, EndpointsController, NodeLifecycleController, TaintEvictionController,
-    GarbageCollector, PodGcController, TtlAfterFinishedController,
+    ReplicationControllerController, StatefulSetController, DaemonSetController, CronJobController, DisruptionController,
+    EndpointSliceController, EndpointSliceMirroringController, EndpointsController, NodeLifecycleController, TaintEvictionController,
+    GarbageCollector, PodGcController, TtlAfterFinishedController, BootstrapTokenCleaner, ClusterRoleAggregation,
 )
 
 
@@ -67,7 +76,14 @@ class Controllers:
         ready: set when all of them have full caches and work.
     """
 
-    def __init__(self, client: Client, informers: Informers, options: ControllerOptions, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self, client: Client, informers: Informers, options: ControllerOptions, clock: Clock = SYSTEM_CLOCK,
+        more: Sequence[Callable[[Context], Controller]] = (),
+    ) -> None:
+        """
+        Args:
+            more: makers of further controllers, which need what only the composition root has.
+        """
         context = Context(client, informers, clock)
         address = ApiServerAddress([options.advertise_address], options.advertise_port, options.service_cidr)
         self.ready = asyncio.Event()
@@ -76,6 +92,7 @@ class Controllers:
             RootCa(context, options.root_ca),
             KubernetesService(context, address),
             NodeIpamController(context, options.cluster_cidr, options.node_prefix),
+            *(make(context) for make in more),
         ]
 
     async def run(self) -> None:

@@ -6,8 +6,11 @@ drive both waiting and measuring.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Protocol
+
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
 
 class Clock(Protocol):
@@ -42,4 +45,6 @@ def parse_rfc3339(text: str) -> datetime:
 
     Raises: ValueError if the text is not RFC 3339.
     """
-    return datetime.fromisoformat(text).astimezone(UTC)
+    if not RFC3339.fullmatch(text):
+        raise ValueError(f"not RFC 3339: {text!r}")
+    return datetime.fromisoformat(text.upper()).astimezone(UTC)

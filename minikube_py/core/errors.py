@@ -40,6 +40,7 @@ class StatusError(Exception):
         super().__init__(message)
         self.message = message
         self.details = details or {}
+        self._has_details = details is not None
         self.causes = tuple(causes)
         self.list_continue = ""
 
@@ -55,7 +56,7 @@ class StatusError(Exception):
         details = dict(self.details)
         if self.causes:
             details["causes"] = [cause.document() for cause in self.causes]
-        if details:
+        if details or self._has_details:
             document["details"] = details
         document["code"] = self.code
         return document
@@ -117,6 +118,12 @@ class InternalError(StatusError):
     code, reason = 500, "InternalError"
 
 
+class StorageError(StatusError):
+    """What upstream's storage says in words alone: no reason."""
+
+    code, reason = 500, ""
+
+
 class ServiceUnavailableError(StatusError):
     code, reason = 503, "ServiceUnavailable"
 
@@ -168,6 +175,16 @@ def conflict(group: str, plural: str, name: str, why: str) -> ConflictError:
     return ConflictError(
         f'Operation cannot be fulfilled on {qualified(group, plural)} "{name}": {why}', details=resource_details(group, plural, name)
     )
+
+
+def unknown_path() -> NotFoundError:
+    """404 for a path that nothing serves. Source: k8s.io/apimachinery/pkg/api/errors (NewGenericServerResponse)"""
+    return NotFoundError("the server could not find the requested resource", details={})
+
+
+def unknown_method() -> MethodNotAllowedError:
+    """405 for a path that knows other methods."""
+    return MethodNotAllowedError("the server does not allow this method on the requested resource", details={})
 
 
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"

@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Self
 from minikube_py.cri.errors import CriError, CriUnavailableError
 
 if TYPE_CHECKING:
-    from aiohttp import ClientSession, ClientWebSocketResponse
+    from aiohttp import ClientSession, ClientWebSocketResponse, WSMessage
 
     from minikube_py.cri.interface import RuntimeService
 
 log = logging.getLogger(__name__)
 
 STREAM_PROTOCOL = "v4.channel.k8s.io"
-STDIN, STDOUT, STDERR, ERROR, RESIZE = range(5)
+STDIN, _STDOUT, STDERR, ERROR, RESIZE = range(5)
 
 # Output that is not fetched stays with the runtime; this many messages, of at most 32 KiB, are held here.
 MESSAGES_MAX = 16
@@ -84,26 +84,33 @@ class AttachOutput:
 class AttachedContainer:
     """The AttachedProcess protocol (interface.py). Made by `attach`."""
 
-    def __init__(self, session: ClientSession, output: ClientWebSocketResponse, stdin: AttachInput | None, *, tty: bool) -> None:
+    def __init__(
+        self, session: ClientSession, output: ClientWebSocketResponse, first: WSMessage, stdin: AttachInput | None, *, tty: bool
+    ) -> None:
         self._session = session
         self._output = output
         self._failure: CriError | None = None
         self.stdin = stdin
         self.stdout = AttachOutput()
         self.stderr = None if tty else AttachOutput()
-        self._reading = asyncio.create_task(self._read(), name="attach-output")
+        self._reading = asyncio.create_task(self._read(first), name="attach-output")
 
-    async def _read(self) -> None:
-        streams = {STDOUT: self.stdout, STDERR: self.stderr or self.stdout}
-        async for message in self._output:
-            number, data = message.data[0], message.data[1:]
-            if number == ERROR:
-                self._failure = _failure(data)
-            elif data:  # At its start a stream sends an empty message.
-                await streams[number].feed(data)
+    async def _read(self, first: WSMessage) -> None:
+        if isinstance(first.data, bytes):
+            await self._take(first.data)
+            async for message in self._output:
+                await self._take(message.data)
         for stream in (self.stdout, self.stderr):
             if stream is not None:
                 await stream.feed(b"")
+
+    async def _take(self, message: bytes) -> None:
+        number, data = message[0], message[1:]
+        if number == ERROR:
+            self._failure = _failure(data)
+        elif data:
+            stream = self.stderr if number == STDERR else self.stdout
+            await (stream or self.stdout).feed(data)
 
     async def resize(self, width: int, height: int) -> None:
         if not self._output.closed:
@@ -142,9 +149,11 @@ async def attach(cri: RuntimeService, container_id: str, *, tty: bool, stdin: bo
 
     session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=10))
     try:
-        # Output first, so that none of the answers to the input is missed.
+        # Output first, so that none of the answers to the input is missed. The server begins to attach when it has sent its
+        # first, empty message; what the container writes before is in its log only.
         url = await cri.attach(container_id, tty=tty, stdin=True, stdout=True, stderr=not tty)
         output = await session.ws_connect(url, protocols=[STREAM_PROTOCOL], max_msg_size=0)
+        first = await output.receive()
         source = None
         if stdin:
             url = await cri.attach(container_id, tty=tty, stdin=True, stdout=False, stderr=False)
@@ -154,7 +163,7 @@ async def attach(cri: RuntimeService, container_id: str, *, tty: bool, stdin: bo
         if isinstance(error, aiohttp.ClientError):
             raise CriUnavailableError(f"the runtime's streaming server does not answer: {error}") from error
         raise
-    return AttachedContainer(session, output, source, tty=tty)
+    return AttachedContainer(session, output, first, source, tty=tty)
 
 
 def _failure(status: bytes) -> CriError | None:

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 from minikube_py.cri._grpc import Answer, Connection
 from minikube_py.cri._pb import runtime_v1_pb2 as pb
-from minikube_py.cri.errors import CriNotFoundError
+from minikube_py.cri.errors import CriError, CriNotFoundError
 
 # How long a call may take, unless it waits for something that takes its own time.
 # Source: kubelet configuration, runtimeRequestTimeout.
@@ -21,6 +21,9 @@ REQUEST_TIMEOUT_S = 120.0
 
 # Setting up a sandbox includes the pod's network. Source: kubernetes pkg/kubelet/remote, RunPodSandbox.
 RUN_SANDBOX_TIMEOUT_S = 2 * REQUEST_TIMEOUT_S
+
+# How often the end of something is asked for, where it ends by itself meanwhile.
+END_ATTEMPTS = 3
 
 
 class CriClient:
@@ -48,6 +51,23 @@ class CriClient:
     async def _images(self, method: str, request: Message, answer: type[Answer], timeout_s: float | None = REQUEST_TIMEOUT_S) -> Answer:
         return await self._connection.unary(f"/runtime.v1.ImageService/{method}", request, answer, timeout_s=timeout_s)
 
+    async def _end(self, method: str, request: Message, answer: type[Answer], timeout_s: float = REQUEST_TIMEOUT_S) -> None:
+        """Make a call that ends or removes something; gone already is no error.
+
+        containerd 1.6 also fails such a call when the container ends by itself at the same moment and its connection to the
+        shim is closed; asked again, it sees that the container has ended.
+        """
+        for attempt in range(END_ATTEMPTS):
+            try:
+                await self._runtime(method, request, answer, timeout_s)
+            except CriNotFoundError:
+                return
+            except CriError as error:
+                if "ttrpc: closed" not in error.message or attempt == END_ATTEMPTS - 1:
+                    raise
+            else:
+                return
+
     # The runtime itself.
 
     async def version(self) -> pb.VersionResponse:
@@ -71,12 +91,10 @@ class CriClient:
         return str(answer.pod_sandbox_id)
 
     async def stop_pod_sandbox(self, pod_sandbox_id: str) -> None:
-        with suppress(CriNotFoundError):
-            await self._runtime("StopPodSandbox", pb.StopPodSandboxRequest(pod_sandbox_id=pod_sandbox_id), pb.StopPodSandboxResponse)
+        await self._end("StopPodSandbox", pb.StopPodSandboxRequest(pod_sandbox_id=pod_sandbox_id), pb.StopPodSandboxResponse)
 
     async def remove_pod_sandbox(self, pod_sandbox_id: str) -> None:
-        with suppress(CriNotFoundError):
-            await self._runtime("RemovePodSandbox", pb.RemovePodSandboxRequest(pod_sandbox_id=pod_sandbox_id), pb.RemovePodSandboxResponse)
+        await self._end("RemovePodSandbox", pb.RemovePodSandboxRequest(pod_sandbox_id=pod_sandbox_id), pb.RemovePodSandboxResponse)
 
     async def pod_sandbox_status(self, pod_sandbox_id: str, *, verbose: bool = False) -> pb.PodSandboxStatusResponse:
         return await self._runtime(
@@ -103,12 +121,10 @@ class CriClient:
 
     async def stop_container(self, container_id: str, *, timeout_s: int) -> None:
         request = pb.StopContainerRequest(container_id=container_id, timeout=timeout_s)
-        with suppress(CriNotFoundError):
-            await self._runtime("StopContainer", request, pb.StopContainerResponse, timeout_s + REQUEST_TIMEOUT_S)
+        await self._end("StopContainer", request, pb.StopContainerResponse, timeout_s + REQUEST_TIMEOUT_S)
 
     async def remove_container(self, container_id: str) -> None:
-        with suppress(CriNotFoundError):
-            await self._runtime("RemoveContainer", pb.RemoveContainerRequest(container_id=container_id), pb.RemoveContainerResponse)
+        await self._end("RemoveContainer", pb.RemoveContainerRequest(container_id=container_id), pb.RemoveContainerResponse)
 
     async def list_containers(self, filter: pb.ContainerFilter | None = None) -> list[pb.Container]:
         return list((await self._runtime("ListContainers", pb.ListContainersRequest(filter=filter), pb.ListContainersResponse)).containers)

@@ -1,8 +1,10 @@
-"""Port forwarding over WebSocket: two channels for each port, one for data and one for errors.
+"""Port forwarding over WebSocket, in two ways.
 
-The first message of each channel is its port, two bytes, the low one first. A connection to the pod is made when the client connects.
+With plain channels each port has one for data and one for errors; the first message of each is its port, two bytes, the low one first,
+and there is one connection a port. With tunnelled SPDY the messages are pieces of a SPDY connection, on which the client opens a pair of
+streams for each connection that it takes.
 
-Source: kubernetes pkg/kubelet (portforward over v4.channel.k8s.io: staging/src/k8s.io/kubelet/pkg/cri/streaming/portforward/websocket.go).
+Source: kubernetes staging/src/k8s.io/kubelet/pkg/cri/streaming/portforward/websocket.go, httpstream.go; KEP-4006.
 """
 
 from __future__ import annotations
@@ -17,9 +19,12 @@ from aiohttp import WSMsgType, web
 from minikube_py.core.errors import BadRequestError
 from minikube_py.cri.errors import CriError
 
+from .spdy import SpdyError, SpdySession, SpdyStream
+
 log = logging.getLogger(__name__)
 
-PROTOCOLS = ("v4.channel.k8s.io", "portforward.k8s.io")
+TUNNEL = "SPDY/3.1+portforward.k8s.io"
+PROTOCOLS = (TUNNEL, "v4.channel.k8s.io", "portforward.k8s.io")
 CHUNK_BYTES = 32 * 1024
 PORTS_MAX = 64
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
@@ -32,8 +37,12 @@ async def forward_ports(request: web.Request, connect: Connect) -> web.StreamRes
 
     Raises: BadRequestError if the ports are missing or wrong.
     """
-    ports = _ports(request)
     socket = web.WebSocketResponse(protocols=PROTOCOLS, max_msg_size=MESSAGE_BYTES_MAX, timeout=1.0)
+    if TUNNEL in request.headers.get("Sec-WebSocket-Protocol", ""):
+        await socket.prepare(request)
+        await _Tunnel(socket, connect).run()
+        return socket
+    ports = _ports(request)
     await socket.prepare(request)
     writers: dict[int, asyncio.StreamWriter] = {}
     try:
@@ -90,3 +99,75 @@ async def _from_client(socket: web.WebSocketResponse, writers: dict[int, asyncio
         if writer is not None:
             writer.write(data)
             await writer.drain()
+
+
+class _Tunnel:
+    """A SPDY connection in a WebSocket: streams come in pairs with the same request id, one for data and one for errors."""
+
+    def __init__(self, socket: web.WebSocketResponse, connect: Connect) -> None:
+        self._socket = socket
+        self._connect = connect
+        self._session = SpdySession(socket.send_bytes, self._opened)
+        self._waiting: dict[str, SpdyStream] = {}
+        self._group: asyncio.TaskGroup
+
+    async def run(self) -> None:
+        """Serve until the client closes."""
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                async for message in self._socket:
+                    if message.type is WSMsgType.BINARY:
+                        await self._session.receive(message.data)
+                await self._session.end()
+        except* ConnectionError:
+            log.debug("port forwarding ended by the client")
+        except* SpdyError as errors:
+            log.info("port forwarding ended error=%s", errors.exceptions[0])
+        finally:
+            await self._socket.close()
+
+    async def _opened(self, stream: SpdyStream) -> None:
+        request = stream.headers.get("requestid", "")
+        other = self._waiting.pop(request, None)
+        if other is None:
+            self._waiting[request] = stream
+            return
+        pair = {item.headers.get("streamtype", ""): item for item in (stream, other)}
+        if pair.keys() != {"data", "error"}:
+            raise SpdyError(f"streams of types {sorted(pair)} where data and error were expected")
+        self._group.create_task(self._forward(pair["data"], pair["error"]), name=f"port-forward-{request}")
+
+    async def _forward(self, data: SpdyStream, error: SpdyStream) -> None:
+        """Carry one connection."""
+        port = data.headers.get("port", "")
+        try:
+            reader, writer = await self._connect(int(port))
+        except (OSError, CriError, ValueError) as failure:
+            await error.write(f"an error occurred forwarding {port}: {failure}".encode())
+            await error.close()
+            await data.reset()
+            return
+        up = asyncio.create_task(_to_pod(data, writer), name="port-forward-up")
+        try:
+            while chunk := await reader.read(CHUNK_BYTES):
+                await data.write(chunk)
+            await data.close()
+            await error.close()
+        except ConnectionResetError as failure:
+            log.debug("forwarded connection reset port=%s error=%s", port, failure)
+            await data.reset()
+            await error.close()
+        finally:
+            up.cancel()
+            await asyncio.gather(up, return_exceptions=True)
+            writer.close()
+            for stream in (data, error):
+                self._session.forget(stream)
+
+
+async def _to_pod(stream: SpdyStream, writer: asyncio.StreamWriter) -> None:
+    while data := await stream.read():
+        writer.write(data)
+        await writer.drain()
+    if writer.can_write_eof():
+        writer.write_eof()

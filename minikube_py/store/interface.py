@@ -31,7 +31,15 @@ class RevisionConflictError(StoreError):
 
 
 class CompactedError(StoreError):
-    """The revision to watch from is older than what is kept."""
+    """The revision to watch from is older than what is kept.
+
+    Attributes:
+        oldest: the revision from which on events are kept.
+    """
+
+    def __init__(self, message: str, oldest: int = 0) -> None:
+        super().__init__(message)
+        self.oldest = oldest
 
 
 class FullError(StoreError):

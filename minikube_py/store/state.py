@@ -110,7 +110,9 @@ class MemoryState:
         """See Store.watch."""
         collection = self.collection(resource)
         if revision < collection.floor:
-            raise CompactedError(f"events of {resource} after revision {revision} are no longer kept; the oldest is {collection.floor}")
+            raise CompactedError(
+                f"events of {resource} after revision {revision} are no longer kept; the oldest is {collection.floor}", collection.floor
+            )
         missed: list[WatchEvent] = []
         for event in reversed(collection.ring):
             if event.entry.revision <= revision:

@@ -80,3 +80,12 @@ def test_events_are_selected_by_what_they_are_about() -> None:
     assert have["involvedObject.kind"] == "Pod" and have["source"] == "kubelet" and have["type"] == "Normal"
     assert fields.parse_field_selector("involvedObject.name=p,involvedObject.kind=Pod").matches(event)
     assert not fields.parse_field_selector("involvedObject.uid=1").matches(event)
+
+
+def test_custom_resources_are_selected_by_their_paths() -> None:
+    widget = {"metadata": {"name": "w", "namespace": "d"}, "spec": {"color": "red", "size": 3, "on": False}}
+    assert fields.parse_field_selector("spec.color=red,spec.size=3,spec.on=false,metadata.name=w").matches(widget)
+    assert not fields.parse_field_selector("spec.color!=red").matches(widget)
+    fields.check_names(fields.parse_field_selector("spec.color=red"), {"spec.color"})
+    with pytest.raises(BadRequestError, match=r'"spec.size" is not a known field selector'):
+        fields.check_names(fields.parse_field_selector("spec.size=3"), {"spec.color"})

@@ -8,6 +8,8 @@ from minikube_py.apis import core_v1, discovery_v1
 from minikube_py.apis.scheme import from_document
 from minikube_py.controllers.endpoints import EndpointsController
 from minikube_py.controllers.endpointslice import EndpointSliceController
+from minikube_py.controllers.endpointslice.mirroring import EndpointSliceMirroringController
+from minikube_py.controllers.gc import GarbageCollector
 from minikube_py.controllers.kubernetes_service import ApiServerAddress, KubernetesService
 
 from .world import World, pod
@@ -176,3 +178,27 @@ async def test_the_kubernetes_service_names_the_api_servers(world: World) -> Non
     assert subset.addresses[0].ip == "192.0.2.1" and subset.ports[0].port == 6443
     await world.client.delete(Service, "kubernetes", "default")
     await world.until(lambda: world.find(Service, "kubernetes"))
+
+
+async def test_endpoints_written_by_hand_are_mirrored_into_slices(world: World) -> None:
+    await world.start(EndpointSliceMirroringController, GarbageCollector)
+    made = service("legacy")
+    made.spec.selector = {}
+    await world.client.create(made)
+    written = from_document(Endpoints, {
+        "metadata": {"name": "legacy", "namespace": "default"},
+        "subsets": [{"addresses": [{"ip": "192.0.2.10"}], "notReadyAddresses": [{"ip": "192.0.2.11"}], "ports": [{"port": 5432}]}],
+    })
+    await world.client.create(written)
+    (piece,) = await world.until(lambda: slices(world, "legacy"))
+    assert [(row.addresses, row.conditions.ready) for row in piece.endpoints if row.conditions] == [
+        (["192.0.2.10"], True), (["192.0.2.11"], False)]
+    assert piece.metadata.labels["endpointslice.kubernetes.io/managed-by"] == "endpointslicemirroring-controller.k8s.io"
+
+    def move(copy: Any) -> None:
+        copy.subsets[0].addresses[0].ip = "192.0.2.12"
+
+    await world.change(Endpoints, "legacy", move)
+    await world.until(lambda: slices(world, "legacy")[0].endpoints[0].addresses == ["192.0.2.12"])
+    await world.client.delete(Endpoints, "legacy", "default")
+    await world.until(lambda: not slices(world, "legacy"))

@@ -43,7 +43,8 @@ def images(world: World) -> dict[str, str]:
 
 def is_available(world: World, count: int) -> bool:
     found = world.get(StatefulSet, "db")
-    return found.status.available_replicas == count == found.status.replicas and found.status.observed_generation == found.metadata.generation
+    status = found.status
+    return (status.available_replicas, status.replicas, status.observed_generation) == (count, count, found.metadata.generation)
 
 
 def set_image(image: str) -> Any:
@@ -98,9 +99,13 @@ async def test_claims_go_with_pods_and_set_if_the_policy_says_so(world: World) -
     await world.until(lambda: is_available(world, 2))
     await world.until(lambda: all(claim.metadata.owner_references for claim in world.list(Claim)))
     await world.change(StatefulSet, "db", lambda copy: setattr(copy.spec, "replicas", 1))
-    await world.until(lambda: [claim.metadata.name for claim in world.list(Claim) if not claim.metadata.deletion_timestamp] == ["data-db-0"])
+
+    def kept() -> list[str]:
+        return [claim.metadata.name for claim in world.list(Claim) if not claim.metadata.deletion_timestamp]
+
+    await world.until(lambda: kept() == ["data-db-0"])
     await world.client.delete(StatefulSet, "db", "default")
-    await world.until(lambda: not [claim for claim in world.list(Claim) if not claim.metadata.deletion_timestamp])
+    await world.until(lambda: not kept())
 
 
 async def test_an_update_rolls_from_the_highest_ordinal_one_at_a_time(world: World) -> None:

@@ -35,7 +35,8 @@ class LoopClock:
 
     def now(self) -> datetime:
         loop_s = asyncio.get_running_loop().time()
-        if self._offset_s is None:
+        # A loop becomes virtual, and starts at zero, only after the fixtures of its test.
+        if self._offset_s is None or loop_s < self._offset_s:
             self._offset_s = loop_s
         return START + timedelta(seconds=loop_s - self._offset_s)
 

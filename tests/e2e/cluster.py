@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -12,8 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from minikube_py.cri.containerd import default_run_dir
 from tools.busybox_image import busybox_image_tar
-from tools.hosts import Host, Lan, mounts_below, remove_tree, shims_below, wait_until
+from tools.hosts import Host, Lan, mounts_below, remove_tree, wait_until
+from tools.leftovers import TASKS, end_containers
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = Path(sys.executable).with_name("minikube-py")
@@ -63,9 +63,13 @@ class Node:
         """End everything of this machine, pods too."""
         for process in [*self.host.processes]:
             self.host.stop(process)
-        for pid in shims_below(self.data):
-            os.kill(pid, signal.SIGKILL)
+        end_containers(default_run_dir(self.data))
         remove_tree(self.home)
+
+    def containers(self) -> list[str]:
+        """Ids of the containers and sandboxes that exist on this machine."""
+        tasks = default_run_dir(self.data) / TASKS
+        return [entry.name for entry in tasks.iterdir()] if tasks.is_dir() else []
 
 
 class Cluster:
@@ -142,11 +146,8 @@ class Cluster:
 
     def left_behind(self) -> list[str]:
         """What of containers and their mounts is still there."""
-        found = [f"process {pid}" for node in self.nodes for pid in shims_below(node.data) if self._is_container(pid)]
+        found = [f"container {name}" for node in self.nodes for name in node.containers()]
         return found + [mount for node in self.nodes for mount in mounts_below(node.data) if "/pods/" in mount or "rootfs" in mount]
-
-    def _is_container(self, pid: int) -> bool:
-        return b"containerd-shim" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
     def close(self) -> None:
         for node in reversed(self.nodes):

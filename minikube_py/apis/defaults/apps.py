@@ -1,4 +1,4 @@
-"""Defaults of the apps group, and the counters of its statuses that are always on the wire.
+"""Defaults of the apps group.
 
 Source: pkg/apis/apps/v1/defaults.go, conversion.go (kinds of claim templates)
 """
@@ -55,8 +55,6 @@ def set_replica_set(replica_set: ReplicaSet) -> None:
     set_template_spec(replica_set.spec.template)
     if replica_set.spec.replicas is None:
         replica_set.spec.replicas = 1
-    if replica_set.status.replicas is None:
-        replica_set.status.replicas = 0
 
 
 def set_daemon_set(daemon_set: DaemonSet) -> None:
@@ -76,10 +74,6 @@ def set_daemon_set(daemon_set: DaemonSet) -> None:
             strategy.rolling_update.max_surge = 0
     if spec.revision_history_limit is None:
         spec.revision_history_limit = _HISTORY
-    status = daemon_set.status
-    for counter in ("current_number_scheduled", "desired_number_scheduled", "number_misscheduled", "number_ready"):
-        if getattr(status, counter) is None:
-            setattr(status, counter, 0)
 
 
 def set_stateful_set(stateful_set: StatefulSet) -> None:
@@ -100,11 +94,8 @@ def set_stateful_set(stateful_set: StatefulSet) -> None:
     for claim in spec.volume_claim_templates:
         claim.kind, claim.api_version = claim.kind or "PersistentVolumeClaim", claim.api_version or "v1"
         set_claim(claim)
-    status = stateful_set.status
-    if status.replicas is None:
-        status.replicas = 0
-    if status.available_replicas is None:
-        status.available_replicas = 0
+    if stateful_set.status.available_replicas is None:
+        stateful_set.status.available_replicas = 0  # always on the wire
 
 
 def _set_update_strategy(spec: StatefulSetSpec) -> None:
@@ -115,8 +106,11 @@ def _set_update_strategy(spec: StatefulSetSpec) -> None:
         strategy.type = _ROLLING
         if strategy.rolling_update is None:
             strategy.rolling_update = RollingUpdateStatefulSetStrategy()
-    if strategy.type == _ROLLING and strategy.rolling_update is not None and strategy.rolling_update.partition is None:
-        strategy.rolling_update.partition = 0
+    if strategy.type == _ROLLING and strategy.rolling_update is not None:
+        if strategy.rolling_update.partition is None:
+            strategy.rolling_update.partition = 0
+        if strategy.rolling_update.max_unavailable is None:
+            strategy.rolling_update.max_unavailable = 1
 
 
 DEFAULTS: Defaults = {

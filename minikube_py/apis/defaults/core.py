@@ -126,8 +126,6 @@ def set_replication_controller(controller: ReplicationController) -> None:
             controller.metadata.labels = dict(labels)
     if spec.replicas is None:
         spec.replicas = 1
-    if controller.status.replicas is None:
-        controller.status.replicas = 0
 
 
 def set_endpoints(endpoints: Endpoints) -> None:

@@ -36,8 +36,6 @@ def set_autoscaler(autoscaler: autoscaling_v2.HorizontalPodAutoscaler) -> None:
     if spec.behavior is not None:
         spec.behavior.scale_up = _scaling_rules(spec.behavior.scale_up, up=True)
         spec.behavior.scale_down = _scaling_rules(spec.behavior.scale_down, up=False)
-    if autoscaler.status.desired_replicas is None:
-        autoscaler.status.desired_replicas = 0
 
 
 def _scaling_rules(rules: HPAScalingRules | None, *, up: bool) -> HPAScalingRules:
@@ -56,8 +54,6 @@ def _scaling_rules(rules: HPAScalingRules | None, *, up: bool) -> HPAScalingRule
 def set_autoscaler_v1(autoscaler: autoscaling_v1.HorizontalPodAutoscaler) -> None:
     if autoscaler.spec.min_replicas is None:
         autoscaler.spec.min_replicas = 1
-    status = autoscaler.status
-    status.current_replicas, status.desired_replicas = status.current_replicas or 0, status.desired_replicas or 0
 
 
 def set_disruption_budget(budget: PodDisruptionBudget) -> None:

@@ -68,8 +68,6 @@ def set_attachment(attachment: VolumeAttachment) -> None:
     source = attachment.spec.source
     if source is not None and source.inline_volume_spec is not None:
         set_volume_spec(source.inline_volume_spec)
-    if attachment.status.attached is None:
-        attachment.status.attached = False
 
 
 def set_capacity(capacity: CSIStorageCapacity) -> None:

@@ -21,6 +21,10 @@ class NamespaceLifecycle(Plugin):
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    def mutate(self, operation: Operation) -> None:
+        """Runs before all else, so that a missing namespace is the first thing that a client is told."""
+        self.validate(operation)
+
     def validate(self, operation: Operation) -> None:
         resource = operation.storage.resource
         if operation.verb == "DELETE":

@@ -55,6 +55,8 @@ NODE_RULES: Rows = (
     ("get", "core", "serviceaccounts"),
 )
 
+NODE_NETWORK = "minikube-py:node-network"
+
 CLUSTER_ROLES: dict[str, Rows] = {
     "cluster-admin": (("*", "*", "*"), ("*", "*")),
     "system:discovery": (("get", f"{_HEALTH} /version /version/ /openapi /openapi/* /api /api/* /apis /apis/*"),),
@@ -170,6 +172,11 @@ CLUSTER_ROLES: dict[str, Rows] = {
         ("list watch", "networking.k8s.io", "servicecidrs"),
         ("list watch", "discovery.k8s.io", "endpointslices"),
     ),
+    # Ours, not upstream's: an agent is service proxy, pod network and DNS of its node in one, with the node's own identity.
+    NODE_NETWORK: (
+        ("list watch", "core", "nodes services namespaces"),
+        ("list watch", "discovery.k8s.io", "endpointslices"),
+    ),
     "system:kube-scheduler": (
         EVENTS,
         ("create", "coordination.k8s.io", "leases"),
@@ -215,6 +222,7 @@ CLUSTER_ROLE_BINDINGS: dict[str, tuple[str, ...]] = {
     "system:kube-scheduler": ("User:system:kube-scheduler",),
     "system:volume-scheduler": ("User:system:kube-scheduler",),
     "system:node": (),
+    NODE_NETWORK: ("Group:system:nodes",),
     "system:service-account-issuer-discovery": ("Group:system:serviceaccounts",),
 }
 

@@ -5,6 +5,7 @@ Source: k8s.io/apiserver/pkg/endpoints/handlers
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -12,9 +13,19 @@ from aiohttp import web
 
 from minikube_py.apis import autoscaling_v1, meta_v1
 from minikube_py.apis.object import Object
+from minikube_py.apis.resources import ResourceType
 from minikube_py.apis.scheme import encode, from_document, to_document, type_of
 from minikube_py.core import limits
-from minikube_py.core.errors import BadRequestError, ExpiredError, MethodNotAllowedError, NotFoundError, RequestEntityTooLargeError
+from minikube_py.core.errors import (
+    BadRequestError,
+    Cause,
+    ExpiredError,
+    NotFoundError,
+    RequestEntityTooLargeError,
+    TimeoutStatusError,
+    unknown_method,
+    unknown_path,
+)
 from minikube_py.store.interface import Entry, Listing
 
 from ..authentication.user import UserInfo
@@ -40,11 +51,18 @@ PARTS = frozenset({"", "status", "finalize", "approval", "ephemeralcontainers", 
 
 
 class Request:
-    """One request on its way through the handlers."""
+    """One request on its way through the handlers.
 
-    __slots__ = ("context", "http", "info", "query", "storage")
+    Attributes:
+        check_create: raises ForbiddenError unless the client may create what it asks to update.
+    """
 
-    def __init__(self, http: web.BaseRequest, info: RequestInfo, query: Query, user: UserInfo, storage: Storage) -> None:
+    __slots__ = ("check_create", "context", "http", "info", "query", "storage")
+
+    def __init__(
+        self, http: web.BaseRequest, info: RequestInfo, query: Query, user: UserInfo, storage: Storage, check_create: Callable[[], None]
+    ) -> None:
+        self.check_create = check_create
         self.http = http
         self.info = info
         self.query = query
@@ -94,12 +112,11 @@ class Handlers:
     async def handle(self, request: Request) -> web.StreamResponse:
         """Raises: any StatusError."""
         info = request.info
+        _check_method(request.storage.resource, info)
         if info.subresource == "scale":
             return await self._scale(request)
         if info.subresource not in PARTS:
-            if info.verb == "create":
-                return await self._create_subresource(request)
-            raise NotFoundError("the server could not find the requested resource")
+            return await self._create_subresource(request)
         match info.verb:
             case "get":
                 return await self._get(request)
@@ -117,12 +134,13 @@ class Handlers:
                 return await self._delete(request)
             case "deletecollection":
                 return await self._delete_collection(request)
-        raise MethodNotAllowedError("the server does not allow this method on the requested resource")
+        raise unknown_method()
 
     # Reading.
 
     async def _get(self, request: Request) -> web.Response:
         info, storage = request.info, request.storage
+        _check_known(request.query.text("resourceVersion"), self._registry.store.revision)
         entry = self._registry.get(storage, info.namespace, info.name)
         return self._answer(request, entry)
 
@@ -181,10 +199,7 @@ class Handlers:
         storage, info = request.storage, request.info
         resource = storage.resource
         obj, warnings = await self._decode(request, storage.struct, resource.group_version, resource.kind)
-        namespace = info.namespace if resource.namespaced else ""
-        if resource.namespaced and not namespace:
-            raise BadRequestError("an empty namespace may not be set during creation")
-        entry = await self._registry.create(storage, namespace, obj, request.context)
+        entry = await self._registry.create(storage, info.namespace if resource.namespaced else "", obj, request.context)
         return self._answer(request, entry, 201, warnings)
 
     async def _update(self, request: Request) -> web.Response:
@@ -192,9 +207,15 @@ class Handlers:
         resource = storage.resource
         obj, warnings = await self._decode(request, storage.struct, resource.group_version, resource.kind)
         if not obj.metadata.name:
-            raise BadRequestError("the name of the object must be provided in the body: name is required")
+            raise BadRequestError(f"the name of the object ({info.name} based on URL) was undeterminable: name must be provided")
+
+        def transform(old: Any) -> Any:
+            if old is None:
+                request.check_create()
+            return obj
+
         entry, created = await self._registry.update(
-            storage, info.namespace, info.name, replace_transform(obj), request.context, subresource=info.subresource,
+            storage, info.namespace, info.name, transform, request.context, subresource=info.subresource,
             create=storage.strategy.create_on_update and not info.subresource,
         )
         return self._answer(request, entry, 201 if created else 200, warnings)
@@ -239,8 +260,9 @@ class Handlers:
         options = await self._delete_options(request)
         entry, gone = await self._registry.delete(storage, info.namespace, info.name, options, request.context)
         resource = storage.resource
-        if not gone or resource.plural in ("pods", "services", "namespaces"):
-            return self._answer(request, entry)
+        if not gone or storage.strategy.returns_deleted:
+            # A client that waits for dependents is told that they are not gone yet.
+            return self._answer(request, entry, 202 if not gone and options.propagation_policy == "Foreground" else 200)
         uid = storage.object(entry).metadata.uid
         details = {"name": info.name, "group": resource.group, "kind": resource.plural, "uid": uid}
         status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
@@ -268,12 +290,12 @@ class Handlers:
     async def _create_subresource(self, request: Request) -> web.Response:
         info, resource = request.info, request.storage.resource
         subresource = resource.subresource(info.subresource)
-        if subresource is None or "create" not in subresource.verbs:
-            raise NotFoundError("the server could not find the requested resource")
+        if subresource is None:
+            raise unknown_path()
         try:
             struct = type_of(subresource.group, subresource.version, subresource.kind)
         except KeyError as error:
-            raise MethodNotAllowedError("the server does not allow this method on the requested resource") from error
+            raise unknown_method() from error
         group_version = f"{subresource.group}/{subresource.version}" if subresource.group else subresource.version
         body, warnings = await self._decode(request, struct, group_version, subresource.kind)
         answer = await self._subresources.create(resource, info.namespace, info.name, info.subresource, body, request.context)
@@ -281,15 +303,11 @@ class Handlers:
 
     async def _scale(self, request: Request) -> web.Response:
         info, storage = request.info, request.storage
-        if storage.resource.subresource("scale") is None:
-            raise NotFoundError("the server could not find the requested resource")
         if info.verb == "get":
             scale = self._subresources.scale(storage, self._registry.get(storage, info.namespace, info.name))
-        elif info.verb in ("update", "patch"):
+        else:
             transform = await self._scale_transform(request)
             scale = await self._subresources.set_scale(storage, info.namespace, info.name, transform, request.context)
-        else:
-            raise MethodNotAllowedError("the server does not allow this method on the requested resource")
         return encoded(encode(scale), request.negotiated(), pretty=request.pretty())
 
     async def _scale_transform(self, request: Request) -> Any:
@@ -319,7 +337,34 @@ def _check_revision(query: Query, present: int) -> None:
         raise BadRequestError("resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided")
     if not text or text == "0":
         return
-    if not text.isdigit():
-        raise BadRequestError(f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
+    _check_known(text, present)
     if match == "Exact" and int(text) != present:
         raise ExpiredError(f"The resourceVersion for the provided list is too old: {text} ({present})")
+
+
+def _check_known(text: str, present: int) -> None:
+    """Refuse a resourceVersion that is none, or that is yet to come. Source: k8s.io/apiserver/pkg/storage/errors.go"""
+    if not text:
+        return
+    if not text.isdigit():
+        raise BadRequestError(f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
+    if int(text) > present:
+        raise TimeoutStatusError(
+            f"Timeout: Too large resource version: {text}, current: {present}", details={"retryAfterSeconds": 1},
+            causes=[Cause("ResourceVersionTooLarge", "Too large resource version")],
+        )
+
+
+def _check_method(resource: ResourceType, info: RequestInfo) -> None:
+    """Raises: NotFoundError for a subresource that the kind has not; MethodNotAllowedError for a verb that the target has not."""
+    verbs = resource.verbs
+    if info.subresource:
+        subresource = resource.subresource(info.subresource)
+        if subresource is None or info.rest:
+            raise unknown_path()
+        verbs = subresource.verbs
+    elif resource.namespaced and not info.namespace and info.verb not in ("list", "watch"):
+        # Over all namespaces there is only reading, and a namespaced object has no path without its namespace.
+        raise unknown_path() if info.name else unknown_method()
+    if info.verb not in verbs:
+        raise unknown_method()

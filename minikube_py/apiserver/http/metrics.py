@@ -10,12 +10,21 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from minikube_py.apis.resources import BY_GVR
+
 from .request_info import RequestInfo
 
 # Seconds. Source: k8s.io/apiserver/pkg/endpoints/metrics (apiserver_request_duration_seconds)
 DURATION_BUCKETS_S = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0
 )
+# RBAC's verb, or the method of a path that is no resource -> the verb in metrics.
+# Source: k8s.io/apiserver/pkg/endpoints/metrics (cleanVerb)
+VERBS = {
+    "create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE", "deletecollection": "DELETECOLLECTION", "get": "GET",
+    "list": "LIST", "watch": "WATCH", "post": "POST", "put": "PUT", "head": "GET",
+}
+PATHS = frozenset({"/", "/api", "/apis", "/healthz", "/livez", "/metrics", "/openapi", "/readyz", "/version"})
 REQUEST_LABELS = ("verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component")
 
 
@@ -53,9 +62,10 @@ class ServerMetrics:
         key = (_target(info), code)
         self.requests[key] = self.requests.get(key, 0) + 1
         if info.verb != "watch":
-            histogram = self.durations.get(info.verb)
+            verb = key[0].verb
+            histogram = self.durations.get(verb)
             if histogram is None:
-                histogram = self.durations[info.verb] = Histogram()
+                histogram = self.durations[verb] = Histogram()
             histogram.observe(seconds)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
@@ -79,12 +89,12 @@ class ServerMetrics:
         total = CounterMetricFamily("apiserver_request", "Requests by target and code.", labels=(*REQUEST_LABELS, "code"))
         for (info, code), count in self.requests.items():
             scope = "resource" if info.name else "namespace" if info.namespace else "cluster"
-            labels = (info.verb.upper(), "", info.group, info.version, info.resource, info.subresource, scope, "apiserver", str(code))
+            labels = (info.verb, "", info.group, info.version, info.resource, info.subresource, scope, "apiserver", str(code))
             total.add_metric(labels, count)
         yield total
         durations = HistogramMetricFamily("apiserver_request_duration_seconds", "How long requests took.", labels=("verb",))
         for verb, histogram in self.durations.items():
-            durations.add_metric((verb.upper(),), buckets=[*_cumulative(histogram)], sum_value=histogram.total)
+            durations.add_metric((verb,), buckets=[*_cumulative(histogram)], sum_value=histogram.total)
         yield durations
         in_flight = GaugeMetricFamily("apiserver_current_inflight_requests", "Requests that run.", labels=("request_kind",))
         for kind, running in self.in_flight.items():
@@ -101,14 +111,20 @@ class ServerMetrics:
 
 
 def _target(info: RequestInfo) -> RequestInfo:
-    """The request without what has no bound: names and paths."""
+    """The request without what has no bound: names, paths, and whatever is not served."""
     found = _TARGETS.get(info)
     if found is None:
         if len(_TARGETS) > 8192:
             _TARGETS.clear()
-        name, namespace = "{name}" if info.name else "", "{namespace}" if info.namespace else ""
-        subresource = info.subresource if info.is_resource else "/" + info.path.strip("/").partition("/")[0]
-        found = RequestInfo(info.is_resource, "", info.verb, info.group, info.version, namespace, info.resource, name, subresource)
+        verb = VERBS.get(info.verb, "other")
+        resource = BY_GVR.get((info.group, info.version, info.resource))
+        if resource is None:
+            first = "/" + info.path.strip("/").partition("/")[0]
+            found = RequestInfo(False, "", verb, subresource=first if first in PATHS else "/other")
+        else:
+            name, namespace = "{name}" if info.name else "", "{namespace}" if info.namespace else ""
+            subresource = info.subresource if not info.subresource or resource.subresource(info.subresource) else "other"
+            found = RequestInfo(True, "", verb, info.group, info.version, namespace, info.resource, name, subresource)
         _TARGETS[info] = found
     return found
 

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,7 +21,7 @@ from minikube_py.apis.object import Object
 from minikube_py.apis.resources import BY_GVR, ResourceType
 from minikube_py.apis.scheme import encode, type_of
 from minikube_py.core import limits
-from minikube_py.core.errors import InternalError, MethodNotAllowedError, NotFoundError, StatusError
+from minikube_py.core.errors import InternalError, MethodNotAllowedError, StatusError, unknown_method, unknown_path
 
 from ..authentication.user import UserInfo
 from ..authorization.attributes import Attributes, Authorizer, forbidden
@@ -125,13 +126,15 @@ class ApiServer:
             response = await self._answer(http, info, query)
             code = response.status
         except StatusError as error:
-            response = status_response(error)
             code = error.code
+            _check_unsent(http, error)
+            response = status_response(error)
         except (asyncio.CancelledError, ConnectionError):
             code = 499
             raise
         except Exception as error:
             log.exception("request failed method=%s path=%s", http.method, http.raw_path)
+            _check_unsent(http, error)
             response = status_response(InternalError(f"Internal error occurred: {error}"))
         finally:
             in_flight[kind] -= 1
@@ -151,17 +154,17 @@ class ApiServer:
             return await self._answer_path(http, info, query)
         resource = BY_GVR.get((info.group, info.version, info.resource))
         if resource is None:
-            raise NotFoundError("the server could not find the requested resource")
+            raise unknown_path()
         if (info.resource, info.subresource) in STREAMS:
             if self._streams is None:
-                raise NotFoundError("the server could not find the requested resource")
+                raise unknown_path()
             return await self._streams(http, info, query)
         if info.verb == "":
-            raise MethodNotAllowedError("the server does not allow this method on the requested resource")
+            raise unknown_method()
         storage = self._registry.storage(info.group, info.version, info.resource)
         if storage is None:
             return await self._review(http, info, query, resource, user)
-        return await self._handlers.handle(Request(http, info, query, user, storage))
+        return await self._handlers.handle(Request(http, info, query, user, storage, partial(self._authorize_create, user, info)))
 
     def _authorize(self, user: UserInfo, info: RequestInfo) -> None:
         """Raises: ForbiddenError."""
@@ -173,6 +176,10 @@ class ApiServer:
         if not decision.allowed:
             raise forbidden(attributes, decision.reason)
 
+    def _authorize_create(self, user: UserInfo, info: RequestInfo) -> None:
+        """Raises: ForbiddenError unless the target of a PUT may be created."""
+        self._authorize(user, replace(info, verb="create"))
+
     async def _review(
         self, http: web.BaseRequest, info: RequestInfo, query: Query, resource: ResourceType, user: UserInfo
     ) -> web.StreamResponse:
@@ -182,7 +189,7 @@ class ApiServer:
         if info.verb != "create" or info.name:
             if resource.plural == "componentstatuses" and info.verb == "list":
                 return json_response(encode({"kind": "ComponentStatusList", "apiVersion": "v1", "metadata": {}, "items": []}))
-            raise MethodNotAllowedError("the server does not allow this method on the requested resource")
+            raise unknown_method()
         body = await read_body(http)
         content_type = http.headers.get("Content-Type", "").partition(";")[0].strip().lower() or JSON_TYPE
         obj, warnings = decode_object(
@@ -198,7 +205,7 @@ class ApiServer:
         """Answer a path that is no resource."""
         path, headers = info.path, http.headers
         if http.method not in ("GET", "HEAD"):
-            raise MethodNotAllowedError("the server does not allow this method on the requested resource")
+            raise unknown_method()
         health = self._health.respond(path, query)
         if health is not None:
             return health
@@ -220,7 +227,7 @@ class ApiServer:
             return _raw(200, content_type, body)
         if path == "/":
             return json_response(encode({"paths": self._paths()}))
-        raise NotFoundError("the server could not find the requested resource")
+        raise unknown_path()
 
     def _paths(self) -> list[str]:
         versions = self._discovery.group_versions()
@@ -234,6 +241,12 @@ def _request(
 ) -> web.BaseRequest:
     """aiohttp's request, with our bound on the body."""
     return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=limits.REQUEST_BYTES_MAX)
+
+
+def _check_unsent(http: web.BaseRequest, error: Exception) -> None:
+    """Raises: ConnectionError, which closes the connection, if an answer has begun: its rest cannot become an error message."""
+    if http.writer.output_size:
+        raise ConnectionError("the answer has begun") from error
 
 
 def _raw(status: int, content_type: str, body: bytes) -> web.Response:

@@ -15,13 +15,15 @@ from urllib.parse import urlencode
 import aiohttp
 from aiohttp import web
 
-from minikube_py.core.errors import BadRequestError, InternalError, NotFoundError, ServiceUnavailableError
+from minikube_py.core.errors import BadRequestError, InternalError, NotFoundError, ServiceUnavailableError, unknown_path
 
 from ..registry import Registry
 from .query import Query
 from .request_info import RequestInfo
 
-HOP_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer", "host", "content-length", "authorization"})
+HOP_HEADERS = frozenset({
+    "authorization", "connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade",
+})
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 KUBELET_PORT = 10250
 
@@ -67,7 +69,7 @@ class KubeletStreams:
     def _object(self, plural: str, namespace: str, name: str) -> Any:
         storage = self._registry.storage("", "v1", plural)
         if storage is None:
-            raise NotFoundError("the server could not find the requested resource")
+            raise unknown_path()
         return storage.served(self._registry.get(storage, namespace, name))
 
     def _kubelet(self, node_name: str) -> str:

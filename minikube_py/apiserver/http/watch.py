@@ -28,6 +28,7 @@ from ..storage import Storage
 from ..watching import frame, transition
 from .negotiation import Form
 from .query import Query
+from .responses import json_response
 
 # Seconds. Source: kube-apiserver --min-request-timeout (a watch without a timeout lives 1 to 2 times as long)
 WATCH_TIMEOUT_MIN_S = 1800
@@ -120,7 +121,7 @@ class Watch:
     def _send(self, chunk: bytes) -> None:
         if self._early is not None:
             self._early.append(chunk)
-            if sum(map(len, self._early[-1:])) and len(self._early) > limits.WATCH_QUEUE_EVENTS_MAX:
+            if len(self._early) > limits.WATCH_QUEUE_EVENTS_MAX:
                 self.end()
             return
         transport = self._transport
@@ -186,7 +187,8 @@ class Watches:
     async def serve(self, request: web.BaseRequest, storage: Storage, selection: Selection, query: Query, form: Form) -> web.StreamResponse:
         """Answer a watch request; returns when it has ended.
 
-        Raises: ExpiredError (410) for a revision that is too old; BadRequestError, InvalidError for options that do not fit.
+        A revision that is too old is answered with one ERROR event (410 Expired).
+        Raises: BadRequestError, InvalidError for options that do not fit.
         """
         store = self._registry.store
         watch = Watch(selection, form, query.text("includeObject"), store)
@@ -195,7 +197,8 @@ class Watches:
         try:
             subscription = store.watch(storage.collection, start, watch.deliver)
         except CompactedError as error:
-            raise ExpiredError(f"too old resource version: {start} ({store.revision})") from error
+            # Not an HTTP error: a client that got this far reads it as an event.
+            return json_response(encode({"type": "ERROR", "object": _expired(start, error).status()}) + b"\n")
         response = web.StreamResponse(headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"})
         response.enable_chunked_encoding()
         self._running.add(watch)
@@ -211,6 +214,10 @@ class Watches:
             subscription.close()
             self._running.discard(watch)
         return response
+
+
+def _expired(start: int, error: CompactedError) -> ExpiredError:
+    return ExpiredError(f"too old resource version: {start} ({error.oldest})")
 
 
 def _start(query: Query, now: int, present: list[Entry]) -> tuple[int, list[Entry], bool]:

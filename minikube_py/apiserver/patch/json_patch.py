@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minikube_py.core.errors import BadRequestError, Cause, InvalidError, RequestEntityTooLargeError
+from minikube_py.core.errors import BadRequestError, InvalidError, RequestEntityTooLargeError
 
 # Source: k8s.io/apiserver/pkg/endpoints/handlers/patch.go (maxJSONPatchOperations)
 OPERATIONS_MAX = 10_000
@@ -27,16 +27,12 @@ def json_patch(document: Any, operations: list[Any]) -> Any:
         )
     try:
         return jsonpatch.apply_patch(document, operations)
-    except jsonpatch.JsonPatchTestFailed as error:
-        raise _refused(f"testing path failed: {error}") from error
-    except (jsonpatch.JsonPatchConflict, jsonpointer.JsonPointerException) as error:
-        raise _refused(str(error)) from error
+    except (jsonpatch.JsonPatchTestFailed, jsonpatch.JsonPatchConflict, jsonpointer.JsonPointerException) as error:
+        raise _refused() from error
     except (jsonpatch.InvalidJsonPatch, TypeError, KeyError, AttributeError) as error:
         raise BadRequestError(f"error decoding patch: {error}") from error
 
 
-def _refused(why: str) -> InvalidError:
-    return InvalidError(
-        "the server rejected our request due to an error in our request",
-        causes=[Cause("UnexpectedServerResponse", why)],
-    )
+def _refused() -> InvalidError:
+    """Upstream does not pass on what was wrong."""
+    return InvalidError("the server rejected our request due to an error in our request", details={})

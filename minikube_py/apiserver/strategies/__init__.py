@@ -24,6 +24,7 @@ from .cluster import (
     PersistentVolumeClaimStrategy,
     PersistentVolumeStrategy,
     PlainStrategy,
+    RbacStrategy,
 )
 from .pods import PodStrategy
 from .services import ServiceStrategy
@@ -42,9 +43,11 @@ STRATEGIES: dict[str, Callable[[], Strategy]] = {
     "persistentvolumes": PersistentVolumeStrategy,
     "pods": PodStrategy,
     **dict.fromkeys(
-        ("clusterroles.rbac.authorization.k8s.io", "clusterrolebindings.rbac.authorization.k8s.io", "roles.rbac.authorization.k8s.io",
-         "rolebindings.rbac.authorization.k8s.io", "configmaps", "secrets", "podtemplates", "serviceaccounts",
-         "controllerrevisions.apps", "storageclasses.storage.k8s.io", "priorityclasses.scheduling.k8s.io"), PlainStrategy),
+        (f"{plural}.rbac.authorization.k8s.io" for plural in ("clusterroles", "clusterrolebindings", "roles", "rolebindings")),
+        RbacStrategy),
+    **dict.fromkeys(
+        ("configmaps", "secrets", "podtemplates", "serviceaccounts", "controllerrevisions.apps", "storageclasses.storage.k8s.io",
+         "priorityclasses.scheduling.k8s.io"), PlainStrategy),
     **dict.fromkeys(
         ("deployments.apps", "replicasets.apps", "statefulsets.apps", "daemonsets.apps", "replicationcontrollers",
          "cronjobs.batch", "ingresses.networking.k8s.io", "poddisruptionbudgets.policy", "flowschemas.flowcontrol.apiserver.k8s.io",
@@ -57,6 +60,22 @@ STRATEGIES: dict[str, Callable[[], Strategy]] = {
          "mutatingadmissionpolicybindings.admissionregistration.k8s.io", "resourceslices.resource.k8s.io",
          "deviceclasses.resource.k8s.io"), GenerationOnlyStrategy),
 }
+
+# Kinds whose updates must say which version they replace.
+CONDITIONAL = frozenset({
+    "csidrivers.storage.k8s.io", "csinodes.storage.k8s.io", "csistoragecapacities.storage.k8s.io",
+    "customresourcedefinitions.apiextensions.k8s.io", "leases.coordination.k8s.io",
+    "mutatingadmissionpolicies.admissionregistration.k8s.io", "mutatingadmissionpolicybindings.admissionregistration.k8s.io", "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+    "poddisruptionbudgets.policy", "runtimeclasses.node.k8s.io", "validatingadmissionpolicies.admissionregistration.k8s.io",
+    "validatingadmissionpolicybindings.admissionregistration.k8s.io", "validatingwebhookconfigurations.admissionregistration.k8s.io",
+    "volumeattachments.storage.k8s.io",
+})
+# Kinds whose deletion is answered with the object.
+RETURNED = frozenset({
+    "namespaces", "persistentvolumeclaims", "persistentvolumes", "pods", "podtemplates", "resourcequotas", "serviceaccounts", "services",
+})
+# Kinds whose dependents stay unless a deletion says otherwise, for clients from before propagation policies.
+ORPHANING = frozenset({"jobs.batch", "replicationcontrollers"})
 
 # Served resource -> the resource whose stored form it shares.
 SHARED = {
@@ -82,6 +101,9 @@ def builtin_storages(store: Store, service_cidr: str, node_ports: tuple[int, int
             strategy: Strategy = ServiceStrategy(service_cidr, node_ports, store)
         else:
             strategy = STRATEGIES.get(resource.group_resource, Strategy)()
+        strategy.unconditional_update = resource.group_resource not in CONDITIONAL
+        strategy.returns_deleted = resource.group_resource in RETURNED
+        strategy.default_propagation = "Orphan" if resource.group_resource in ORPHANING else "Background"
         storages[resource.gvr] = Storage(resource, type_of(*resource.gvk), strategy, resource.group_resource)
     for resource in RESOURCES:
         if resource.gvr in SHARED:

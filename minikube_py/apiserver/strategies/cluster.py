@@ -73,6 +73,12 @@ class PlainStrategy(Strategy):
     status = False
 
 
+class RbacStrategy(PlainStrategy):
+    """Roles and bindings."""
+
+    create_on_update = True
+
+
 class GenerationStrategy(Strategy):
     """Kinds whose metadata.generation counts changes of the spec."""
 

@@ -8,6 +8,7 @@ import msgspec
 
 from minikube_py.apis import core_v1
 from minikube_py.apis.quantity import milli_value
+from minikube_py.apis.scheme import deep_copy
 
 from ..context import Context
 from ..strategy import Strategy
@@ -21,7 +22,8 @@ class PodStrategy(Strategy):
         obj.status = core_v1.PodStatus(phase="Pending", qos_class=qos_class(obj.spec))
         if obj.spec.scheduling_gates:
             obj.status.conditions = [core_v1.PodCondition(
-                type="PodScheduled", status="False", reason="SchedulingGated", message="Scheduling is blocked due to non-empty scheduling gates"
+                type="PodScheduled", status="False", reason="SchedulingGated",
+                message="Scheduling is blocked due to non-empty scheduling gates"
             )]
 
     def prepare_status_update(self, new: Any, old: Any, context: Context) -> None:
@@ -36,6 +38,16 @@ class PodStrategy(Strategy):
     def prepare_ephemeralcontainers(self, new: Any, old: Any, context: Context) -> None:
         added = new.spec.ephemeral_containers
         new.spec = msgspec.structs.replace(old.spec, ephemeral_containers=added)
+        new.status = old.status
+        self.count_generation(new, old)
+
+    def prepare_resize(self, new: Any, old: Any, context: Context) -> None:
+        """Only the resources of containers, and how they are resized, change."""
+        spec = deep_copy(old.spec)
+        for kept, wanted in zip(spec.containers, new.spec.containers, strict=False):
+            if kept.name == wanted.name:
+                kept.resources, kept.resize_policy = wanted.resources, wanted.resize_policy
+        new.spec = spec
         new.status = old.status
         self.count_generation(new, old)
 

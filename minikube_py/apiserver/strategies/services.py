@@ -13,6 +13,7 @@ from typing import Any
 
 from minikube_py.apis import core_v1
 from minikube_py.apis.scheme import decoder
+from minikube_py.apis.validation.services import needs_health_check
 from minikube_py.core.errors import Cause, InternalError
 from minikube_py.store.interface import Entry, Store, WatchEvent
 
@@ -118,6 +119,8 @@ class ServiceStrategy(Strategy):
             for port in spec.ports:
                 if not port.node_port:
                     port.node_port = ports.get((port.protocol, port.port))
+            if not spec.health_check_node_port:
+                spec.health_check_node_port = known.health_check_node_port
         elif spec.type in ("ClusterIP", "") and known.type in ("NodePort", "LoadBalancer"):
             same = {(p.protocol, p.port): p.node_port for p in known.ports}
             for port in spec.ports:
@@ -145,27 +148,23 @@ class ServiceStrategy(Strategy):
             spec.cluster_ips = [spec.cluster_ip]
 
     def _allocate(self, new: core_v1.Service, old: core_v1.Service | None) -> list[Cause]:
-        """Take what `new` wants and does not have from `old`; on a cause nothing stays taken."""
+        """Take what `new` (found valid) wants and does not have from `old`; on a cause nothing stays taken."""
         spec = new.spec
-        if spec.type == "ExternalName":
-            return []
         taken_ips: list[int] = []
         taken_ports: list[int] = []
-        causes = self._allocate_ip(spec, set(old.spec.cluster_ips) if old else set(), taken_ips)
+        causes: list[Cause] = []
+        if spec.type != "ExternalName":
+            causes = self._allocate_ips(spec, addresses_of(old.spec) if old else [], taken_ips)
         if not causes and spec.type in ("NodePort", "LoadBalancer"):
-            causes = self._allocate_ports(spec, set(node_ports_of(old.spec)) if old else set(), taken_ports)
+            causes = self._allocate_ports(spec, node_ports_of(old.spec) if old else [], taken_ports)
         if causes:
             for ip in taken_ips:
                 self._ips.free(ip)
             for port in taken_ports:
                 self._ports.free(port)
-            # What was not given to the object must not be given back by `abandon`.
-            spec.cluster_ip, spec.cluster_ips, spec.health_check_node_port = "", [], None
-            for service_port in spec.ports:
-                service_port.node_port = None
         return causes
 
-    def _allocate_ip(self, spec: core_v1.ServiceSpec, had: set[str], taken: list[int]) -> list[Cause]:
+    def _allocate_ips(self, spec: core_v1.ServiceSpec, had: list[int], taken: list[int]) -> list[Cause]:
         if spec.cluster_ip == "None":
             spec.cluster_ips = ["None"]
             return []
@@ -175,40 +174,53 @@ class ServiceStrategy(Strategy):
             spec.cluster_ip = str(ipaddress.ip_address(number))
             spec.cluster_ips = [spec.cluster_ip]
             return []
-        if spec.cluster_ip in had:
-            return []
-        try:
-            address = ipaddress.ip_address(spec.cluster_ip)
-        except ValueError:
-            return []
-        value = f'Invalid value: ["{spec.cluster_ip}"]: failed to allocate IP {spec.cluster_ip}: '
-        if address not in self._network:
-            return [Cause("FieldValueInvalid",
-                          f"{value}the provided IP ({spec.cluster_ip}) is not in the valid range. "
-                          f"The range of valid IPs is {self._network}", "spec.clusterIPs")]
-        if not self._ips.take(int(address)):
-            return [Cause("FieldValueInvalid", f"{value}provided IP is already allocated", "spec.clusterIPs")]
-        taken.append(int(address))
-        spec.cluster_ips = [spec.cluster_ip]
+        if not spec.cluster_ips:
+            spec.cluster_ips = [spec.cluster_ip]
+        for index, number in enumerate(addresses_of(spec)):
+            if number in had:
+                continue
+            why = self._take_ip(spec.cluster_ips[index])
+            if why:
+                value = f'Invalid value: ["{spec.cluster_ips[index]}"]: failed to allocate IP {spec.cluster_ips[index]}: '
+                return [Cause("FieldValueInvalid", value + why, "spec.clusterIPs")]
+            taken.append(number)
         return []
 
-    def _allocate_ports(self, spec: core_v1.ServiceSpec, had: set[int], taken: list[int]) -> list[Cause]:
-        shared: dict[int, str] = {}
+    def _take_ip(self, text: str) -> str:
+        """Take an address that a client chose; return why not, or ""."""
+        address = ipaddress.ip_address(text)
+        if address not in self._network:
+            return f"the provided IP ({text}) is not in the valid range. The range of valid IPs is {self._network}"
+        return "" if self._ips.take(int(address)) else "provided IP is already allocated"
+
+    def _allocate_ports(self, spec: core_v1.ServiceSpec, had: list[int], taken: list[int]) -> list[Cause]:
         for index, port in enumerate(spec.ports):
-            wanted = port.node_port
-            if wanted:
-                if wanted in had or wanted in shared:
-                    continue
-                if not self._ports.take(wanted):
-                    first, last = self._node_ports
-                    why = "provided port is already allocated" if first <= wanted <= last else \
-                        f"provided port is not in the valid range. The range of valid ports is {first}-{last}"
-                    return [Cause("FieldValueInvalid", f"Invalid value: {wanted}: {why}", f"spec.ports[{index}].nodePort")]
-            else:
-                wanted = port.node_port = self._ports.take_any()
-            taken.append(wanted)
-            shared[wanted] = port.protocol
+            if port.node_port:
+                causes = self._take_port(port.node_port, f"spec.ports[{index}].nodePort", had, taken)
+                if causes:
+                    return causes
+            elif spec.type == "NodePort" or spec.allocate_load_balancer_node_ports is not False:
+                port.node_port = self._ports.take_any()
+                taken.append(port.node_port)
+        if not needs_health_check(spec):
+            spec.health_check_node_port = None
+        elif spec.health_check_node_port:
+            return self._take_port(spec.health_check_node_port, "spec.healthCheckNodePort", had, taken)
+        else:
+            spec.health_check_node_port = self._ports.take_any()
+            taken.append(spec.health_check_node_port)
         return []
+
+    def _take_port(self, wanted: int, field: str, had: list[int], taken: list[int]) -> list[Cause]:
+        """Take a node port that a client chose; ports of several protocols share it."""
+        if wanted in had or wanted in taken or self._ports.take(wanted):
+            if wanted not in had and wanted not in taken:
+                taken.append(wanted)
+            return []
+        first, last = self._node_ports
+        why = "provided port is already allocated" if first <= wanted <= last else \
+            f"provided port is not in the valid range. The range of valid ports is {first}-{last}"
+        return [Cause("FieldValueInvalid", f"Invalid value: {wanted}: {why}", field)]
 
     def _free(self, spec: core_v1.ServiceSpec, keep: core_v1.ServiceSpec | None) -> None:
         """Give back what `spec` holds and `keep` does not."""

@@ -69,7 +69,8 @@ def _pairs(literals: tuple[str, ...], files: tuple[str, ...], env_files: tuple[s
 
     def put(key: str, value: bytes) -> None:
         if not _KEY(key):
-            raise KubectlError(f'"{key}" is not valid key name: a valid config key must consist of alphanumeric characters, \'-\', \'_\' or \'.\'')
+            rule = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
+            raise KubectlError(f'"{key}" is not valid key name: {rule}')
         if key in found:
             raise KubectlError(f"cannot add key {key}, another key by that name already exists")
         found[key] = value
@@ -211,7 +212,8 @@ async def service_for(session: Session, one: Target, *, name: str, port: int, ta
     if one.resource.kind == "Pod":
         labels = document["metadata"].get("labels") or {}
         if not labels:
-            raise KubectlError("couldn't retrieve selectors via --selector flag or introspection: the pod has no labels and cannot be exposed")
+            raise KubectlError(
+                "couldn't retrieve selectors via --selector flag or introspection: the pod has no labels and cannot be exposed")
         selector: Any = labels
         containers = document["spec"]["containers"]
     else:

@@ -11,7 +11,7 @@ from typing import Any
 
 from minikube_py.client.kubeconfig import Kubeconfig, default_paths
 
-from .errors import Exit, KubectlError
+from .errors import Exit, KubectlError, usage
 from .manifests import to_json, to_yaml
 from .session import Session
 from .tabular import columns
@@ -74,7 +74,8 @@ async def api_resources(session: Session, options: ResourceListOptions) -> None:
             session.print(resource.group_resource)
         return
     wide = options.output == "wide"
-    lines = [["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND", *(["VERBS", "CATEGORIES"] if wide else [])]] if options.headers else []
+    header = ["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND", *(["VERBS", "CATEGORIES"] if wide else [])]
+    lines = [header] if options.headers else []
     for r in rows:
         line = [r.plural, ",".join(r.short_names), r.api_version, "true" if r.namespaced else "false", r.kind]
         lines.append([*line, *([",".join(sorted(r.verbs)), ",".join(r.categories)] if wide else [])])
@@ -101,7 +102,7 @@ async def api_versions(session: Session) -> None:
 async def can_i(session: Session, arguments: tuple[str, ...], *, all_namespaces: bool, subresource: str, quiet: bool) -> None:
     """kubectl auth can-i VERB TYPE[/NAME]; ends with code 1 for "no"."""
     if len(arguments) < 2:
-        raise KubectlError("you must specify two arguments: verb resource or verb resource/resourceName.\nSee 'kubectl auth can-i -h' for help and examples")
+        raise usage("auth can-i", "you must specify two arguments: verb resource or verb resource/resourceName.")
     verb, word = arguments[0], arguments[1]
     if word.startswith("/"):
         spec: dict[str, Any] = {"nonResourceAttributes": {"verb": verb, "path": word}}
@@ -162,7 +163,8 @@ def config_view(config: Kubeconfig, *, raw: bool, minify: bool, output: str) -> 
 
 
 def _hidden(entry: dict[str, Any]) -> dict[str, Any]:
-    return {key: ("REDACTED" if key in ("token", "password") else REDACTED) if key in _SECRET_KEYS else value for key, value in entry.items()}
+    hidden = {key: "REDACTED" if key in ("token", "password") else REDACTED for key in entry if key in _SECRET_KEYS}
+    return {**entry, **hidden}
 
 
 def contexts_table(config: Kubeconfig) -> list[str]:

@@ -9,6 +9,8 @@ import asyncio
 import math
 from dataclasses import dataclass
 
+from minikube_py.core.errors import NotFoundError
+
 from .api import Document
 from .durations import parse_duration
 from .errors import KubectlError
@@ -71,7 +73,10 @@ async def _pods(session: Session, arguments: tuple[str, ...], options: LogOption
             "See 'kubectl logs -h' for help and examples")
     kind, slash, name = arguments[0].partition("/")
     one = target(session, await session.api.resource(kind if slash else "pods"), name if slash else kind)
-    pods = await pods_of(session, one)
+    try:
+        pods = await pods_of(session, one)
+    except NotFoundError as error:
+        raise KubectlError(f'error from server (NotFound): {error.message} in namespace "{session.namespace}"') from error
     if not pods:
         raise KubectlError(f"no pods found for {one.label}")
     if len(pods) > 1:

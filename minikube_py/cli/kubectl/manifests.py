@@ -106,12 +106,19 @@ def _documents(source: str, text: str) -> Iterator[Any]:
     try:
         for document in yaml.load_all(text, Loader=_Loader):
             if document is not None:
-                yield document
+                yield _with_text_keys(document)
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f"line {where.line + 1}: " if where is not None else ""
         problem = f"yaml: {line}{getattr(error, 'problem', error)}"
         raise KubectlError(f"error parsing {source}: error converting YAML to JSON: {problem}") from error
+
+
+def _with_text_keys(value: Any) -> Any:
+    """As JSON has it: the keys "yes" and 1 of YAML become "true" and "1"."""
+    if isinstance(value, dict):
+        return {key if isinstance(key, str) else json.dumps(key): _with_text_keys(item) for key, item in value.items()}
+    return [_with_text_keys(item) for item in value] if isinstance(value, list) else value
 
 
 def _items(source: str, document: Any) -> Iterator[Document]:

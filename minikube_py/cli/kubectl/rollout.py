@@ -33,7 +33,7 @@ async def status(session: Session, arguments: tuple[str, ...], *, watch: bool = 
     for one in await resolve(session, arguments):
         progress = PROGRESS.get(one.resource.kind)
         if progress is None:
-            raise KubectlError(f"no status viewer has been implemented for {one.resource.kind}")
+            raise KubectlError(f"no status viewer has been implemented for {_kind(one)}")
         try:
             async with asyncio.timeout(timeout_s or None):
                 await _follow(session, one, progress, watch, revision)
@@ -167,7 +167,7 @@ def _template(item: Document) -> Document:
 async def history(session: Session, arguments: tuple[str, ...], *, revision: int = 0, output: str = "") -> None:
     for one in await resolve(session, arguments):
         if one.resource.kind not in PROGRESS:
-            raise KubectlError(f"no history viewer has been implemented for {one.resource.kind}")
+            raise KubectlError(f"no history viewer has been implemented for {_kind(one)}")
         revisions = await _revisions(session, one)
         if revision:
             if revision not in revisions:
@@ -245,6 +245,10 @@ async def pause(session: Session, arguments: tuple[str, ...], *, paused: bool) -
         patch = {"spec": {"paused": True if paused else None}}
         await session.api.patch(one.resource, one.namespace, one.name, patch, MERGE_PATCH)
         session.print(f"{one.label} {verb}")
+
+
+def _kind(one: Target) -> str:
+    return f"{one.resource.kind}.{one.resource.group}" if one.resource.group else one.resource.kind
 
 
 def _dry(dry_run: str) -> dict[str, str | int] | None:

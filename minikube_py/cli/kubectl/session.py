@@ -60,12 +60,12 @@ _OPTIONS = (
 )
 
 
-def global_options(function: Any) -> Any:
-    """Add the flags of every command; the function gets them as `flags`."""
+def global_options(function: Any, without: tuple[str, ...] = ()) -> Any:
+    """Add the flags of every command but those in `without`; the function gets them as `flags`."""
 
     @functools.wraps(function)
     def wrapper(*args: Any, **options: Any) -> Any:
-        names = [f.name for f in fields(Flags)]
+        names = [f.name for f in fields(Flags) if f.name not in without]
         taken = {name: value for name in names if (value := options.pop(name, None)) is not None}
         return function(*args, flags=Flags(**taken), **options)
 
@@ -73,7 +73,8 @@ def global_options(function: Any) -> Any:
     wrapped = click.option("--insecure-skip-tls-verify", is_flag=True, default=False, help="Trust any server.")(wrapped)
     wrapped = click.option("--request-timeout", default=None, help="Time to wait for one request (0 is forever).")(wrapped)
     for names, text in reversed(_OPTIONS):
-        wrapped = click.option(*names, default=None, help=text)(wrapped)
+        if names[-1].removeprefix("--") not in without:
+            wrapped = click.option(*names, default=None, help=text)(wrapped)
     return wrapped
 
 
@@ -82,6 +83,7 @@ class Session:
 
     Attributes:
         namespace: where the command works; `namespace_given` says whether the user named it.
+        show_events: whether descriptions end with events.
     """
 
     def __init__(self, flags: Flags, out: IO[str] | None = None, err: IO[str] | None = None) -> None:
@@ -90,6 +92,7 @@ class Session:
         self.err = err or sys.stderr
         self.connection = connect(flags)
         self.namespace = flags.namespace or self.connection.namespace or "default"
+        self.show_events = True
         self.namespace_given = bool(flags.namespace)
         self.api = Api(self.connection)
 

@@ -1,6 +1,7 @@
 """One pass over one StatefulSet: the next pods to make, delete or replace, in the order of ordinals.
 
-With OrderedReady one pod changes at a time, and only while all before it are ready; with Parallel none waits for another, except in updates.
+With OrderedReady one pod changes at a time, and only while all before it are ready; with Parallel none waits for another, except in
+updates.
 Source: pkg/controller/statefulset/stateful_set_control.go (updateStatefulSet).
 """
 

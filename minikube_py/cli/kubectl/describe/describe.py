@@ -10,7 +10,15 @@ from ..api import Document
 from ..errors import Exit, KubectlError, sentence
 from ..session import Session
 from ..targets import Target, document_of, expand, from_files, parse
-from .generic import describe_config_map, describe_generic, describe_namespace, describe_secret
+from .generic import (
+    describe_config_map,
+    describe_generic,
+    describe_namespace,
+    describe_role,
+    describe_role_binding,
+    describe_secret,
+    describe_service_account,
+)
 from .nodes import describe_node
 from .pods import describe_pod
 from .services import describe_service
@@ -24,8 +32,11 @@ from .workloads import (
 )
 
 Describer = Callable[[Session, Document], Awaitable[str]]
+RBAC = "rbac.authorization.k8s.io"
 DESCRIBERS: dict[tuple[str, str], Describer] = {
     ("", "Pod"): describe_pod, ("", "Node"): describe_node, ("", "Service"): describe_service, ("", "ConfigMap"): describe_config_map,
+    ("", "ServiceAccount"): describe_service_account, (RBAC, "Role"): describe_role, (RBAC, "ClusterRole"): describe_role,
+    (RBAC, "RoleBinding"): describe_role_binding, (RBAC, "ClusterRoleBinding"): describe_role_binding,
     ("", "Secret"): describe_secret, ("", "Namespace"): describe_namespace, ("apps", "Deployment"): describe_deployment,
     ("apps", "ReplicaSet"): describe_replica_set, ("apps", "DaemonSet"): describe_daemon_set,
     ("apps", "StatefulSet"): describe_stateful_set, ("batch", "Job"): describe_job, ("batch", "CronJob"): describe_cron_job,
@@ -33,9 +44,11 @@ DESCRIBERS: dict[tuple[str, str], Describer] = {
 
 
 async def describe(
-    session: Session, arguments: tuple[str, ...], *, filenames: tuple[str, ...] = (), labels: str = "", all_namespaces: bool = False
+    session: Session, arguments: tuple[str, ...], *, filenames: tuple[str, ...] = (), labels: str = "", all_namespaces: bool = False,
+    show_events: bool = True,
 ) -> None:
     """Describe objects; a name that does not exist is taken for the beginning of names."""
+    session.show_events = show_events
     if filenames:
         targets = await from_files(session, filenames)
     else:

@@ -13,8 +13,10 @@ from .writer import Writer
 LIMIT = 500
 
 
-async def events_of(session: Session, document: Document) -> list[Document]:
-    """The events about an object, oldest first."""
+async def events_of(session: Session, document: Document) -> list[Document] | None:
+    """The events about an object, oldest first; None if they are not wanted."""
+    if not session.show_events:
+        return None
     metadata = document["metadata"]
     selector = {"involvedObject.name": metadata["name"], "involvedObject.uid": metadata.get("uid", "")}
     if document["kind"] == "Node":
@@ -42,7 +44,9 @@ def seen_text(event: Document) -> str:
     return f"{age(last_seen(event))} (x{count} over {age(first_seen(event))})" if count > 1 else age(last_seen(event))
 
 
-def write_events(writer: Writer, events: list[Document]) -> None:
+def write_events(writer: Writer, events: list[Document] | None) -> None:
+    if events is None:
+        return
     if not events:
         writer.line(0, "Events:", "<none>")
         return

@@ -64,7 +64,7 @@ async def describe_namespace(session: Session, document: Document) -> str:
     writer = Writer()
     writer.line(0, "Name:", document["metadata"]["name"])
     writer.pairs(0, "Labels", document["metadata"].get("labels"))
-    writer.pairs(0, "Annotations", document["metadata"].get("annotations"), separator=": ")
+    writer.annotations(document["metadata"].get("annotations"))
     writer.line(0, "Status:", (document.get("status") or {}).get("phase", ""))
     quotas = await _in_namespace(session, "resourcequotas", document["metadata"]["name"])
     limits = await _in_namespace(session, "limitranges", document["metadata"]["name"])
@@ -90,12 +90,68 @@ async def _in_namespace(session: Session, plural: str, namespace: str) -> list[D
     return list(listed.get("items") or ())
 
 
+async def describe_service_account(session: Session, document: Document) -> str:
+    writer = Writer()
+    _head(writer, document)
+    writer.items(0, "Image pull secrets", [one["name"] for one in document.get("imagePullSecrets") or ()])
+    writer.items(0, "Mountable secrets", [one["name"] for one in document.get("secrets") or ()])
+    tokens = [
+        one["metadata"]["name"] for one in await _in_namespace(session, "secrets", document["metadata"]["namespace"])
+        if one.get("type") == "kubernetes.io/service-account-token"
+        and (one["metadata"].get("annotations") or {}).get("kubernetes.io/service-account.name") == document["metadata"]["name"]
+    ]
+    writer.items(0, "Tokens", tokens)
+    write_events(writer, await events_of(session, document))
+    return writer.text()
+
+
+async def describe_role(session: Session, document: Document) -> str:
+    """Roles and ClusterRoles: one line per resource."""
+    writer = Writer()
+    writer.line(0, "Name:", document["metadata"]["name"])
+    writer.pairs(0, "Labels", document["metadata"].get("labels"))
+    writer.annotations(document["metadata"].get("annotations"))
+    writer.line(0, "PolicyRule:")
+    writer.line(1, "Resources", "Non-Resource URLs", "Resource Names", "Verbs")
+    writer.line(1, "---------", "-----------------", "--------------", "-----")
+    rows: dict[tuple[str, str, str, str], list[str]] = {}
+    for rule in document.get("rules") or ():
+        names, verbs = " ".join(rule.get("resourceNames") or ()), rule.get("verbs") or []
+        for group in rule.get("apiGroups") or ("",):
+            for resource in rule.get("resources") or ():
+                rows.setdefault((group, resource, "", names), []).extend(verbs)
+        for url in rule.get("nonResourceURLs") or ():
+            rows.setdefault(("", "", url, names), []).extend(verbs)
+    for (group, resource, url, names), verbs in sorted(rows.items(), key=lambda row: [part + '"' for part in row[0]]):
+        plain, slash, subresource = resource.partition("/")
+        named = f"{plain}.{group}" if group else plain
+        cells = f"{named}{slash}{subresource}", f"[{url}]", f"[{names}]", f"[{' '.join(dict.fromkeys(verbs))}]"
+        writer.line(1, *cells)
+    return writer.text()
+
+
+async def describe_role_binding(session: Session, document: Document) -> str:
+    writer = Writer()
+    writer.line(0, "Name:", document["metadata"]["name"])
+    writer.pairs(0, "Labels", document["metadata"].get("labels"))
+    writer.annotations(document["metadata"].get("annotations"))
+    writer.line(0, "Role:")
+    writer.line(1, "Kind:", document["roleRef"]["kind"])
+    writer.line(1, "Name:", document["roleRef"]["name"])
+    writer.line(0, "Subjects:")
+    writer.line(1, "Kind", "Name", "Namespace")
+    writer.line(1, "----", "----", "---------")
+    for subject in document.get("subjects") or ():
+        writer.line(1, subject["kind"], subject["name"], subject.get("namespace", ""))
+    return writer.text()
+
+
 def _head(writer: Writer, document: Document) -> None:
     metadata = document["metadata"]
     writer.line(0, "Name:", metadata["name"])
     writer.line(0, "Namespace:", metadata.get("namespace", ""))
     writer.pairs(0, "Labels", metadata.get("labels"))
-    writer.pairs(0, "Annotations", metadata.get("annotations"), separator=": ")
+    writer.annotations(metadata.get("annotations"))
 
 
 def _bytes(encoded: str) -> int:

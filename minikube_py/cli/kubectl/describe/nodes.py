@@ -31,7 +31,7 @@ async def describe_node(session: Session, node: Document) -> str:
     writer.line(0, "Name:", metadata["name"])
     writer.line(0, "Roles:", ",".join(roles) or "<none>")
     writer.pairs(0, "Labels", labels)
-    writer.pairs(0, "Annotations", metadata.get("annotations"), separator=": ")
+    writer.annotations(metadata.get("annotations"))
     writer.line(0, "CreationTimestamp:", long_time(metadata.get("creationTimestamp")))
     writer.items(0, "Taints", [_taint(t) for t in spec.get("taints") or ()])
     writer.line(0, "Unschedulable:", "true" if spec.get("unschedulable") else "false")
@@ -48,8 +48,7 @@ async def describe_node(session: Session, node: Document) -> str:
     writer.line(0, "System Info:")
     info = status.get("nodeInfo") or {}
     for title, key in _INFO:
-        if key != "kubeProxyVersion" or info.get(key):
-            writer.line(1, f"{title}:", info.get(key, ""))
+        writer.line(1, f"{title}:", info.get(key, ""))
     if spec.get("podCIDR"):
         writer.line(0, "PodCIDR:", spec["podCIDR"])
         writer.line(0, "PodCIDRs:", ",".join(spec.get("podCIDRs") or [spec["podCIDR"]]))
@@ -69,8 +68,11 @@ async def _lease(session: Session, writer: Writer, name: str) -> None:
     resource = await session.api.resource("leases")
     listed = await session.api.list_all(resource, "kube-node-lease", fields=f"metadata.name={name}")
     leases = listed.get("items") or ()
+    if not leases:
+        writer.line(0, "Lease:", f'Failed to get lease: leases.coordination.k8s.io "{name}" not found')
+        return
     writer.line(0, "Lease:")
-    spec = leases[0]["spec"] if leases else {}
+    spec = leases[0]["spec"]
     writer.line(1, "HolderIdentity:", spec.get("holderIdentity", "<unset>"))
     writer.line(1, "AcquireTime:", long_time(spec.get("acquireTime")))
     writer.line(1, "RenewTime:", long_time(spec.get("renewTime")))

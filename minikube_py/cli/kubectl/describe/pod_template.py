@@ -112,8 +112,7 @@ def _container(writer: Writer, level: int, container: Document, status: Document
 
 
 def _port(port: Document) -> str:
-    named = f" ({port['name']})" if port.get("name") else ""
-    return f"{port.get('containerPort', 0)}/{port.get('protocol', 'TCP')}{named}"
+    return f"{port.get('containerPort', 0)}/{port.get('protocol', 'TCP')}"
 
 
 def _state(writer: Writer, level: int, title: str, state: Document) -> None:

@@ -35,7 +35,7 @@ async def describe_pod(session: Session, pod: Document) -> str:
     if status.get("startTime"):
         writer.line(0, "Start Time:", long_time(status["startTime"]))
     writer.pairs(0, "Labels", metadata.get("labels"))
-    writer.pairs(0, "Annotations", metadata.get("annotations"), separator=": ")
+    writer.annotations(metadata.get("annotations"))
     _status(writer, pod)
     seccomp = ((spec.get("securityContext") or {}).get("seccompProfile") or {}).get("type")
     if seccomp:

@@ -20,7 +20,7 @@ async def describe_service(session: Session, document: Document) -> str:
     writer.line(0, "Name:", metadata["name"])
     writer.line(0, "Namespace:", metadata["namespace"])
     writer.pairs(0, "Labels", metadata.get("labels"))
-    writer.pairs(0, "Annotations", metadata.get("annotations"), separator=": ")
+    writer.annotations(metadata.get("annotations"))
     writer.line(0, "Selector:", selector_text(spec.get("selector")) or "<none>")
     writer.line(0, "Type:", spec.get("type", ""))
     if spec.get("ipFamilyPolicy"):

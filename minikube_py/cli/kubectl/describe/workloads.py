@@ -29,7 +29,7 @@ def _head(writer: Writer, document: Document, *, created: bool = True) -> None:
 
 def _labels(writer: Writer, document: Document) -> None:
     writer.pairs(0, "Labels", document["metadata"].get("labels"))
-    writer.pairs(0, "Annotations", document["metadata"].get("annotations"), separator=": ")
+    writer.annotations(document["metadata"].get("annotations"))
 
 
 def _selector(document: Document) -> str:

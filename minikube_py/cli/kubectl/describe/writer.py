@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 PADDING = 2
+ANNOTATION_MAX = 140
+HIDDEN_ANNOTATIONS = ("kubectl.kubernetes.io/last-applied-configuration",)
 
 
 class Writer:
@@ -26,6 +28,19 @@ class Writer:
         """A title and one line per pair, or <none>."""
         items = [f"{key}{separator}{value}" for key, value in sorted((values or {}).items())]
         self.items(level, title, items)
+
+    def annotations(self, values: Mapping[str, str] | None) -> None:
+        """The annotations: long ones on a line of their own, cut; what apply remembers is left out."""
+        items: list[str] = []
+        for key, value in sorted((values or {}).items()):
+            if key in HIDDEN_ANNOTATIONS:
+                continue
+            if len(value) + len(key) + 2 <= ANNOTATION_MAX and "\n" not in value:
+                items.append(f"{key}: {value}")
+                continue
+            items.append(f"{key}:")
+            items += [f"  {line if len(line) <= ANNOTATION_MAX else line[:ANNOTATION_MAX] + '...'}" for line in value.rstrip("\n").split("\n")]
+        self.items(0, "Annotations", items)
 
     def items(self, level: int, title: str, items: Iterable[str]) -> None:
         """A title, the first item beside it and the others below; <none> if there are none."""

@@ -1,0 +1,6 @@
+"""The CronJob controller.
+
+Source: pkg/controller/cronjob.
+"""
+
+from .controller import CronJobController as CronJobController
