@@ -39,8 +39,12 @@ def _scheduling(options: argparse.Namespace, say: Callable[[str], None]) -> Meas
 
 
 def _store(options: argparse.Namespace, say: Callable[[str], None]) -> Measured:
-    say("store")
-    return {f"store_{writers}": [store.measure(writers, runs=options.runs).creates_per_s] for writers in store.WRITERS}
+    measured: Measured = {}
+    for writers in store.WRITERS:
+        say(f"store, {writers} writers")
+        found = store.measure(writers, runs=options.runs)
+        measured |= {f"store_{writers}": [found.creates_per_s], f"store_{writers}_p50_ms": [found.p50_ms]}
+    return measured
 
 
 PARTS: dict[str, tuple[tuple[figures.Figure, ...], Callable[[argparse.Namespace, Callable[[str], None]], Measured]]] = {

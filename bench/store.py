@@ -1,6 +1,6 @@
 """How fast the store takes writes: creates of 1 kB objects a second at 1, 16 and 64 writers at once, and the latency of one.
 
-    python -m bench store [seconds] [runs]
+    python -m bench.store [seconds] [runs]
 
 No HTTP and no Registry: the event loop, the writer thread and the disk alone. Prints medians.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -75,9 +76,10 @@ def measure(writers: int, seconds: float = 3.0, runs: int = 3) -> Figures:
     )
 
 
-def main(seconds: float = 3.0, runs: int = 3) -> None:
+def main() -> None:
+    seconds, runs = (float(text) for text in (sys.argv[1:] + ["3", "3"][len(sys.argv) - 1 :]))
     for writers in WRITERS:
-        figures = measure(writers, seconds, runs)
+        figures = measure(writers, seconds, int(runs))
         print(
             f"RESULT store writers={writers} creates_per_s={figures.creates_per_s:.0f} p50_ms={figures.p50_ms:.2f} "
             f"writes_per_transaction={figures.batch_writes:.1f}"

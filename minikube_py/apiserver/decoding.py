@@ -14,7 +14,7 @@ import msgspec
 import yaml
 
 from minikube_py.apis.object import Object
-from minikube_py.apis.scheme import decoder, encode, prune
+from minikube_py.apis.scheme import decoder, encode, prune, struct_of_field
 from minikube_py.core.errors import BadRequestError, UnsupportedMediaTypeError
 
 from .protobuf import ProtobufError, decode_unknown
@@ -42,7 +42,7 @@ def decode_document(body: bytes, content_type: str) -> Any:
         if content_type == PROTOBUF_TYPE:
             return decode_unknown(body)
     except msgspec.DecodeError as error:
-        raise BadRequestError(f"couldn't get version/kind; json parse error: {error}") from error
+        raise BadRequestError(f"couldn't get version/kind; json parse error: {_json_problem(error)}") from error
     except ProtobufError as error:
         raise BadRequestError(str(error)) from error
     except (yaml.YAMLError, TypeError, UnicodeDecodeError) as error:
@@ -78,7 +78,8 @@ def decode_object(
         obj, warnings = object_from_document(struct, group_version, kind, document, field_validation)
     except msgspec.DecodeError as error:
         raise BadRequestError(
-            f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: {error}"
+            f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; "
+            f"json parse error: {_json_problem(error)}"
         ) from error
     check_kind(obj, group_version, kind)
     return obj, warnings
@@ -130,6 +131,20 @@ def _go_message(struct: type[Object], error: msgspec.ValidationError) -> str:
         return str(error)
     path = re.sub(r"\[[^\]]*\]", "", found["path"] or "").lstrip(".")
     want = found["want"].replace(" | null", "")
-    owner = struct.__name__ if "." not in path else path.split(".")[-2][:1].upper() + path.split(".")[-2][1:]
-    return f"json: cannot unmarshal {GO_KINDS.get(found['got'], found['got'])} into Go struct field {owner}.{path} of type " \
-           f"{GO_TYPES.get(want, want)}"
+    owner: type[Object] | None = struct
+    for name in path.split(".")[:-1]:
+        owner = struct_of_field(owner, name) if owner is not None else None
+    field = f"{owner.__name__ if owner is not None else struct.__name__}.{path}"
+    return f"json: cannot unmarshal {GO_KINDS.get(found['got'], found['got'])} into Go struct field {field} of type {_go_type(want, field)}"
+
+
+def _go_type(want: str, field: str) -> str:
+    """Go's name of a type; that of a map's or a struct's is not known here, but for the maps of metadata."""
+    if want == "object" and field in ("ObjectMeta.metadata.labels", "ObjectMeta.metadata.annotations"):
+        return "map[string]string"
+    return GO_TYPES.get(want, want)
+
+
+def _json_problem(error: msgspec.DecodeError) -> str:
+    """Go's words for a body that is no JSON."""
+    return "unexpected end of JSON input" if "truncated" in str(error) else str(error)

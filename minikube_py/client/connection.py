@@ -30,6 +30,7 @@ class Connection:
         token: bearer token; empty means none.
         token_file: file with the token; read again when it has changed. It wins over `token`.
         namespace: where commands without a namespace work.
+        as_user, as_groups: whom to act as, if not oneself.
         tls_server_name: the name that the server's certificate is checked against, if not that of the URL.
     """
 
@@ -44,6 +45,8 @@ class Connection:
     namespace: str = ""
     insecure_skip_tls_verify: bool = False
     tls_server_name: str = ""
+    as_user: str = ""
+    as_groups: tuple[str, ...] = ()
 
     def with_credentials(self, certificate: bytes, key: bytes) -> Connection:
         return replace(self, certificate=certificate, key=key)

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import aiohttp
+from multidict import CIMultiDict
 
 from minikube_py.core import limits
 from minikube_py.core.errors import StatusError, TooManyRequestsError, from_status
@@ -119,7 +120,8 @@ class Transport:
 
         Raises: as `request`.
         """
-        sent = {"Accept": accept, **self._authorization(), **(headers or {})}
+        sent = CIMultiDict({"Accept": accept, **(headers or {})})
+        sent.extend(self._authorization())
         if body is not None:
             sent["Content-Type"] = content_type
         pool = self._open_pool()
@@ -196,14 +198,17 @@ class Transport:
             self._pool = _Pool(self.connection, self._user_agent)
         return self._pool
 
-    def _authorization(self) -> dict[str, str]:
+    def _authorization(self) -> list[tuple[str, str]]:
         path = self.connection.token_file
         if path:
             stamp = os.stat(path).st_mtime
             if stamp != self._token_stamp:
                 with open(path) as file:
                     self._token, self._token_stamp = file.read().strip(), stamp
-        return {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        found = [("Authorization", f"Bearer {self._token}")] if self._token else []
+        if self.connection.as_user:
+            found.append(("Impersonate-User", self.connection.as_user))
+        return found + [("Impersonate-Group", group) for group in self.connection.as_groups]
 
 
 _closing: set[asyncio.Task[None]] = set()

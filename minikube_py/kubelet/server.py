@@ -11,9 +11,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Protocol
 
 from aiohttp import web
 
@@ -167,7 +169,7 @@ class KubeletServer:
         info = self._running(request)
         tty = _truth(query, "tty")
         process = await self._kubelet.tasks.exec(info.id, command, tty=tty, stdin=_truth(query, "input", "stdin"))
-        async with process:
+        async with closed_at_end(process):
             socket = ChannelStream.open()
             await socket.prepare(request)
             stream = ChannelStream(
@@ -186,9 +188,9 @@ class KubeletServer:
         query = request.query
         info = self._running(request)
         _, container = self._target(request)
-        async with await self._kubelet.tasks.attach(
-            info.id, tty=bool(container.tty), stdin=_truth(query, "input", "stdin") and bool(container.stdin)
-        ) as process:
+        stdin = _truth(query, "input", "stdin") and bool(container.stdin)
+        process = await self._kubelet.tasks.attach(info.id, tty=bool(container.tty), stdin=stdin)
+        async with closed_at_end(process):
             socket = ChannelStream.open()
             await socket.prepare(request)
             stream = ChannelStream(socket, stdout=_truth(query, "output", "stdout"), stderr=_truth(query, "error", "stderr"))
@@ -228,6 +230,24 @@ class KubeletServer:
         if info is None or not info.running:
             raise NotFoundError(f'container not found ("{container.name}")')
         return info
+
+
+class _Closable(Protocol):
+    async def close(self) -> None: ...
+
+
+@asynccontextmanager
+async def closed_at_end(process: _Closable) -> AsyncIterator[None]:
+    """Close a process at the end of the block, to the last step even if the client's going away cancels this one."""
+    try:
+        yield
+    finally:
+        closing = asyncio.ensure_future(process.close())
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            await closing
+            raise
 
 
 def trusted(certificate: Mapping[str, object] | None) -> bool:

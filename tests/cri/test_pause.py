@@ -43,15 +43,19 @@ def test_pause_waits_and_ends_in_order_on_a_signal(number: signal.Signals) -> No
 
 @pytest.mark.root
 def test_pause_as_process_1_reaps_orphans_and_ends_on_a_signal(tmp_path: Path) -> None:
-    # The shell makes orphans of two processes, then becomes pause, the process 1 of a namespace of its own.
-    script = f"mount -t proc proc /proc; (setsid sh -c 'kill -9 $$' &) ; (setsid sh -c 'sleep 0' &) ; exec {NATIVE}"
-    process = subprocess.Popen(["unshare", "--pid", "--mount", "--fork", "--kill-child", "sh", "-c", script])
+    # The shell makes orphans of two processes, which end when told, and becomes pause, process 1 of a namespace of its own.
+    os.mkfifo(tmp_path / "end")
+    orphan = f"(setsid sh -c 'read line < {tmp_path}/end' &)"
+    process = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", "sh", "-c", f"{orphan}; {orphan}; exec {NATIVE}"])
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     while not (child := children.read_text().split()):
         os.sched_yield()
     pause = int(child[0])
+    orphans = Path(f"/proc/{pause}/task/{pause}/children")
     wait_until_sleeping(pause)
-    while Path(f"/proc/{pause}/task/{pause}/children").read_text():
+    assert len(orphans.read_text().split()) == 2
+    (tmp_path / "end").write_text("")
+    while orphans.read_text():
         os.sched_yield()
     os.kill(pause, signal.SIGTERM)
     assert process.wait(timeout=10) == 0

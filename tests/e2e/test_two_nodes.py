@@ -60,7 +60,7 @@ def test_a_node_that_stops_is_noticed_and_comes_back(pair: Cluster) -> None:
     agent = pair.nodes[1]
     containers = pair.pods("default", "app=there")[0]["status"]["containerStatuses"][0]
     agent.kill()
-    pair.wait(lambda: pair.node_condition(agent.host.name) == "Unknown", "the node to be noticed missing")
+    pair.wait(lambda: pair.node_condition(agent.host.name) == "Unknown", "the node to be noticed missing", 120)
     assert pair.fetch(f"http://{pair.get('service', 'there')['spec']['clusterIP']}/", agent.host) == "there\n", "its pods run on"
     token = (pair.server.data / "server" / "token").read_text().strip()
     agent.start("agent", "--server", f"https://{pair.server.host.address}:6443", "--token", token)

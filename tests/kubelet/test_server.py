@@ -108,6 +108,37 @@ async def test_the_log_of_the_container_before_a_restart_is_kept(node: Node) -> 
 
 
 @root
+async def test_a_terminal_has_the_clients_size(node: Node) -> None:
+    async with node.agent():
+        await node.create({"metadata": {"name": "web"}, "spec": {"containers": [{"name": "app", "command": ["sleep", "1000"]}]}})
+        await node.wait_pod("web", is_ready)
+        command = "command=sh&command=-c&command=read+x;stty+size"
+        async with served(node) as (session, url), session.ws_connect(
+            f"{url}/exec/default/web/app?input=1&output=1&tty=1&{command}", protocols=["v4.channel.k8s.io"]
+        ) as socket:
+            await socket.send_bytes(b"\x04" + json.dumps({"Width": 123, "Height": 45}).encode())
+            await socket.send_bytes(b"\0go\r")
+            out = b""
+            while b"45 123" not in out:
+                message = await socket.receive_bytes()
+                assert message[0] == 1
+                out += message[1:]
+
+
+@root
+async def test_a_running_container_can_be_attached_to(node: Node) -> None:
+    async with node.agent():
+        await node.create({"metadata": {"name": "cat"}, "spec": {"restartPolicy": "Never", "containers": [
+            {"name": "app", "command": ["cat"], "stdin": True, "stdinOnce": True},
+        ]}})
+        await node.wait_pod("cat", is_ready)
+        async with served(node) as (session, url):
+            out, err, status = await exec_in(session, f"{url}/attach/default/cat/app?stdin=true&stdout=true&stderr=true", feed=b"hello\n")
+        assert (out, err, status["status"]) == (b"hello\n", b"", "Success")
+        await node.wait_pod("cat", lambda pod: pod.status.phase == "Succeeded")
+
+
+@root
 async def test_a_port_of_a_pod_is_forwarded(node: Node) -> None:
     async with node.agent():
         await node.create({"metadata": {"name": "echo"}, "spec": {"containers": [{

@@ -153,5 +153,6 @@ class Priority(Plugin):
     def _global_default(self) -> scheduling_v1.PriorityClass | None:
         if not self._store.count("priorityclasses.scheduling.k8s.io"):
             return None
-        classes = [decoder(scheduling_v1.PriorityClass).decode(e.data) for e in self._store.list("priorityclasses.scheduling.k8s.io").entries]
+        entries = self._store.list("priorityclasses.scheduling.k8s.io").entries
+        classes = [decoder(scheduling_v1.PriorityClass).decode(entry.data) for entry in entries]
         return min((c for c in classes if c.global_default), key=lambda c: c.value or 0, default=None)

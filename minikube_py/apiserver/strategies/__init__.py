@@ -64,11 +64,11 @@ STRATEGIES: dict[str, Callable[[], Strategy]] = {
 # Kinds whose updates must say which version they replace.
 CONDITIONAL = frozenset({
     "csidrivers.storage.k8s.io", "csinodes.storage.k8s.io", "csistoragecapacities.storage.k8s.io",
-    "customresourcedefinitions.apiextensions.k8s.io", "leases.coordination.k8s.io",
-    "mutatingadmissionpolicies.admissionregistration.k8s.io", "mutatingadmissionpolicybindings.admissionregistration.k8s.io", "mutatingwebhookconfigurations.admissionregistration.k8s.io",
-    "poddisruptionbudgets.policy", "runtimeclasses.node.k8s.io", "validatingadmissionpolicies.admissionregistration.k8s.io",
-    "validatingadmissionpolicybindings.admissionregistration.k8s.io", "validatingwebhookconfigurations.admissionregistration.k8s.io",
-    "volumeattachments.storage.k8s.io",
+    "customresourcedefinitions.apiextensions.k8s.io", "leases.coordination.k8s.io", "poddisruptionbudgets.policy",
+    "runtimeclasses.node.k8s.io", "volumeattachments.storage.k8s.io",
+    *(f"{plural}.admissionregistration.k8s.io" for plural in (
+        "mutatingadmissionpolicies", "mutatingadmissionpolicybindings", "mutatingwebhookconfigurations", "validatingadmissionpolicies",
+        "validatingadmissionpolicybindings", "validatingwebhookconfigurations")),
 })
 # Kinds whose deletion is answered with the object.
 RETURNED = frozenset({

@@ -121,11 +121,7 @@ class ServiceStrategy(Strategy):
                     port.node_port = ports.get((port.protocol, port.port))
             if not spec.health_check_node_port:
                 spec.health_check_node_port = known.health_check_node_port
-        elif spec.type in ("ClusterIP", "") and known.type in ("NodePort", "LoadBalancer"):
-            same = {(p.protocol, p.port): p.node_port for p in known.ports}
-            for port in spec.ports:
-                if port.node_port == same.get((port.protocol, port.port)):
-                    port.node_port = None
+        _drop_unneeded(spec, known)
         if spec.type == "ExternalName":
             spec.cluster_ip, spec.cluster_ips, spec.ip_families, spec.ip_family_policy = "", [], [], None
         else:
@@ -232,6 +228,28 @@ class ServiceStrategy(Strategy):
         for port in node_ports_of(spec):
             if port not in kept_ports:
                 self._ports.free(port)
+
+
+def _drop_unneeded(spec: core_v1.ServiceSpec, known: core_v1.ServiceSpec) -> None:
+    """Clear what belongs to the old type only and was left as it is: the client that changed the type need not know of it.
+
+    Source: pkg/registry/core/service/strategy.go (dropTypeDependentFields)
+    """
+    external = ("NodePort", "LoadBalancer")
+    if known.type in external and spec.type not in external:
+        same = {(port.protocol, port.port): port.node_port for port in known.ports}
+        for port in spec.ports:
+            if port.node_port == same.get((port.protocol, port.port)):
+                port.node_port = None
+        if spec.external_traffic_policy == known.external_traffic_policy and not spec.external_ips:
+            spec.external_traffic_policy = ""
+    if known.type == "LoadBalancer" and spec.type != "LoadBalancer":
+        if spec.allocate_load_balancer_node_ports == known.allocate_load_balancer_node_ports:
+            spec.allocate_load_balancer_node_ports = None
+        if spec.load_balancer_class == known.load_balancer_class:
+            spec.load_balancer_class = None
+    if needs_health_check(known) and not needs_health_check(spec) and spec.health_check_node_port == known.health_check_node_port:
+        spec.health_check_node_port = None
 
 
 def _spec(entry: Entry) -> core_v1.ServiceSpec:

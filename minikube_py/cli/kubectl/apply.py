@@ -6,7 +6,6 @@ Source: kubectl pkg/cmd/apply/{apply,patcher}.go, pkg/util/apply.go
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import json
 from dataclasses import dataclass
@@ -44,6 +43,7 @@ class ApplyOptions:
     selector: str = ""
     force: bool = False
     wait: bool = False
+    quiet: bool = False
 
 
 async def apply(session: Session, options: ApplyOptions) -> None:
@@ -56,7 +56,7 @@ async def apply(session: Session, options: ApplyOptions) -> None:
             document, verdict = await _apply_one(session, target, options)
         except StatusError as error:
             failed = True
-            session.complain(sentence(_with_source(error, target.source, "applying patch")))
+            session.complain(sentence(_with_source(error, target.source, "creating")))
             continue
         name = document["metadata"].get("name", "")
         applied.append((target, name))
@@ -69,6 +69,8 @@ async def apply(session: Session, options: ApplyOptions) -> None:
 
 def show_result(session: Session, target: Target, document: Document, verdict: str, options: ApplyOptions) -> None:
     """ "deployment.apps/web created", or the object in the form of -o."""
+    if options.quiet:
+        return
     name = f"{target.resource.print_name}/{document['metadata'].get('name', '')}"
     if options.output == "name":
         session.print(name)
@@ -114,9 +116,8 @@ async def _apply_one(session: Session, target: Target, options: ApplyOptions) ->
             patched = await session.api.patch(
                 target.resource, target.namespace, target.name, patch, content_type, params=query(options))
         except ConflictError:
-            await asyncio.sleep(0)
             continue
-        return patched, "unchanged" if patched == current else "configured"
+        return patched, "configured"
     raise KubectlError(f"{target.label} is changed by others faster than it can be patched")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from minikube_py.core.errors import ConflictError
+from minikube_py.core.errors import ConflictError, NotFoundError
 
 from .api import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Document
 from .errors import KubectlError
@@ -34,7 +34,10 @@ async def scale(session: Session, targets: list[Target], replicas: int, *, curre
                 raise KubectlError(f"Expected replicas to be {current_replicas}, was {have}")
         params: dict[str, str | int] | None = {"dryRun": "All"} if dry_run != "none" else None
         patch = {"spec": {"replicas": replicas}}
-        await session.api.patch(one.resource, one.namespace, one.name, patch, MERGE_PATCH, subresource="scale", params=params)
+        try:
+            await session.api.patch(one.resource, one.namespace, one.name, patch, MERGE_PATCH, subresource="scale", params=params)
+        except NotFoundError as error:
+            raise KubectlError(f"no objects passed to scale {error.message}") from error
         session.print(f"{one.label} scaled" + _suffix(dry_run))
 
 

@@ -147,7 +147,8 @@ async def run_command(
     if not stdin:
         await make.create(session, document, written, "kubectl-run")
         return
-    await make.create(session, document, ApplyOptions(output="jsonpath=", dry_run=written.dry_run) if remove else written, "kubectl-run")
+    written.quiet = remove
+    await make.create(session, document, written, "kubectl-run")
     try:
         await wait(session, (f"pod/{name}",), WaitOptions(condition="jsonpath={.status.containerStatuses[0].started}", timeout_s=300))
         await attach(session, name, ExecOptions(stdin=True, tty=tty))
@@ -176,7 +177,7 @@ async def expose_command(
         if written.output or written.dry_run != "none":
             await make.create(session, document, written, "kubectl-expose")
         else:
-            await make.create(session, document, ApplyOptions(output="jsonpath="), "kubectl-expose")
+            await make.create(session, document, ApplyOptions(quiet=True), "kubectl-expose")
             session.print(f"service/{document['metadata']['name']} exposed")
 
 

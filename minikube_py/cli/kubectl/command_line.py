@@ -22,7 +22,13 @@ class KubectlCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         booleans = {name: param for param in self.params if isinstance(param, click.Option) and param.is_flag for name in param.opts}
-        return super().parse_args(ctx, rewritten(args, booleans))
+        try:
+            return super().parse_args(ctx, rewritten(args, booleans))
+        except click.NoSuchOption as error:
+            click.echo(f"error: unknown flag: {error.option_name}\nSee '{ctx.command_path} --help' for usage.", err=True)
+        except click.UsageError as error:
+            click.echo(f"error: {error.format_message()}\nSee '{ctx.command_path} --help' for usage.", err=True)
+        ctx.exit(1)
 
 
 class KubectlGroup(click.Group):

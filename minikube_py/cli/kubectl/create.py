@@ -11,6 +11,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from minikube_py.core.errors import StatusError
+
 from .api import Document
 from .apply import ApplyOptions, query, show_result
 from .errors import KubectlError
@@ -28,13 +30,18 @@ async def create(session: Session, document: Document, options: ApplyOptions, ma
     if namespace:
         document["metadata"]["namespace"] = namespace
     if options.dry_run != "client":
-        document = await session.api.request("POST", resource.path(namespace), body=document, params=query(options, manager))
+        try:
+            document = await session.api.request("POST", resource.path(namespace), body=document, params=query(options, manager))
+        except StatusError as error:
+            if manager != "kubectl-create" or resource.kind == "Namespace" or error.reason == "Invalid":
+                raise
+            raise KubectlError(f"failed to create {resource.singular}: {error.message}") from error
     show_result(session, Target(resource, namespace, document["metadata"].get("name", ""), document), document, "created", options)
     return document
 
 
 def namespace(name: str) -> Document:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "spec": {}, "status": {}}
 
 
 def service_account(name: str) -> Document:
@@ -53,9 +60,10 @@ def config_map(name: str, literals: tuple[str, ...], files: tuple[str, ...], env
     return {**document, **({"data": data} if data else {}), **({"binaryData": binary} if binary else {})}
 
 
-def secret(name: str, literals: tuple[str, ...], files: tuple[str, ...], env_files: tuple[str, ...], kind: str = "Opaque") -> Document:
+def secret(name: str, literals: tuple[str, ...], files: tuple[str, ...], env_files: tuple[str, ...], kind: str = "") -> Document:
     data = {key: base64.b64encode(value).decode() for key, value in _pairs(literals, files, env_files).items()}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "type": kind or "Opaque", **({"data": data} if data else {})}
+    chosen = {**({"type": kind} if kind else {}), **({"data": data} if data else {})}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, **chosen}
 
 
 def tls_secret(name: str, certificate: str, key: str) -> Document:
@@ -113,7 +121,7 @@ def deployment(name: str, images: tuple[str, ...], *, replicas: int, port: int, 
     labels = {"app": name}
     template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}
     spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "strategy": {}, "template": template}
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "labels": labels}, "spec": spec}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "labels": labels}, "spec": spec, "status": {}}
 
 
 def job(name: str, image: str, command: tuple[str, ...]) -> Document:
@@ -202,7 +210,7 @@ def pod(name: str, image: str, *, port: int, env: tuple[str, ...], labels: str, 
         container["tty"] = True
     chosen = dict(pair.split("=", 1) for pair in labels.split(",")) if labels else {"run": name}
     spec = {"containers": [container], "dnsPolicy": "ClusterFirst", "restartPolicy": restart}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": chosen}, "spec": spec}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": chosen}, "spec": spec, "status": {}}
 
 
 async def service_for(session: Session, one: Target, *, name: str, port: int, target_port: str, kind: str, protocol: str,
@@ -240,7 +248,7 @@ async def service_for(session: Session, one: Target, *, name: str, port: int, ta
     metadata: Document = {"name": name or one.name}
     if document["metadata"].get("labels"):
         metadata["labels"] = document["metadata"]["labels"]
-    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec, "status": {"loadBalancer": {}}}
 
 
 def _number(text: str) -> int | str:

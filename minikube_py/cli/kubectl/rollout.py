@@ -228,7 +228,7 @@ async def restart(session: Session, arguments: tuple[str, ...], *, labels: str =
             raise KubectlError(f"{one.resource.plural} {one.name!r} restarting is not supported")
         if one.resource.kind == "Deployment" and (await document_of(session, one))["spec"].get("paused"):
             raise KubectlError("can't restart paused deployment (run rollout resume first)")
-        stamp = datetime.now().astimezone().isoformat(timespec="seconds")
+        stamp = datetime.now().astimezone().isoformat(timespec="seconds").replace("+00:00", "Z")
         patch = {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: stamp}}}}}
         await session.api.patch(one.resource, one.namespace, one.name, patch, MERGE_PATCH, params=_dry(dry_run))
         session.print(f"{one.label} restarted" + _dry_suffix(dry_run))
@@ -241,7 +241,7 @@ async def pause(session: Session, arguments: tuple[str, ...], *, paused: bool) -
         document = await document_of(session, one)
         verb = "paused" if paused else "resumed"
         if bool(document["spec"].get("paused")) == paused:
-            raise KubectlError(f'{one.resource.group_resource} "{one.name}" is already {verb if paused else "not paused"}')
+            raise KubectlError(f'{one.resource.group_resource} "{one.name}" is {"already paused" if paused else "not paused"}')
         patch = {"spec": {"paused": True if paused else None}}
         await session.api.patch(one.resource, one.namespace, one.name, patch, MERGE_PATCH)
         session.print(f"{one.label} {verb}")

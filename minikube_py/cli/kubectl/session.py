@@ -39,6 +39,8 @@ class Flags:
     client_key: str = ""
     insecure_skip_tls_verify: bool = False
     request_timeout: str = "0"
+    as_user: str = ""
+    as_group: tuple[str, ...] = ()
 
     def over(self, outer: Flags) -> Flags:
         """These flags, and those of the outer command where unset."""
@@ -72,6 +74,8 @@ def global_options(function: Any, without: tuple[str, ...] = ()) -> Any:
     wrapped: Any = wrapper
     wrapped = click.option("--insecure-skip-tls-verify", is_flag=True, default=False, help="Trust any server.")(wrapped)
     wrapped = click.option("--request-timeout", default=None, help="Time to wait for one request (0 is forever).")(wrapped)
+    wrapped = click.option("--as", "as_user", default=None, help="User to act as.")(wrapped)
+    wrapped = click.option("--as-group", multiple=True, default=None, help="Group to act as.")(wrapped)
     for names, text in reversed(_OPTIONS):
         if names[-1].removeprefix("--") not in without:
             wrapped = click.option(*names, default=None, help=text)(wrapped)
@@ -120,6 +124,8 @@ def connect(flags: Flags) -> Connection:
         connection = _configured(flags)
         if flags.server:
             connection = replace(connection, server=flags.server.rstrip("/"))
+        if flags.as_user or flags.as_group:
+            connection = replace(connection, as_user=flags.as_user, as_groups=flags.as_group)
         if flags.token:
             connection = replace(connection, token=flags.token, token_file="")
         if flags.certificate_authority:

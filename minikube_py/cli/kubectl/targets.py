@@ -14,6 +14,11 @@ from .errors import KubectlError
 from .manifests import read
 from .session import Session
 
+NOTHING_GIVEN = (
+    "You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n"
+    "   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -125,6 +130,8 @@ async def resolve(
     """The objects that a command acts on: from files, by name, or by selector (`all_objects` for every one of a type)."""
     if filenames:
         return await from_files(session, filenames, recursive=recursive)
+    if not arguments:
+        raise KubectlError(NOTHING_GIVEN)
     collections, named = await parse(session, arguments, all_namespaces=all_namespaces)
     if collections and not labels and not fields and not all_objects:
         raise KubectlError("resource(s) were provided, but no name was specified")

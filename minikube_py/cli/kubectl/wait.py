@@ -13,7 +13,7 @@ from minikube_py.core.errors import ExpiredError, NotFoundError
 
 from .api import Document
 from .delete import wait_gone
-from .errors import Exit, KubectlError
+from .errors import KubectlError
 from .jsonpath import JsonPathError, relaxed, text_of
 from .progress import waiting
 from .session import Session
@@ -49,21 +49,21 @@ async def wait(session: Session, arguments: tuple[str, ...], options: WaitOption
         raise KubectlError("no matching resources found")
     loop = asyncio.get_running_loop()
     deadline = loop.time() + (options.timeout_s if options.timeout_s >= 0 else 7 * 24 * 3600)
-    failed = False
+    late = []
     with waiting(session, "waiting") as show:
         for one in targets:
             show(f"waiting for {options.condition} of {one.label}")
             try:
                 async with asyncio.timeout_at(max(deadline, loop.time() + 0.01)):
-                    await _wait_one(session, one, kind, check)
+                    met = await _wait_one(session, one, kind, check)
             except TimeoutError:
-                failed = True
-                session.complain(f"error: timed out waiting for the condition on {one.resource.plural}/{one.name}")
+                late.append(f"timed out waiting for the condition on {one.resource.plural}/{one.name}")
                 continue
-            session.print(f"{one.label} condition met")
-            session.flush()
-    if failed:
-        raise Exit(1)
+            if met:
+                session.print(f"{one.label} condition met")
+                session.flush()
+    if late:
+        raise KubectlError("\n".join(late), plain=len(late) > 1)
 
 
 def parse_condition(text: str) -> tuple[str, Check]:
@@ -117,16 +117,20 @@ def _condition(name: str, wanted: str) -> Check:
     return holds
 
 
-async def _wait_one(session: Session, one: Target, kind: str, check: Check) -> None:
+async def _wait_one(session: Session, one: Target, kind: str, check: Check) -> bool:
+    """Wait; False if there was nothing to wait for."""
     if kind == "delete":
-        await wait_gone(session, one, (one.document or {}).get("metadata", {}).get("uid", ""))
-        return
+        document = one.document or await document_or_none(session, one)
+        if document is None:
+            return False
+        await wait_gone(session, one, document["metadata"].get("uid", ""))
+        return True
     while True:
         document = await document_or_none(session, one)
         if document is None and kind != "create":
             raise KubectlError(f'Error from server (NotFound): {one.resource.group_resource} "{one.name}" not found', plain=True)
         if document is not None and check(document):
-            return
+            return True
         if document is None:
             listed = await session.api.list_all(one.resource, one.namespace, fields=f"metadata.name={one.name}")
             version = listed["metadata"]["resourceVersion"]
@@ -137,7 +141,7 @@ async def _wait_one(session: Session, one: Target, kind: str, check: Check) -> N
                 one.resource, one.namespace, fields=f"metadata.name={one.name}", resource_version=version
             ):
                 if event["type"] in ("ADDED", "MODIFIED") and check(event["object"]):
-                    return
+                    return True
                 if event["type"] == "DELETED" and kind != "create":
                     break
         except ExpiredError:

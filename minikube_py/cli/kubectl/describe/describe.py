@@ -70,6 +70,7 @@ async def describe(
 
 
 async def _texts(session: Session, one: Target) -> list[str]:
+    by_prefix = False
     try:
         documents = [one.document if (one.document or {}).get("metadata", {}).get("uid") else await document_of(session, one)]
     except NotFoundError:
@@ -80,10 +81,11 @@ async def _texts(session: Session, one: Target) -> list[str]:
         ]
         if not documents:
             raise
+        by_prefix = True
     describer = DESCRIBERS.get((one.resource.group, one.resource.kind), describe_generic)
     texts = []
     for document in documents:
         if document is None:
             raise KubectlError(f"nothing to describe for {one.label}")
         texts.append(await describer(session, document))
-    return texts
+    return ["".join(text + "\n" for text in texts)] if by_prefix else texts

@@ -122,7 +122,7 @@ async def describe_role(session: Session, document: Document) -> str:
                 rows.setdefault((group, resource, "", names), []).extend(verbs)
         for url in rule.get("nonResourceURLs") or ():
             rows.setdefault(("", "", url, names), []).extend(verbs)
-    for (group, resource, url, names), verbs in sorted(rows.items(), key=lambda row: [part + '"' for part in row[0]]):
+    for (group, resource, url, names), verbs in sorted(rows.items(), key=lambda row: [part + "]" for part in row[0]]):
         plain, slash, subresource = resource.partition("/")
         named = f"{plain}.{group}" if group else plain
         cells = f"{named}{slash}{subresource}", f"[{url}]", f"[{names}]", f"[{' '.join(dict.fromkeys(verbs))}]"

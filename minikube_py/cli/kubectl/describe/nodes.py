@@ -87,7 +87,8 @@ def _conditions(writer: Writer, status: Document) -> None:
     writer.line(1, "----", "------", "-----------------", "------------------", "------", "-------")
     for one in conditions:
         times = long_time(one.get("lastHeartbeatTime")), long_time(one.get("lastTransitionTime"))
-        writer.line(1, *(f"{cell} " for cell in (one["type"], one["status"], *times, one.get("reason", ""), one.get("message", ""))))
+        cells = [f"{cell} " for cell in (one["type"], one["status"], *times, one.get("reason", ""))]
+        writer.line(1, *cells, one.get("message", ""))
 
 
 async def _pods(session: Session, writer: Writer, node: Document) -> None:

@@ -15,10 +15,10 @@ _PROBES = (("livenessProbe", "Liveness"), ("readinessProbe", "Readiness"), ("sta
 
 
 def template_lines(template: Document) -> list[str]:
-    """A pod template for the history of a rollout."""
+    """A pod template for the history of a rollout, its cells parted by tabs as kubectl leaves them there."""
     writer = Writer()
     write_template(writer, template)
-    return writer.text().rstrip("\n").split("\n")
+    return writer.raw()
 
 
 def write_template(writer: Writer, template: Document) -> None:

@@ -39,7 +39,8 @@ class Writer:
                 items.append(f"{key}: {value}")
                 continue
             items.append(f"{key}:")
-            items += [f"  {line if len(line) <= ANNOTATION_MAX else line[:ANNOTATION_MAX] + '...'}" for line in value.rstrip("\n").split("\n")]
+            lines = value.rstrip("\n").split("\n")
+            items += [f"  {line if len(line) <= ANNOTATION_MAX else line[:ANNOTATION_MAX] + '...'}" for line in lines]
         self.items(0, "Annotations", items)
 
     def items(self, level: int, title: str, items: Iterable[str]) -> None:
@@ -48,6 +49,10 @@ class Writer:
         self.line(level, f"{title}:", listed[0])
         for item in listed[1:]:
             self.line(level, "", item)
+
+    def raw(self) -> list[str]:
+        """The lines with their tabs."""
+        return [*self._lines]
 
     def text(self) -> str:
         return "\n".join(elastic(self._lines)) + "\n"
