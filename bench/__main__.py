@@ -9,14 +9,16 @@ import argparse
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable
 
 from . import api, cluster, figures, program, store, wrk
 
 Measured = dict[str, list[float]]
+Say = Callable[[str], None]
 
 
-def _script(runs: int, say: Callable[[str], None], name: str, *arguments: str) -> list[dict[str, float]]:
+def _script(runs: int, say: Say, name: str, *arguments: str) -> list[dict[str, float]]:
     """Run a script beside this file so many times and return what each run found."""
     found = []
     for number in range(runs):
@@ -28,31 +30,30 @@ def _script(runs: int, say: Callable[[str], None], name: str, *arguments: str) -
     return found
 
 
-def _rules(options: argparse.Namespace, say: Callable[[str], None]) -> Measured:
+def _rules(measured: Measured, options: argparse.Namespace, say: Say) -> None:
     found = _script(options.runs, say, "service_rules", "10000", "1")
-    return {"rules_cold_s": [one["cold_s"] for one in found], "rules_one_more_ms": [one["one_more_ms"] for one in found]}
+    measured["rules_cold_s"] = [one["cold_s"] for one in found]
+    measured["rules_one_more_ms"] = [one["one_more_ms"] for one in found]
 
 
-def _scheduling(options: argparse.Namespace, say: Callable[[str], None]) -> Measured:
-    found = _script(options.runs, say, "scheduling", "--sqlite")
-    return {"scheduled_per_s": [one["scheduled_per_s"] for one in found]}
+def _scheduling(measured: Measured, options: argparse.Namespace, say: Say) -> None:
+    measured["scheduled_per_s"] = [one["scheduled_per_s"] for one in _script(options.runs, say, "scheduling", "--sqlite")]
 
 
-def _store(options: argparse.Namespace, say: Callable[[str], None]) -> Measured:
-    measured: Measured = {}
+def _store(measured: Measured, options: argparse.Namespace, say: Say) -> None:
     for writers in store.WRITERS:
         say(f"store, {writers} writers")
         found = store.measure(writers, runs=options.runs)
-        measured |= {f"store_{writers}": [found.creates_per_s], f"store_{writers}_p50_ms": [found.p50_ms]}
-    return measured
+        measured[f"store_{writers}"] = [found.creates_per_s]
+        measured[f"store_{writers}_p50_ms"] = [found.p50_ms]
 
 
-PARTS: dict[str, tuple[tuple[figures.Figure, ...], Callable[[argparse.Namespace, Callable[[str], None]], Measured]]] = {
-    "api": (figures.API, lambda options, say: api.measure(options.runs, options.seconds, say)),
+PARTS: dict[str, tuple[tuple[figures.Figure, ...], Callable[[Measured, argparse.Namespace, Say], None]]] = {
+    "api": (figures.API, lambda measured, options, say: api.measure(measured, options.runs, options.seconds, say)),
     "rules": (figures.RULES, _rules),
     "scheduling": (figures.SCHEDULING, _scheduling),
     "store": (figures.STORE, _store),
-    "cluster": (figures.CLUSTER, lambda options, say: cluster.measure(options.runs, options.idle, say)),
+    "cluster": (figures.CLUSTER, lambda measured, options, say: cluster.measure(measured, options.runs, options.idle, say)),
 }
 
 
@@ -73,13 +74,13 @@ def main() -> int:
         print(f"[{time.monotonic() - begun:4.0f} s] {text}", file=sys.stderr, flush=True)
 
     rows: list[figures.Figure] = []
-    measured: Measured = {}
+    measured: Measured = defaultdict(list)
     failed = False
     for name in options.parts or PARTS:
         part_figures, measure = PARTS[name]
         rows += part_figures
         try:
-            measured |= measure(options, say)
+            measure(measured, options, say)
         except (RuntimeError, OSError, AssertionError) as error:
             # The others are still worth knowing; the exit status says that something is missing.
             print(f"{name} failed: {error}", file=sys.stderr)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections import defaultdict
 from collections.abc import Callable
 
 import uvloop
@@ -64,9 +63,8 @@ def _watchers(running: Running) -> float:
     return wrk.results(done.stdout)["p99_ms"]
 
 
-def measure(runs: int, seconds: int, say: Say) -> Measured:
+def measure(measured: Measured, runs: int, seconds: int, say: Say) -> None:
     """All figures, as many values of each as there are runs (of `ready_s` more)."""
-    measured: Measured = defaultdict(list)
     parts: list[tuple[str, Callable[[], None]]] = [
         ("creates", lambda: creates(measured, seconds)),
         ("gets", lambda: gets(measured, seconds)),
@@ -77,4 +75,3 @@ def measure(runs: int, seconds: int, say: Say) -> Measured:
         for name, part in parts:
             say(f"api, run {number + 1} of {runs}: {name}")
             part()
-    return measured

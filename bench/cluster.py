@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,9 @@ from pathlib import Path
 from minikube_py.cri.containerd import default_run_dir
 from tools.busybox_image import busybox_image_tar
 from tools.hosts import Host, Lan, remove_tree, wait_until
+from tools.leftovers import end_containers
 
 from . import wrk
-from tools.leftovers import end_containers
 from .program import PROGRAM, TOKEN, TOKEN_LINE, Usage
 
 ROOT = Path(__file__).parent.parent
@@ -103,9 +102,8 @@ def idle(running: RunningNode, measured: Measured, seconds: float) -> None:
     measured["idle_bytes_per_s"].append((after.disk_bytes - before.disk_bytes) / took)
 
 
-def measure(runs: int, idle_s: float, say: Say) -> Measured:
+def measure(measured: Measured, runs: int, idle_s: float, say: Say) -> None:
     """Deployments on a new cluster for each run; the last one is then left idle, as many times."""
-    measured: Measured = defaultdict(list)
     for number in range(runs):
         say(f"cluster, run {number + 1} of {runs}: deployments")
         with node() as running:
@@ -115,4 +113,3 @@ def measure(runs: int, idle_s: float, say: Say) -> Measured:
                 for window in range(runs):
                     say(f"cluster: idle for {idle_s:.0f} s, {window + 1} of {runs}")
                     idle(running, measured, idle_s)
-    return measured

@@ -89,8 +89,11 @@ def server(*arguments: str) -> Iterator[Running]:
             started = time.perf_counter()
             process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         try:
-            _wait_ready(process, port, home / "log")
-            yield Running(f"https://127.0.0.1:{port}", process.pid, time.perf_counter() - started)
+            _wait_ok(process, port, "/readyz", home / "log")
+            ready_s = time.perf_counter() - started
+            # Without it no pod can be made; the controller makes it a moment later.
+            _wait_ok(process, port, "/api/v1/namespaces/default/serviceaccounts/default", home / "log")
+            yield Running(f"https://127.0.0.1:{port}", process.pid, ready_s)
         finally:
             process.send_signal(signal.SIGTERM)
             try:
@@ -100,15 +103,16 @@ def server(*arguments: str) -> Iterator[Running]:
                 process.wait()
 
 
-def _wait_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait_ok(process: subprocess.Popen[bytes], port: int, path: str, log: Path) -> None:
+    """Ask for a path until the answer is 200."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
         connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=5)
         with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(connection):
-            connection.request("GET", "/readyz", headers={"Authorization": f"Bearer {TOKEN}"})
+            connection.request("GET", path, headers={"Authorization": f"Bearer {TOKEN}"})
             if connection.getresponse().status == 200:
                 return
         time.sleep(0.005)
-    raise RuntimeError(f"the server did not become ready:\n{log.read_text()[-4000:]}")
+    raise RuntimeError(f"no good answer from {path}:\n{log.read_text()[-4000:]}")

@@ -9,9 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 import uvloop
@@ -33,6 +31,7 @@ from minikube_py.kubelet.options import KubeletOptions
 from minikube_py.kubelet.server import KubeletServer
 from minikube_py.net.node_network import NodeNetwork, NodeNetworkOptions
 from minikube_py.net.overlay import Backend
+from minikube_py.options import AgentOptions
 
 if TYPE_CHECKING:
     from minikube_py.apiserver.join import JoinEndpoint
@@ -41,26 +40,6 @@ log = logging.getLogger(__name__)
 
 
 T = TypeVar("T", bound=Object)
-
-
-@dataclass(frozen=True, slots=True)
-class AgentOptions:
-    """Options of a node; each has the name of its flag."""
-
-    data_dir: Path
-    node_name: str
-    node_ip: str
-    node_labels: Mapping[str, str] = field(default_factory=dict)
-    node_taints: tuple[core_v1.Taint, ...] = ()
-    container_runtime_endpoint: str | None = None
-    pause_image: str | None = None
-    overlay: str = "vxlan"
-    kubelet_args: tuple[str, ...] = ()
-
-    @property
-    def cni_conf_dir(self) -> Path:
-        """Where the runtime looks for the network's configuration: its own directory, or the machine's."""
-        return Path("/etc/cni/net.d") if self.container_runtime_endpoint else self.data_dir / "agent" / "etc" / "cni" / "net.d"
 
 
 class Agent:

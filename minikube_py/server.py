@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import ipaddress
 import logging
 import sys
 import time
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import uvloop
 import yaml
 
-from minikube_py.apis import core_v1
 from minikube_py.apiserver.assembly import Api, RegistryOptions, object_getter
 from minikube_py.apiserver.authentication.bootstrap import BootstrapTokens
 from minikube_py.apiserver.authentication.token_file import TokenFileError
@@ -32,50 +28,13 @@ from minikube_py.client.join_protocol import ClusterSettings
 from minikube_py.core.errors import FatalError
 from minikube_py.core.files import write_atomic
 from minikube_py.core.process import run_until_stopped
+from minikube_py.options import ServerOptions
 from minikube_py.store.interface import StoreError
 from minikube_py.store.memory import MemoryStore
 from minikube_py.store.sqlite import SqliteStore
 
 log = logging.getLogger(__name__)
 SWITCH_INTERVAL_S = 0.0005
-
-
-@dataclass(frozen=True, slots=True)
-class ServerOptions:
-    """Options of a server; each has the name of its flag."""
-
-    data_dir: Path
-    bind_address: str
-    https_listen_port: int
-    advertise_address: str
-    node_name: str
-    node_ip: str
-    write_kubeconfig: Path
-    write_kubeconfig_mode: int = 0o600
-    tls_sans: tuple[str, ...] = ()
-    token: str | None = None
-    token_file: Path | None = None
-    cluster_cidr: str = "10.42.0.0/16"
-    service_cidr: str = "10.43.0.0/16"
-    service_node_port_range: tuple[int, int] = (30000, 32767)
-    cluster_dns: str = "10.43.0.10"
-    cluster_domain: str = "cluster.local"
-    datastore_endpoint: str = ""
-    disable_agent: bool = False
-    disable_scheduler: bool = False
-    disable_controller_manager: bool = False
-    kube_apiserver_args: tuple[str, ...] = ()
-    node_labels: dict[str, str] = field(default_factory=dict)
-    node_taints: tuple[core_v1.Taint, ...] = ()
-    container_runtime_endpoint: str | None = None
-    pause_image: str | None = None
-    overlay: str = "vxlan"
-    kubelet_args: tuple[str, ...] = ()
-
-    @property
-    def service_ip(self) -> str:
-        """The address of the `kubernetes` Service: the first of the range."""
-        return str(ipaddress.ip_network(self.service_cidr)[1])
 
 
 class Server:
@@ -87,9 +46,9 @@ class Server:
 
     def __init__(self, options: ServerOptions) -> None:
         self._options = options
-        self._home = options.data_dir / "server"
+        self._home = options.home
         self._pki = Pki(
-            self._home / "tls", node_name=options.node_name, advertise_address=options.advertise_address, tls_sans=options.tls_sans,
+            self._home / "tls", node_name=options.node.node_name, advertise_address=options.advertise_address, tls_sans=options.tls_sans,
             service_ip=options.service_ip, cluster_domain=options.cluster_domain,
         )
         self._store = self._make_store()
@@ -137,7 +96,7 @@ class Server:
         settings = ClusterSettings(options.cluster_cidr, options.service_cidr, options.cluster_dns, options.cluster_domain)
         return JoinEndpoint(
             self._pki, api.client("system:apiserver"), token, BootstrapTokens(object_getter(api.registry)), settings,
-            node_name=options.node_name, reserved=(options.advertise_address, options.service_ip, *options.tls_sans),
+            node_name=options.node.node_name, reserved=(options.advertise_address, options.service_ip, *options.tls_sans),
         )
 
     def _write_kubeconfig(self) -> None:
@@ -183,16 +142,11 @@ class Server:
 
     async def _run_agent(self, api: Api, join: JoinEndpoint) -> None:
         """Run this machine's node, with the Registry as its API server."""
-        from minikube_py.agent import Agent, AgentOptions, enroll_locally
+        from minikube_py.agent import Agent, enroll_locally
 
-        options = self._options
-        agent_options = AgentOptions(
-            data_dir=options.data_dir, node_name=options.node_name, node_ip=options.node_ip, node_labels=options.node_labels,
-            node_taints=options.node_taints, container_runtime_endpoint=options.container_runtime_endpoint,
-            pause_image=options.pause_image, overlay=options.overlay, kubelet_args=options.kubelet_args,
-        )
-        credentials = await enroll_locally(agent_options, f"https://127.0.0.1:{self._port}", join)
-        await Agent(agent_options, api.client(f"system:node:{options.node_name}"), credentials).run()
+        node = self._options.node
+        credentials = await enroll_locally(node, f"https://127.0.0.1:{self._port}", join)
+        await Agent(node, api.client(f"system:node:{node.node_name}"), credentials).run()
 
     async def announce(self, started: float) -> None:
         """Say that the cluster is ready, and what to do next."""

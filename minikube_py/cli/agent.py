@@ -24,8 +24,9 @@ def agent(
     overlay: str, kubelet_arg: tuple[str, ...],
 ) -> None:
     """Run a node of a cluster that another machine serves."""
-    from minikube_py.agent import AgentOptions, join_and_run
+    from minikube_py.agent import join_and_run
     from minikube_py.core.errors import FatalError
+    from minikube_py.options import AgentOptions
 
     configure_logging(log_level)
     if token_file:

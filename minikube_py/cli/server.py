@@ -19,6 +19,8 @@ from .options import (
     parse_taints,
 )
 
+DEFAULT_KUBECONFIG = "/etc/minikube-py/minikube-py.yaml"
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @config_option
@@ -38,7 +40,7 @@ from .options import (
 @click.option("--disable-agent", is_flag=True, help="Run no node on this machine.")
 @click.option("--disable-scheduler", is_flag=True, help="Run no scheduler.")
 @click.option("--disable-controller-manager", is_flag=True, help="Run no controllers.")
-@click.option("--write-kubeconfig", "-o", default=None, help="Where the admin's kubeconfig goes (default /etc/minikube-py/minikube-py.yaml).")
+@click.option("--write-kubeconfig", "-o", default=None, help=f"The admin's kubeconfig (default {DEFAULT_KUBECONFIG}).")
 @click.option("--write-kubeconfig-mode", default="600", show_default=True, help="Its permissions.")
 @click.option("--kube-apiserver-arg", multiple=True, metavar="NAME=VALUE", help="Option of the API server, by its flag's name.")
 @node_options
@@ -52,21 +54,24 @@ def server(
 ) -> None:
     """Run a control plane, and a node on the same machine."""
     from minikube_py.core.errors import FatalError
-    from minikube_py.server import ServerOptions, serve
+    from minikube_py.options import AgentOptions, ServerOptions
+    from minikube_py.server import serve
 
     configure_logging(log_level)
     address = node_ip or default_address()
+    node = AgentOptions(
+        data_dir=Path(data_dir), node_name=node_name or default_node_name(), node_ip=address, node_labels=parse_labels(node_label),
+        node_taints=parse_taints(node_taint), container_runtime_endpoint=container_runtime_endpoint, pause_image=pause_image,
+        overlay=overlay, kubelet_args=kubelet_arg,
+    )
     options = ServerOptions(
-        data_dir=Path(data_dir), bind_address=bind_address, https_listen_port=https_listen_port,
-        advertise_address=advertise_address or address, tls_sans=tls_san, token=token,
-        token_file=Path(token_file) if token_file else None, cluster_cidr=cluster_cidr, service_cidr=service_cidr,
-        service_node_port_range=parse_port_range(service_node_port_range), cluster_dns=cluster_dns, cluster_domain=cluster_domain,
-        datastore_endpoint=datastore_endpoint, disable_agent=disable_agent, disable_scheduler=disable_scheduler,
-        disable_controller_manager=disable_controller_manager,
-        write_kubeconfig=Path(write_kubeconfig or "/etc/minikube-py/minikube-py.yaml"), write_kubeconfig_mode=int(write_kubeconfig_mode, 8),
-        kube_apiserver_args=kube_apiserver_arg, node_name=node_name or default_node_name(), node_ip=address,
-        node_labels=parse_labels(node_label), node_taints=parse_taints(node_taint),
-        container_runtime_endpoint=container_runtime_endpoint, pause_image=pause_image, overlay=overlay, kubelet_args=kubelet_arg,
+        node=node, bind_address=bind_address, https_listen_port=https_listen_port, advertise_address=advertise_address or address,
+        tls_sans=tls_san, token=token, token_file=Path(token_file) if token_file else None, cluster_cidr=cluster_cidr,
+        service_cidr=service_cidr, service_node_port_range=parse_port_range(service_node_port_range), cluster_dns=cluster_dns,
+        cluster_domain=cluster_domain, datastore_endpoint=datastore_endpoint, disable_agent=disable_agent,
+        disable_scheduler=disable_scheduler, disable_controller_manager=disable_controller_manager,
+        write_kubeconfig=Path(write_kubeconfig or DEFAULT_KUBECONFIG), write_kubeconfig_mode=int(write_kubeconfig_mode, 8),
+        kube_apiserver_args=kube_apiserver_arg,
     )
     try:
         serve(options)

@@ -28,6 +28,7 @@ from .image_puller import ImagePuller
 from .launcher import Launcher, NodeView
 from .lease import NodeLease
 from .lifecycle_hooks import LifecycleHooks
+from .log_rotation import LogRotation
 from .node_status import NodeStatusReporter
 from .object_references import ObjectReferences
 from .options import KubeletOptions
@@ -80,6 +81,7 @@ class Kubelet:
         self.node = NodeStatusReporter(options, client, cri, clock, self._network_ready)
         self.lease = NodeLease(client, options.node_name, clock, lambda: self.node.node)
         self.checkpoints = Checkpoints(options.checkpoints_dir)
+        self._logs = LogRotation(options, cri, self.cache, clock)
         self._events = RuntimeEvents(tasks, self.cache, self._wake)
         self._references = ObjectReferences(client, self._wake, self.checkpoints)
         self._writer = StatusWriter(client)
@@ -102,7 +104,7 @@ class Kubelet:
             for name, part in (
                 ("events", self.recorder), ("checkpoints", self.checkpoints), ("references", self._references), ("probes", self._probes),
                 ("status", self._writer), ("workers", self.workers), ("runtime", self._events), ("pods", self._pods),
-                ("services", self._services), ("node", self.node), ("lease", self.lease),
+                ("services", self._services), ("node", self.node), ("lease", self.lease), ("logs", self._logs),
             ):
                 group.create_task(part.run(), name=f"kubelet-{name}")
             if self._load_image is not None:

@@ -133,6 +133,9 @@ class PodSync:
         pod = state.pod
         if not state.admitted and not self._admit(state):
             return None
+        runtime = self._cache.get(state.uid)
+        # Before the status: an adopted container would else be shown as not ready for a moment.
+        self._probes.update(pod, runtime, self._pod_ip(pod, runtime))
         self._publish(state)
         if state.failure is not None or self._past_deadline(state):
             return None

@@ -23,12 +23,29 @@ from minikube_py.core.backoff import Backoff
 from minikube_py.core.clock import Clock, rfc3339
 from minikube_py.cri.errors import CriError
 
+from .pod_status import OWNED_CONDITIONS
 from .pod_sync import PodState, PodSync
 
 log = logging.getLogger(__name__)
 
 RETRY_MIN_S = 0.2
 RETRY_MAX_S = 30.0
+
+
+def concerns_agent(before: core_v1.Pod, after: core_v1.Pod) -> bool:
+    """Whether a change of a pod asks for a sync; the agent's own status updates do not."""
+    old, new = before.metadata, after.metadata
+    return (
+        before.spec != after.spec
+        or (old.labels, old.annotations, old.deletion_timestamp) != (new.labels, new.annotations, new.deletion_timestamp)
+        or old.deletion_grace_period_seconds != new.deletion_grace_period_seconds
+        or before.status.phase != after.status.phase
+        or _foreign_conditions(before) != _foreign_conditions(after)
+    )
+
+
+def _foreign_conditions(pod: core_v1.Pod) -> list[core_v1.PodCondition]:
+    return [condition for condition in pod.status.conditions if condition.type not in OWNED_CONDITIONS]
 
 
 class _PodWorker:
@@ -55,7 +72,8 @@ class _PodWorker:
             not before.metadata.deletion_timestamp or grace != before.metadata.deletion_grace_period_seconds
         ):
             self._interrupt()
-        self._wake.set()
+        if concerns_agent(before, pod):
+            self._wake.set()
 
     def remove(self) -> None:
         """The API no longer has the pod."""

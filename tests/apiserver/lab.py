@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -74,7 +75,7 @@ class Lab:
             body = json.dumps(document).encode()
             sent.setdefault("Content-Type", "application/json")
         async with (session or self.session).request(
-            method, path, data=body, headers=sent, skip_auto_headers=["Content-Type", "User-Agent"]
+            method, path, data=None if body is None else io.BytesIO(body), headers=sent, skip_auto_headers=["Content-Type", "User-Agent"]
         ) as response:
             return Answer(response.status, response.headers, await response.read())
 

@@ -134,7 +134,7 @@ async def test_generated_names_keep_their_base_and_differ(world: World) -> None:
 
 async def test_taken_name_is_refused(world: World) -> None:
     await world.client.create(config_map("a"))
-    with pytest.raises(AlreadyExistsError, match='^configmaps "a" already exists$') as refused:
+    with pytest.raises(AlreadyExistsError, match=r'^configmaps "a" already exists$') as refused:
         await world.client.create(config_map("a"))
     assert refused.value.details == {"name": "a", "kind": "configmaps"}
 
@@ -142,7 +142,7 @@ async def test_taken_name_is_refused(world: World) -> None:
 async def test_resource_version_on_create_is_refused(world: World) -> None:
     asked = config_map("a")
     asked.metadata.resource_version = "5"
-    with pytest.raises(StorageError, match="^resourceVersion should not be set on objects to be created$") as refused:
+    with pytest.raises(StorageError, match=r"^resourceVersion should not be set on objects to be created$") as refused:
         await world.client.create(asked)
     assert refused.value.status() == {
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
@@ -152,9 +152,9 @@ async def test_resource_version_on_create_is_refused(world: World) -> None:
 
 async def test_namespace_must_exist_agree_and_not_be_going(world: World) -> None:
     storage = world.registry.storage_of(core_v1.ConfigMap)
-    with pytest.raises(NotFoundError, match='^namespaces "none" not found$'):
+    with pytest.raises(NotFoundError, match=r'^namespaces "none" not found$'):
         await world.registry.create(storage, "none", core_v1.ConfigMap(metadata=meta_v1.ObjectMeta(name="a")))
-    with pytest.raises(BadRequestError, match="^the namespace of the provided object does not match the namespace sent on the request$"):
+    with pytest.raises(BadRequestError, match=r"^the namespace of the provided object does not match the namespace sent on the request$"):
         await world.registry.create(storage, "other", config_map("a"))
     await world.client.create(core_v1.Namespace(metadata=meta_v1.ObjectMeta(name="going")))
     assert not await world.delete(core_v1.Namespace, "going", "")
@@ -166,7 +166,7 @@ async def test_namespace_must_exist_agree_and_not_be_going(world: World) -> None
 async def test_missing_namespace_is_told_before_anything_else(world: World) -> None:
     bad = pod("p", priority_class_name="no-such-class")
     bad.metadata.namespace = "none"
-    with pytest.raises(NotFoundError, match='^namespaces "none" not found$'):
+    with pytest.raises(NotFoundError, match=r'^namespaces "none" not found$'):
         await world.client.create(bad)
 
 
@@ -226,7 +226,7 @@ async def test_name_and_namespace_of_an_update_must_agree_with_its_target(world:
 
 
 async def test_update_of_nothing_is_not_found_unless_the_kind_creates(world: World) -> None:
-    with pytest.raises(NotFoundError, match='^configmaps "a" not found$'):
+    with pytest.raises(NotFoundError, match=r'^configmaps "a" not found$'):
         await world.put(config_map("a"))
     lease = coordination_v1.Lease(metadata=meta("l"))
     await world.put(lease, create=True)
@@ -330,7 +330,7 @@ async def test_dry_run_stores_nothing(world: World) -> None:
 
 
 async def test_too_large_object_is_refused(world: World) -> None:
-    with pytest.raises(RequestEntityTooLargeError, match="^etcdserver: request is too large"):
+    with pytest.raises(RequestEntityTooLargeError, match=r"^etcdserver: request is too large"):
         await world.client.create(core_v1.Pod(metadata=meta("p", annotations={}), spec=core_v1.PodSpec(
             containers=[core_v1.Container(name="c", image="i", args=["x" * limits.OBJECT_BYTES_MAX])])))
     await world.client.create(pod("p"))
@@ -402,7 +402,7 @@ async def test_running_pod_is_given_its_grace(world: World) -> None:
 
 
 async def test_immortal_namespaces_stay(world: World) -> None:
-    with pytest.raises(ForbiddenError, match='^namespaces "default" is forbidden: this namespace may not be deleted$'):
+    with pytest.raises(ForbiddenError, match=r'^namespaces "default" is forbidden: this namespace may not be deleted$'):
         await world.delete(core_v1.Namespace, "default", "")
 
 
@@ -479,7 +479,7 @@ async def test_refused_and_dry_creates_leak_nothing(world: World) -> None:
 async def test_refused_and_dry_updates_neither_leak_nor_free(world: World) -> None:
     await world.client.create(service("a", "NodePort", "10.43.0.5", 30001))
     await world.client.create(service("b", "NodePort", "10.43.0.6", 30002))
-    for number in range(20):
+    for _ in range(20):
         with pytest.raises(InvalidError):
             await world.put(service("a", "NodePort", "10.43.0.5", 30002))
         with pytest.raises(InvalidError):
@@ -487,7 +487,6 @@ async def test_refused_and_dry_updates_neither_leak_nor_free(world: World) -> No
         with pytest.raises(InvalidError):
             await world.change(core_v1.Service, "a", lambda obj: setattr(obj.spec, "cluster_ips", ["10.43.0.6"]))
         await world.change(core_v1.Service, "a", lambda obj: setattr(obj.spec.ports[0], "node_port", 30003), DRY_RUN)
-        await world.change(core_v1.Service, "a", lambda obj: setattr(obj.spec, "type", "ExternalName"), DRY_RUN) if number < 0 else None
         old = deep_copy(world.stored(core_v1.Service, "a"))
         old.metadata.resource_version, old.spec.ports[0].node_port = "1", 30000
         with pytest.raises(ConflictError):

@@ -106,6 +106,18 @@ class Node:
             task.cancel()
             await asyncio.wait({task})
 
+    @asynccontextmanager
+    async def watched(self, name: str) -> AsyncIterator[list[core_v1.Pod]]:
+        """Every version of a pod that there is during the block."""
+        versions: list[core_v1.Pod] = []
+        watch = _Watch(name, lambda pod: versions.append(pod))
+        task = asyncio.create_task(self.client.list_and_watch(core_v1.Pod, watch, namespace="default"))
+        try:
+            yield versions
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
     async def wait_gone(self, name: str) -> None:
         """Wait until the API has no such pod."""
         async with asyncio.timeout(TIMEOUT_S):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import os
 import stat
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from minikube_py.apis import core_v1, meta_v1
 from minikube_py.kubelet.checkpoints import Checkpoints
 from minikube_py.kubelet.log_lines import LogLine, parse_line
 from minikube_py.kubelet.log_reader import LogOptions, read_log
+from minikube_py.kubelet.log_rotation import shorten
 from minikube_py.kubelet.termination_message import termination_message
 from minikube_py.kubelet.volumes.atomic_writer import FileContent, write
 from minikube_py.kubelet.volumes.mounting import make_beneath, open_beneath
@@ -167,6 +169,17 @@ async def test_a_followed_log_goes_on_over_a_rotation_until_the_container_ends(t
 
 async def _done(ended: asyncio.Event) -> None:
     await ended.wait()
+
+
+def test_logs_put_aside_are_compressed_and_the_oldest_removed(tmp_path: Path) -> None:
+    path = tmp_path / "0.log"
+    for name in ("0.log", "0.log.20260101-000000.gz", "0.log.20260102-000000", "0.log.20260103-000000", "0.log.20260101-1.tmp", "1.log"):
+        (tmp_path / name).write_text(name)
+    shorten(path, 2)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [
+        "0.log", "0.log.20260102-000000.gz", "0.log.20260103-000000.gz", "1.log"
+    ]
+    assert gzip.decompress((tmp_path / "0.log.20260103-000000.gz").read_bytes()) == b"0.log.20260103-000000"
 
 
 def test_last_words_come_from_the_file_or_the_log(tmp_path: Path) -> None:

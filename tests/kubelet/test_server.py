@@ -7,11 +7,16 @@ import json
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import aiohttp
 import pytest
 
+from minikube_py.core.clock import SYSTEM_CLOCK
+from minikube_py.kubelet.log_rotation import LogRotation
 from minikube_py.kubelet.server import KubeletServer, trusted
+from tests.cri.lab import eventually
 
 from .conftest import Node, is_ready, restarts
 
@@ -105,6 +110,27 @@ async def test_the_log_of_the_container_before_a_restart_is_kept(node: Node) -> 
                 assert await answer.content.readline() == b"2\n"
             async with session.get(f"{base}?previous=true") as answer:
                 assert await answer.read() == b"1\n"
+
+
+@root
+async def test_a_log_that_grew_too_long_is_put_aside_while_it_is_followed(node: Node) -> None:
+    node.options = replace(node.options, kubelet_args=["container-log-max-size=1Ki", "container-log-max-files=3"])
+    async with node.agent():
+        pod = await node.create({"metadata": {"name": "talker"}, "spec": {"containers": [
+            {"name": "app", "command": ["sh", "-c", "n=0; while :; do n=$((n+1)); echo line $n; sleep 0.02; done"]},
+        ]}})
+        await node.wait_pod("talker", is_ready)
+        path = Path(node.kubelet.cache.get(pod.metadata.uid).containers[0].log_path)
+        rotation = LogRotation(node.options, node.containerd.cri, node.kubelet.cache, SYSTEM_CLOCK)
+        async with served(node) as (session, url), session.get(f"{url}/containerLogs/default/talker/app?follow=true") as answer:
+            for number in range(1, 201):
+                assert await answer.content.readline() == f"line {number}\n".encode()
+                if number % 50 == 0:
+                    await eventually(lambda: path.stat().st_size > 1024)
+                    await rotation.look()
+        names = sorted(entry.name for entry in path.parent.iterdir())
+        assert names[0] == "0.log"
+        assert len(names) <= 3
 
 
 @root

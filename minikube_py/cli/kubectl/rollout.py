@@ -176,7 +176,7 @@ async def history(session: Session, arguments: tuple[str, ...], *, revision: int
                 session.print(to_yaml(revisions[revision]), end="")
                 continue
             session.print(f"{one.label} with revision #{revision}")
-            session.print("\n".join(["Pod Template:", *template_lines(_template(revisions[revision]))]))
+            session.print("\n".join(["Pod Template:", *template_lines(_template(revisions[revision]))]) + "\n")
             continue
         rows = [["REVISION", "CHANGE-CAUSE"]]
         for number, item in revisions.items():

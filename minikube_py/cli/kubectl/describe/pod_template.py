@@ -177,22 +177,22 @@ def _environment(writer: Writer, level: int, container: Document, of_pod: Docume
             for more in lines[1:]:
                 writer.line(level + 1, "", more)
             continue
-        writer.line(level + 1, f"{variable['name']}:", _from(source, of_pod))
+        writer.line(level + 1, f"{variable['name']}:", *_from(source, of_pod))
 
 
-def _from(source: Document, of_pod: Document | None) -> str:
+def _from(source: Document, of_pod: Document | None) -> tuple[str, ...]:
     if "fieldRef" in source:
         path = source["fieldRef"].get("fieldPath", "")
         value = _field(of_pod, path) if of_pod is not None else ""
-        return f"{value} ({source['fieldRef'].get('apiVersion', 'v1')}:{path})"
+        return (f"{value} ({source['fieldRef'].get('apiVersion', 'v1')}:{path})",)
     if "resourceFieldRef" in source:
-        return f"({source['resourceFieldRef'].get('resource', '')})"
+        return (f"({source['resourceFieldRef'].get('resource', '')})",)
     for key, kind in (("secretKeyRef", "secret"), ("configMapKeyRef", "config map")):
         if key in source:
             reference = source[key]
             text = f"<set to the key '{reference.get('key')}' {'in' if kind == 'secret' else 'of'} {kind} '{reference.get('name')}'>"
-            return f"{text}  Optional: {_bool(reference.get('optional', False))}"
-    return ""
+            return text, f"Optional: {_bool(reference.get('optional', False))}"
+    return ("",)
 
 
 def _field(pod: Document, path: str) -> str:

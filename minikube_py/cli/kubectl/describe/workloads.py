@@ -97,7 +97,7 @@ async def _replica_sets(session: Session, deployment: Document) -> tuple[list[st
     listed = await session.api.list_all(resource, deployment["metadata"]["namespace"], labels=selector)
     revision = (deployment["metadata"].get("annotations") or {}).get("deployment.kubernetes.io/revision")
     old, new = [], []
-    for one in listed.get("items") or ():
+    for one in sorted(listed.get("items") or (), key=lambda item: str(item["metadata"].get("creationTimestamp"))):
         owners = one["metadata"].get("ownerReferences") or ()
         if not any(owner.get("uid") == deployment["metadata"]["uid"] for owner in owners):
             continue

@@ -48,7 +48,7 @@ class Writer:
         listed = list(items) or ["<none>"]
         self.line(level, f"{title}:", listed[0])
         for item in listed[1:]:
-            self.line(level, "", item)
+            self.line(0, "", item)
 
     def raw(self) -> list[str]:
         """The lines with their tabs."""
