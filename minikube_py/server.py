@@ -107,38 +107,41 @@ class Server:
 
     async def run(self) -> None:
         """Run all components until cancelled; the first one that fails ends all."""
-        api = self._api
-        join = self._join
+        api, join = self._api, self._join
         if api is None or join is None:
             raise FatalError("the server was not started")
         options = self._options
         await bootstrap_policy.reconcile(api.client("system:apiserver"))
-        waits = []
         async with asyncio.TaskGroup() as group:
+            waits = []
             if not options.disable_controller_manager:
-                from minikube_py.controllers.run import ControllerOptions, Controllers
-
-                informers = Informers(api.client("system:kube-controller-manager"))
-                controllers = Controllers(informers.client, informers, ControllerOptions(
-                    cluster_cidr=options.cluster_cidr, service_cidr=options.service_cidr, advertise_address=options.advertise_address,
-                    advertise_port=self._port, root_ca=self._pki.server_ca.certificate_pem.decode(),
-                ))
-                group.create_task(informers.run(), name="controller-informers")
-                group.create_task(controllers.run(), name="controllers")
-                waits.append(controllers.ready)
+                waits.append(self._start_controllers(api, group))
             if not options.disable_scheduler:
-                from minikube_py.scheduler.scheduler import Scheduler
-
-                informers = Informers(api.client("system:kube-scheduler"))
-                scheduler = Scheduler(informers.client, informers)
-                group.create_task(informers.run(), name="scheduler-informers")
-                group.create_task(scheduler.run(), name="scheduler")
-                waits.append(scheduler.ready)
+                waits.append(_start_scheduler(api, group))
             for ready in waits:
                 await ready.wait()
             self.ready.set()
             if not options.disable_agent:
                 group.create_task(self._run_agent(api, join), name="agent")
+
+    def _start_controllers(self, api: Api, group: asyncio.TaskGroup) -> asyncio.Event:
+        from minikube_py.controllers.run import ControllerOptions, Controllers
+        from minikube_py.controllers.service_account_tokens import ServiceAccountTokenSecrets
+
+        options = self._options
+        root_ca = self._pki.server_ca.certificate_pem.decode()
+        informers = Informers(api.client("system:kube-controller-manager"))
+        wanted = ControllerOptions(
+            cluster_cidr=options.cluster_cidr, service_cidr=options.service_cidr, advertise_address=options.advertise_address,
+            advertise_port=self._port, root_ca=root_ca,
+        )
+        controllers = Controllers(
+            informers.client, informers, wanted,
+            more=[lambda context: ServiceAccountTokenSecrets(context, api.token_issuer.issue_legacy, root_ca)],
+        )
+        group.create_task(informers.run(), name="controller-informers")
+        group.create_task(controllers.run(), name="controllers")
+        return controllers.ready
 
     async def _run_agent(self, api: Api, join: JoinEndpoint) -> None:
         """Run this machine's node, with the Registry as its API server."""
@@ -163,6 +166,16 @@ class Server:
         if self._api is not None:
             await self._api.close()
         await self._store.close()
+
+
+def _start_scheduler(api: Api, group: asyncio.TaskGroup) -> asyncio.Event:
+    from minikube_py.scheduler.scheduler import Scheduler
+
+    informers = Informers(api.client("system:kube-scheduler"))
+    scheduler = Scheduler(informers.client, informers)
+    group.create_task(informers.run(), name="scheduler-informers")
+    group.create_task(scheduler.run(), name="scheduler")
+    return scheduler.ready
 
 
 def serve(options: ServerOptions) -> None:

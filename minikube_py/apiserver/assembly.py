@@ -117,6 +117,7 @@ class Api:
     Attributes:
         health: checks; components add theirs.
         server: the front door.
+        token_issuer: signs service account tokens.
     """
 
     def __init__(self, store: SqliteStore | MemoryStore, pki: Pki, options: RegistryOptions, args: ApiServerArgs) -> None:
@@ -130,7 +131,8 @@ class Api:
         static = [StaticTokens(args.token_auth_file)] if args.token_auth_file else []
         tokens = Tokens([*static, service_accounts, BootstrapTokens(get_object)], audiences=service_accounts.audiences)
         authenticator = Authenticator(tokens, anonymous=args.anonymous_auth)
-        self.subresources = Subresources(self.registry, TokenIssuer(keys, get_object).create)
+        self.token_issuer = TokenIssuer(keys, get_object)
+        self.subresources = Subresources(self.registry, self.token_issuer.create)
         self.watches = Watches(self.registry)
         self.streams = KubeletStreams(self.registry, pki.client_ssl_context(pki.kubelet_client))
         self.health = Health()

@@ -78,7 +78,7 @@ class Kubelet:
         self._cgroups = cgroups
         self.cache = RuntimeCache(cri)
         self.recorder = EventRecorder(client, "kubelet", options.node_name, clock)
-        self.node = NodeStatusReporter(options, client, cri, clock, self._network_ready)
+        self.node = NodeStatusReporter(options, client, cri, clock, self.recorder, self._network_ready)
         self.lease = NodeLease(client, options.node_name, clock, lambda: self.node.node)
         self.checkpoints = Checkpoints(options.checkpoints_dir)
         self._logs = LogRotation(options, cri, self.cache, clock)
@@ -96,6 +96,7 @@ class Kubelet:
             options.pods_dir, client, self._references, ServiceAccountTokens(client, clock), lambda: self.node.allocatable
         )
         self.workers: PodWorkers
+        self._tree = CgroupTree()
 
     async def run(self) -> None:
         """Look after the node's pods until cancelled; what runs then goes on running."""
@@ -124,7 +125,7 @@ class Kubelet:
                 log.warning("runtime does not answer retry_s=%.1f error=%s", CRI_RETRY_S, error)
                 await asyncio.sleep(CRI_RETRY_S)
         await self.node.prepare()
-        tree = self._cgroups if self._cgroups is not None else await asyncio.to_thread(CgroupTree.detect)
+        tree = self._tree = self._cgroups if self._cgroups is not None else await asyncio.to_thread(CgroupTree.detect)
         if tree.present:
             await asyncio.to_thread(make_qos_groups, tree, self.options.cgroup_root)
         else:
@@ -154,13 +155,13 @@ class Kubelet:
                 self.workers.update(pod)
             group.create_task(self._follow_when_synced(kept), name="kubelet-late-server")
             return
-        self._follow(kept)
+        await self._follow(kept)
 
     async def _follow_when_synced(self, kept: dict[str, core_v1.Pod]) -> None:
         await self._pods.synced.wait()
-        self._follow(kept)
+        await self._follow(kept)
 
-    def _follow(self, kept: dict[str, core_v1.Pod]) -> None:
+    async def _follow(self, kept: dict[str, core_v1.Pod]) -> None:
         """From now on the API says which pods there are; what it does not have is stopped and removed."""
         self._pods.add_handler(self._on_pod)
         wanted = {pod.metadata.uid for pod in self._pods.list()}
@@ -170,6 +171,24 @@ class Kubelet:
             if not self.workers.known(uid):
                 self.workers.update(pod)
             self.workers.remove(uid)
+        for uid in await asyncio.to_thread(self._directories):
+            if not self.workers.known(uid):
+                await self._remove_leftover(uid)
+
+    def _directories(self) -> list[str]:
+        """The pods that have a directory on this node."""
+        directory = self.options.pods_dir
+        return [entry.name for entry in directory.iterdir()] if directory.is_dir() else []
+
+    async def _remove_leftover(self, uid: str) -> None:
+        """Remove what a pod left behind that neither the API nor the runtime nor a checkpoint knows."""
+        try:
+            await self._volumes.tear_down(uid)
+            path = (await asyncio.to_thread(self._tree.pods, self.options.cgroup_root)).get(uid)
+            if path is not None:
+                await asyncio.to_thread(self._tree.remove, path)
+        except OSError as error:
+            log.warning("leftover of a pod not removed uid=%s error=%s", uid, error)
 
     def _on_pod(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
         if old is not None and (new is None or old.metadata.uid != new.metadata.uid):

@@ -25,7 +25,6 @@ ANNOTATION_RESTART_COUNT = "io.kubernetes.container.restartCount"
 ANNOTATION_TERMINATION_PATH = "io.kubernetes.container.terminationMessagePath"
 ANNOTATION_TERMINATION_POLICY = "io.kubernetes.container.terminationMessagePolicy"
 ANNOTATION_POD_TERMINATION_GRACE = "io.kubernetes.pod.terminationGracePeriod"
-ANNOTATION_CONTAINER_STOP_GRACE = "io.kubernetes.container.preStopHandler"
 
 _encoder = msgspec.json.Encoder(order="sorted")
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from minikube_py.apis import core_v1
 from minikube_py.apis.object import Quantity
 from minikube_py.apis.scheme import deep_copy, to_document
+from minikube_py.client.events import EventRecorder
 from minikube_py.client.interface import Client
 from minikube_py.core.backoff import Backoff
 from minikube_py.core.clock import Clock, rfc3339
@@ -29,6 +30,13 @@ from .options import KubeletOptions
 log = logging.getLogger(__name__)
 
 LOOK_PERIOD_S = 10.0
+# Event of a condition that has come to a status. Source: kubernetes pkg/kubelet/events/event.go
+NODE_EVENTS = {
+    ("Ready", "True"): "NodeReady", ("Ready", "False"): "NodeNotReady",
+    ("MemoryPressure", "True"): "NodeHasInsufficientMemory", ("MemoryPressure", "False"): "NodeHasSufficientMemory",
+    ("DiskPressure", "True"): "NodeHasDiskPressure", ("DiskPressure", "False"): "NodeHasNoDiskPressure",
+    ("PIDPressure", "True"): "NodeHasInsufficientPID", ("PIDPressure", "False"): "NodeHasSufficientPID",
+}
 REPORT_PERIOD_S = 300.0
 RETRY_MIN_S = 0.2
 RETRY_MAX_S = 10.0
@@ -48,7 +56,8 @@ class NodeStatusReporter:
     """
 
     def __init__(
-        self, options: KubeletOptions, client: Client, cri: Cri, clock: Clock, network_became_ready: Callable[[], None]
+        self, options: KubeletOptions, client: Client, cri: Cri, clock: Clock, recorder: EventRecorder,
+        network_became_ready: Callable[[], None],
     ) -> None:
         self.registered = asyncio.Event()
         self.node: core_v1.Node | None = None
@@ -56,6 +65,7 @@ class NodeStatusReporter:
         self._client = client
         self._cri = cri
         self._clock = clock
+        self._recorder = recorder
         self._became_ready = network_became_ready
         self._network_problem = "container runtime status check may not have completed yet"
         self._given: NodeInput | None = None
@@ -164,7 +174,20 @@ class NodeStatusReporter:
             self.node = None
             self._reported = None
             raise
+        self._record_changes(self._reported, lean)
         self._reported, self._reported_at_s = lean, loop.time()
+
+    def _record_changes(self, before: core_v1.NodeStatus | None, after: core_v1.NodeStatus) -> None:
+        """Record as events what became of the node."""
+        reference = core_v1.ObjectReference(kind="Node", api_version="v1", name=self._options.node_name, uid=self._options.node_name)
+        if before is None:
+            self._recorder.event(reference, "Normal", "Starting", "Starting kubelet.")
+        known = {condition.type: condition.status for condition in before.conditions} if before is not None else {}
+        for condition in after.conditions:
+            event = NODE_EVENTS.get((condition.type, condition.status))
+            if event is not None and known.get(condition.type) != condition.status:
+                text = f"Node {self._options.node_name} status is now: {event}"
+                self._recorder.event(reference, "Normal", event, text)
 
     async def _register(self, given: NodeInput) -> core_v1.Node:
         """Create the object, or bring the labels of the one that is there up to date."""

@@ -28,6 +28,15 @@ class Said:
     code: int
 
 
+def newest_stock() -> str:
+    """The stock kubectl, or the newest of several that are installed beside it; "" if there is none."""
+    found = shutil.which("kubectl")
+    if found is None:
+        return ""
+    others = sorted(Path(found).resolve().parent.glob("kubectl.1.[0-9]*"), key=lambda path: int(path.name.rsplit(".", 1)[1]))
+    return str(others[-1]) if others else found
+
+
 class Kubectl:
     """Our kubectl and the stock one, on one server."""
 
@@ -44,7 +53,7 @@ class Kubectl:
 
     async def stock(self, command: str, stdin: str = "") -> Said:
         process = await asyncio.create_subprocess_exec(
-            "kubectl", *shlex.split(command), env=self._environment, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            newest_stock(), *shlex.split(command), env=self._environment, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
         out, err = await process.communicate(stdin.encode())
@@ -74,5 +83,5 @@ async def cluster(pki: Pki, tmp_path: Path) -> AsyncIterator[Kubectl]:
 @pytest.fixture
 def stock_kubectl() -> None:
     """Needs the stock kubectl."""
-    if shutil.which("kubectl") is None:
+    if not newest_stock():
         pytest.skip("kubectl is not installed")

@@ -49,6 +49,8 @@ spec:
 ---
 {apiVersion: v1, kind: ConfigMap, metadata: {name: cm}, data: {a: "1", "file.txt": "line 1\\nline 2\\n", yes: "true", empty: ""}}
 ---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: one}, data: {"file.txt": "line 1\\nline 2\\n"}}
+---
 {apiVersion: v1, kind: Secret, metadata: {name: s}, stringData: {k: secret, other: "äöü"}}
 ---
 apiVersion: v1
@@ -144,7 +146,7 @@ describe deploy web
 describe pod p
 describe pods
 describe svc web
-describe cm cm
+describe cm one
 describe secret s
 describe ns default
 describe job j

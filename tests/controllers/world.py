@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from minikube_py.apis import apps_v1, core_v1, meta_v1
 from minikube_py.apis.object import Object
-from minikube_py.apis.scheme import deep_copy, from_document
+from minikube_py.apis.scheme import deep_copy, encode, from_document
 from minikube_py.apiserver.assembly import RegistryOptions, build_registry
 from minikube_py.apiserver.local_client import LocalClient
 from minikube_py.apiserver.subresources import Subresources
@@ -124,6 +124,12 @@ class World:
         for result in await asyncio.gather(*self._tasks, return_exceptions=True):
             if not isinstance(result, asyncio.CancelledError):
                 raise AssertionError("a controller ended") from result
+
+    def assert_unchanged(self) -> None:
+        """Fail if somebody changed an object that the caches share with the store."""
+        for storage in self.registry.storages():
+            for entry in self.registry.list(storage).entries:
+                assert entry.obj is None or encode(entry.obj) == entry.data, f"{entry.key} was changed in the cache"
 
     async def until(self, predicate: Callable[[], Any], timeout_s: float = WAIT_S) -> Any:
         """Wait until the predicate holds, looking again after each write; returns its value."""
@@ -253,6 +259,7 @@ async def make_world() -> AsyncIterator[World]:
             account = core_v1.ServiceAccount(metadata=meta_v1.ObjectMeta(name="default", namespace=name))
             await world.client.create(account)
         yield world
+        world.assert_unchanged()
     finally:
         await world.stop()
         await store.close()

@@ -81,10 +81,20 @@ class Runtime:
         return image.image
 
 
+class Events:
+    """Keeps the reasons of events."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+
+    def event(self, obj: object, event_type: str, reason: str, message: str) -> None:
+        self.reasons.append(reason)
+
+
 async def test_a_node_registers_and_becomes_ready_with_its_network(control_plane: ControlPlane, tmp_path: Path) -> None:
-    runtime, ready = Runtime(), asyncio.Event()
+    runtime, ready, events = Runtime(), asyncio.Event(), Events()
     reporter = NodeStatusReporter(
-        options(tmp_path, node_labels={"a": "b"}), control_plane.client, runtime, Clock(), ready.set  # type: ignore[arg-type]
+        options(tmp_path, node_labels={"a": "b"}), control_plane.client, runtime, Clock(), events, ready.set  # type: ignore[arg-type]
     )
     await reporter.prepare()
     task = asyncio.create_task(reporter.run())
@@ -105,6 +115,9 @@ async def test_a_node_registers_and_becomes_ready_with_its_network(control_plane
                        if item.type == "Ready").status != "True":
                 await asyncio.sleep(0)
         assert reporter.network_problem == ""
+        assert events.reasons == [
+            "Starting", "NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID", "NodeNotReady", "NodeReady"
+        ]
         assert node.status.node_info is not None and node.status.node_info.container_runtime_version == "containerd://1.6.20"
     finally:
         task.cancel()

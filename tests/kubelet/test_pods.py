@@ -118,9 +118,12 @@ async def test_a_restarted_agent_adopts_what_runs(node: Node) -> None:
         before = await node.wait_pod("stays", is_ready)
         await node.wait_pod("goes", is_ready)
     await node.client.delete(core_v1.Pod, "goes", "default", grace_period_seconds=0)
+    leftover = node.options.pods_dir / "nobody" / "volumes"
+    leftover.mkdir(parents=True)
     async with node.agent(), node.watched("stays") as versions:
         await eventually(lambda: len(node.kubelet.cache.uids()) == 1)
         assert all(is_ready(version) for version in versions)
+        assert not leftover.exists()
         after = await node.client.get(core_v1.Pod, "stays", "default")
         assert after.status.container_statuses[0].container_id == before.status.container_statuses[0].container_id
         assert after.status.container_statuses[0].restart_count == 0

@@ -176,7 +176,7 @@ async def test_rules_removed_by_another_program_come_back_by_themselves(lab: Lab
         await network.proxy.wait_synced()
         await asyncio.to_thread(lab.node.run, "nft flush ruleset")
         async with asyncio.timeout(5):
-            while "minikube-py" not in await asyncio.to_thread(lab.node.run, "nft list tables"):  # noqa: ASYNC110
+            while "minikube-py" not in await asyncio.to_thread(lab.node.run, "nft list tables"):
                 await asyncio.sleep(0.01)
         await network.proxy.wait_synced()
         assert (await asyncio.to_thread(ask, lab.node, "10.43.0.20", 80))[0] == "backend"
@@ -192,6 +192,6 @@ async def test_routes_that_were_lost_come_back_by_themselves(lab: Lab, tmp_path:
         if "addr" in lost:
             await asyncio.to_thread(lab.node.run, f"ip addr add {Lab.NODE_IP}/24 dev eth0")
         async with asyncio.timeout(5):
-            while await asyncio.to_thread(lab.node.run, "ip route show proto 110") != before:  # noqa: ASYNC110
+            while await asyncio.to_thread(lab.node.run, "ip route show proto 110") != before:
                 await asyncio.sleep(0.01)
         assert "10.43.0.10" in await asyncio.to_thread(lab.node.run, "ip addr show dev minikube-py0")

@@ -53,7 +53,7 @@ def make_node(
 async def until(condition: Callable[[], Any], *, within_s: float = 10.0) -> None:
     """Let the loop run until the condition holds."""
     async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110
+        while not condition():
             await asyncio.sleep(0.002)
 
 

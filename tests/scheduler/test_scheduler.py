@@ -53,7 +53,7 @@ async def test_pending_pods_are_bound_and_the_event_says_where(control_plane: An
 
 async def until_async(ask: Any, wanted: Any) -> None:
     async with asyncio.timeout(10):
-        while (found := await ask()) != wanted:  # noqa: ASYNC110
+        while (found := await ask()) != wanted:
             await asyncio.sleep(0.005)
     assert found == wanted
 

@@ -243,8 +243,8 @@ def lease(causes: Causes, obj: Lease) -> None:
     if spec.lease_duration_seconds is not None and spec.lease_duration_seconds <= 0:
         causes.append(invalid("spec.leaseDurationSeconds", spec.lease_duration_seconds, "must be greater than 0"))
     non_negative(causes, "spec.leaseTransitions", spec.lease_transitions)
-    if spec.holder_identity == "":
-        causes.append(invalid("spec.holderIdentity", "", "must not be empty"))
+    if spec.preferred_holder and not spec.strategy:
+        causes.append(forbidden("spec.preferredHolder", "may only be specified when `strategy` is defined"))
 
 
 def signing_request(causes: Causes, obj: CertificateSigningRequest) -> None:

@@ -20,6 +20,7 @@ _STANDARD = _CONTAINER | {
     "limits.memory", "requests.ephemeral-storage", "limits.ephemeral-storage",
 }
 _HUGE_PAGES = "hugepages-"
+_STANDARD_PREFIXES = (_HUGE_PAGES, f"requests.{_HUGE_PAGES}", "attachable-volumes-")
 _INTEGERS = frozenset((
     "pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps", "persistentvolumeclaims", "services.nodeports",
     "services.loadbalancers",
@@ -48,7 +49,7 @@ def container_resource_name(causes: Causes, path: str, name: str) -> None:
 def resource_name(causes: Causes, path: str, name: str) -> None:
     """Names in nodes' capacities, quotas and the like."""
     matches(causes, path, name, syntax.label_key)
-    if "/" not in name and name not in _STANDARD and not name.startswith((_HUGE_PAGES, "requests." + _HUGE_PAGES)):
+    if "/" not in name and name not in _STANDARD and not name.startswith(_STANDARD_PREFIXES):
         causes.append(invalid(path, name, "must be a standard resource type or fully qualified"))
 
 

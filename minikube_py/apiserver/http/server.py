@@ -127,15 +127,17 @@ class ApiServer:
             code = response.status
         except StatusError as error:
             code = error.code
-            _check_unsent(http, error)
-            response = status_response(error)
-        except (asyncio.CancelledError, ConnectionError):
+            response = _error_response(http, error)
+        except ConnectionError:
+            # The client went away.
+            code = 499
+            response = _cut(http)
+        except asyncio.CancelledError:
             code = 499
             raise
         except Exception as error:
             log.exception("request failed method=%s path=%s", http.method, http.raw_path)
-            _check_unsent(http, error)
-            response = status_response(InternalError(f"Internal error occurred: {error}"))
+            response = _error_response(http, InternalError(f"Internal error occurred: {error}"))
         finally:
             in_flight[kind] -= 1
             self.metrics.observe(info, code, loop.time() - started)
@@ -243,10 +245,16 @@ def _request(
     return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=limits.REQUEST_BYTES_MAX)
 
 
-def _check_unsent(http: web.BaseRequest, error: Exception) -> None:
-    """Raises: ConnectionError, which closes the connection, if an answer has begun: its rest cannot become an error message."""
-    if http.writer.output_size:
-        raise ConnectionError("the answer has begun") from error
+def _error_response(http: web.BaseRequest, error: StatusError) -> web.Response:
+    """The Status; when an answer has begun already, its end: the rest of it cannot become an error message."""
+    return _cut(http) if http.writer.output_size else status_response(error)
+
+
+def _cut(http: web.BaseRequest) -> web.Response:
+    """End the connection. aiohttp finds nobody to send the response to."""
+    if http.transport is not None:
+        http.transport.abort()
+    return web.Response(status=500)
 
 
 def _raw(status: int, content_type: str, body: bytes) -> web.Response:

@@ -19,7 +19,7 @@ from minikube_py.apis.scheme import encode
 from minikube_py.core import limits
 from minikube_py.core.clock import SYSTEM_CLOCK
 from minikube_py.core.errors import BadRequestError, Cause, ExpiredError, invalid
-from minikube_py.store.interface import CompactedError, Entry, EventType, Store, Subscription, WatchEvent
+from minikube_py.store.interface import CompactedError, Entry, EventType, Store, WatchEvent
 
 from ..printers import partial_object_metadata, table
 from ..registry import Registry
@@ -75,29 +75,27 @@ class Watch:
             self._ended.set_result(None)
 
     async def run(
-        self, response: web.StreamResponse, subscription: Subscription, initial: Iterable[Entry], query: Query, *, send_end: bool
+        self, response: web.StreamResponse, initial: Iterable[Entry], timeout_s: float, *, send_end: bool, bookmarks: bool
     ) -> None:
         """Send the initial state, then events, until the timeout, `end`, or the client goes.
 
         Args:
             initial: what the watcher is told as ADDED first.
             send_end: whether a bookmark marks the end of the initial state.
+            bookmarks: whether the watcher is told from time to time how far it is.
         """
-        loop = asyncio.get_running_loop()
-        timeout_s = query.number("timeoutSeconds") or random.uniform(WATCH_TIMEOUT_MIN_S, 2 * WATCH_TIMEOUT_MIN_S)
-        timers = [loop.call_later(timeout_s, self.end)]
+        timers = [asyncio.get_running_loop().call_later(timeout_s, self.end)]
         try:
             await self._send_initial(response, initial)
             if send_end:
                 await response.write(self._bookmark(initial_end=True))
             self._go_live(response)
-            if query.flag("allowWatchBookmarks"):
+            if bookmarks:
                 self._schedule_bookmark(timers)
             await self._ended
         finally:
             for timer in timers:
                 timer.cancel()
-            subscription.close()
 
     async def _send_initial(self, response: web.StreamResponse, initial: Iterable[Entry]) -> None:
         batch = bytearray()
@@ -194,6 +192,7 @@ class Watches:
         watch = Watch(selection, form, query.text("includeObject"), store)
         listing = self._registry.list(storage, selection.namespace)
         start, initial, send_end = _start(query, listing.revision, listing.entries)
+        timeout_s = query.number("timeoutSeconds") or random.uniform(WATCH_TIMEOUT_MIN_S, 2 * WATCH_TIMEOUT_MIN_S)
         try:
             subscription = store.watch(storage.collection, start, watch.deliver)
         except CompactedError as error:
@@ -204,7 +203,7 @@ class Watches:
         self._running.add(watch)
         try:
             await response.prepare(request)
-            await watch.run(response, subscription, initial, query, send_end=send_end)
+            await watch.run(response, initial, timeout_s, send_end=send_end, bookmarks=query.flag("allowWatchBookmarks"))
             if request.transport is not None and not request.transport.is_closing():
                 await response.write_eof()
         except ConnectionError:

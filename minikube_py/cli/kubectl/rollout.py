@@ -178,6 +178,9 @@ async def history(session: Session, arguments: tuple[str, ...], *, revision: int
             session.print(f"{one.label} with revision #{revision}")
             session.print("\n".join(["Pod Template:", *template_lines(_template(revisions[revision]))]) + "\n")
             continue
+        if not revisions:
+            session.print(f"{one.label} \nNo rollout history found.")
+            continue
         rows = [["REVISION", "CHANGE-CAUSE"]]
         for number, item in revisions.items():
             rows.append([str(number), (item["metadata"].get("annotations") or {}).get(CHANGE_CAUSE) or "<none>"])

@@ -153,7 +153,8 @@ async def test_strangers_are_unauthorized_or_forbidden(lab: Lab) -> None:
         assert failure(wrong) == (401, "Unauthorized", "Unauthorized")
         anonymous = await lab.send("GET", CONFIG_MAPS, session=stranger)
         assert failure(anonymous) == (403, "Forbidden", (
-            'configmaps is forbidden: User "system:anonymous" cannot list resource "configmaps" in API group "" in the namespace "default"'))
+            'configmaps is forbidden: User "system:anonymous" cannot list resource "configmaps" in API group "" '
+            'in the namespace "default"'))
         reader = await lab.send("GET", CONFIG_MAPS + "/a", headers={"Authorization": "Bearer reader-token"}, session=stranger)
         assert failure(reader)[0] == 403 and reader.json["details"] == {"name": "a", "kind": "configmaps"}
         assert (await lab.send("GET", "/readyz", session=stranger)).body == b"ok"

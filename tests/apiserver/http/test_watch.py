@@ -130,8 +130,8 @@ async def test_tables_and_metadata_are_watched_too(lab: Lab) -> None:
 
 
 async def test_events_are_watched_in_both_their_versions(lab: Lab) -> None:
-    event = {"metadata": {"name": "e"}, "involvedObject": {"kind": "Pod", "name": "p", "namespace": "default"}, "reason": "R", "message": "m",
-             "type": "Normal"}
+    pod = {"kind": "Pod", "name": "p", "namespace": "default"}
+    event = {"metadata": {"name": "e"}, "involvedObject": pod, "reason": "R", "message": "m", "type": "Normal"}
     async with lab.watch("/apis/events.k8s.io/v1/namespaces/default/events") as watch:
         assert (await lab.send("POST", "/api/v1/namespaces/default/events", event)).status == 201
         seen = (await watch.next())["object"]

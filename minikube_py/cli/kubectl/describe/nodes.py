@@ -86,7 +86,7 @@ def _conditions(writer: Writer, status: Document) -> None:
     writer.line(1, "Type", "Status", "LastHeartbeatTime", "LastTransitionTime", "Reason", "Message")
     writer.line(1, "----", "------", "-----------------", "------------------", "------", "-------")
     for one in conditions:
-        times = long_time(one.get("lastHeartbeatTime")), long_time(one.get("lastTransitionTime"))
+        times = (long_time(one.get(key) or "0001-01-01T00:00:00Z") for key in ("lastHeartbeatTime", "lastTransitionTime"))
         cells = [f"{cell} " for cell in (one["type"], one["status"], *times, one.get("reason", ""))]
         writer.line(1, *cells, one.get("message", ""))
 

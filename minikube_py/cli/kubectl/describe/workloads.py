@@ -85,8 +85,9 @@ async def describe_deployment(session: Session, document: Document) -> str:
     write_template(writer, spec["template"])
     _conditions(writer, document)
     old, new = await _replica_sets(session, document)
-    writer.line(0, "OldReplicaSets:", ", ".join(old) or "<none>")
-    writer.line(0, "NewReplicaSet:", ", ".join(new) or "<none>")
+    if old or new:
+        writer.line(0, "OldReplicaSets:", ", ".join(old) or "<none>")
+        writer.line(0, "NewReplicaSet:", ", ".join(new) or "<none>")
     return await _end(session, writer, document)
 
 
@@ -154,8 +155,9 @@ async def describe_stateful_set(session: Session, document: Document) -> str:
     writer.line(0, "Replicas:", f"{spec.get('replicas', 1)} desired | {status.get('replicas', 0)} total")
     strategy = spec.get("updateStrategy") or {}
     writer.line(0, "Update Strategy:", strategy.get("type", ""))
-    if (strategy.get("rollingUpdate") or {}).get("partition") is not None:
-        writer.line(1, "Partition:", strategy["rollingUpdate"]["partition"])
+    for title, key in (("Partition:", "partition"), ("MaxUnavailable:", "maxUnavailable")):
+        if (strategy.get("rollingUpdate") or {}).get(key) is not None:
+            writer.line(1, title, strategy["rollingUpdate"][key])
     writer.line(0, "Pods Status:", await _phases(session, document))
     writer.line(0, "Pod Template:")
     write_template(writer, spec["template"])

@@ -1,0 +1,79 @@
+"""Lists in pages."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minikube_py.apiserver.http.paging import Pager, Token
+from minikube_py.core import limits
+from minikube_py.core.errors import BadRequestError, ExpiredError
+from minikube_py.store.interface import Entry, Listing
+
+SCOPE = ("pods", "", "", "")
+
+
+def listing(count: int, revision: int = 9) -> Listing:
+    return Listing([Entry(f"n/p{number:03}", number + 1, b"{}", None, number) for number in range(count)], revision)
+
+
+@given(count=st.integers(0, 40), limit=st.integers(1, 12))
+def test_pages_make_the_whole_list(count: int, limit: int) -> None:
+    pager, whole = Pager(), listing(count)
+    page = pager.first(SCOPE, whole, limit, selected=False)
+    seen = [*page.entries]
+    while "continue" in page.metadata:
+        assert page.metadata["remainingItemCount"] == count - len(seen)
+        page = pager.next(SCOPE, page.metadata["continue"], listing(0, 50), limit, selected=False)
+        seen += page.entries
+    assert seen == whole.entries and page.metadata["resourceVersion"] == "9"
+
+
+def test_token_is_good_for_its_own_list_only() -> None:
+    pager = Pager()
+    token = pager.first(SCOPE, listing(5), 2, selected=False).metadata["continue"]
+    with pytest.raises(ExpiredError):
+        pager.next(("secrets", "", "", ""), token, listing(5), 2, selected=False)
+
+
+def test_expired_token_goes_on_with_the_present(monkeypatch: pytest.MonkeyPatch) -> None:
+    pager = Pager()
+    token = pager.first(SCOPE, listing(5), 2, selected=False).metadata["continue"]
+    with monkeypatch.context() as later:
+        later.setattr("minikube_py.apiserver.http.paging.time.monotonic", lambda: 1e12)
+        with pytest.raises(ExpiredError) as expired:
+            pager.next(SCOPE, token, listing(5), 2, selected=False)
+    page = pager.next(SCOPE, expired.value.list_continue, listing(6, 20), 0, selected=False)
+    assert [entry.key for entry in page.entries] == ["n/p002", "n/p003", "n/p004", "n/p005"]
+    assert page.metadata["resourceVersion"] == "20"
+    assert expired.value.status()["metadata"]["continue"] == expired.value.list_continue
+
+
+def test_snapshots_are_bounded_and_the_oldest_goes() -> None:
+    pager = Pager()
+    tokens = [pager.first(SCOPE, listing(3, revision), 1, selected=False).metadata["continue"]
+              for revision in range(1, limits.CONTINUE_SNAPSHOTS_MAX + 20)]
+    assert len(pager._snapshots) <= limits.CONTINUE_SNAPSHOTS_MAX
+    with pytest.raises(ExpiredError):
+        pager.next(SCOPE, tokens[0], listing(0), 1, selected=False)
+    assert pager.next(SCOPE, tokens[-1], listing(0), 1, selected=False).entries[0].key == "n/p001"
+
+
+def test_short_list_pins_nothing() -> None:
+    pager = Pager()
+    pager.first(SCOPE, listing(2), 2, selected=False)
+    assert not pager._snapshots
+
+
+def test_remaining_items_are_not_told_under_a_selector() -> None:
+    assert "remainingItemCount" not in Pager().first(SCOPE, listing(5), 2, selected=True).metadata
+
+
+@given(st.text(max_size=60))
+def test_what_is_no_token_is_a_bad_request(text: str) -> None:
+    try:
+        token = Token.decode(text)
+    except BadRequestError:
+        return
+    assert isinstance(token.revision, int)
