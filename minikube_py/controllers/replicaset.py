@@ -15,7 +15,6 @@ from .base import Context
 from .refs import INDEX, Matcher, controller_of, index_by_controller
 from .replication import ReplicationBase
 from .selectors import matcher
-from .status import unset_zero
 
 
 class ReplicaSetController(ReplicationBase):
@@ -44,4 +43,4 @@ class ReplicaSetController(ReplicationBase):
 
     def fill_status(self, owner: Any, status: ReplicaSetStatus, active: Sequence[Pod], terminating: int) -> None:
         super().fill_status(owner, status, active, terminating)
-        status.terminating_replicas = unset_zero(terminating)
+        status.terminating_replicas = terminating

@@ -86,9 +86,12 @@ class Events:
 
     def __init__(self) -> None:
         self.reasons: list[str] = []
+        self.became_ready = asyncio.Event()
 
     def event(self, obj: object, event_type: str, reason: str, message: str) -> None:
         self.reasons.append(reason)
+        if reason == "NodeReady":
+            self.became_ready.set()
 
 
 async def test_a_node_registers_and_becomes_ready_with_its_network(control_plane: ControlPlane, tmp_path: Path) -> None:
@@ -111,9 +114,9 @@ async def test_a_node_registers_and_becomes_ready_with_its_network(control_plane
             runtime.network = True
             reporter.look_again()
             await ready.wait()
-            while next(item for item in (await control_plane.client.get(core_v1.Node, "n")).status.conditions
-                       if item.type == "Ready").status != "True":
-                await asyncio.sleep(0)
+            await events.became_ready.wait()
+        again = await control_plane.client.get(core_v1.Node, "n")
+        assert next(condition for condition in again.status.conditions if condition.type == "Ready").status == "True"
         assert reporter.network_problem == ""
         assert events.reasons == [
             "Starting", "NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID", "NodeNotReady", "NodeReady"

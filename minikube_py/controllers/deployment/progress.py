@@ -33,7 +33,7 @@ def calculate(rollout: Rollout) -> DeploymentStatus:
         ready_replicas=unset_zero(rules.ready(sets)),
         available_replicas=unset_zero(available),
         unavailable_replicas=unset_zero(max(0, rules.total(sets) - available)),
-        terminating_replicas=unset_zero(rules.terminating(sets)),
+        terminating_replicas=rules.terminating(sets),
         collision_count=deployment.status.collision_count,
         conditions=with_condition(deployment.status.conditions, row),
     )
