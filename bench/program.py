@@ -20,6 +20,8 @@ from pathlib import Path
 PROGRAM = Path(sys.executable).with_name("minikube-py")
 TOKEN = "bench-token"
 TOKEN_LINE = f'{TOKEN},bench,bench-uid,"system:masters"\n'
+# For documentation (RFC 5737): the cluster's own endpoint must not be loopback, and nothing asks for it.
+NODE_IP = "192.0.2.1"
 START_TIMEOUT_S = 30.0
 OPEN_FILES = 20_000
 
@@ -82,7 +84,7 @@ def server(*arguments: str) -> Iterator[Running]:
         (home / "tokens.csv").write_text(TOKEN_LINE)
         command = [
             str(PROGRAM), "server", "--disable-agent", "--data-dir", str(home / "data"), "--bind-address", "127.0.0.1",
-            "--https-listen-port", str(port), "--node-ip", "127.0.0.1", "--write-kubeconfig", str(home / "kubeconfig.yaml"),
+            "--https-listen-port", str(port), "--node-ip", NODE_IP, "--write-kubeconfig", str(home / "kubeconfig.yaml"),
             "--log-level", "warning", "--kube-apiserver-arg", f"token-auth-file={home / 'tokens.csv'}", *arguments,
         ]
         with (home / "log").open("wb") as log:

@@ -11,7 +11,6 @@ Source: k8s.io/apiserver/pkg/registry/generic/registry/store.go, kubernetes.io/d
 
 from __future__ import annotations
 
-import secrets
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -39,6 +38,7 @@ from minikube_py.core.errors import (
     invalid,
     not_found,
 )
+from minikube_py.core.names import SUFFIX_LENGTH, random_suffix
 from minikube_py.store.interface import Entry, ExistsError, FullError, Listing, MissingError, RevisionConflictError, Store, StoreError
 
 from .admission import Admission, Operation
@@ -47,8 +47,6 @@ from .deletion import DeleteOptions, begin_deletion, check_preconditions
 from .storage import Storage, encode_versioned
 
 # Source: k8s.io/apiserver/pkg/storage/names/generate.go
-NAME_SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-NAME_SUFFIX_LENGTH = 5
 NAME_LENGTH_MAX = 63
 NAME_TRIES = 8
 
@@ -359,5 +357,4 @@ def too_large(size: int) -> StatusError:
 
 def generated_name(base: str) -> str:
     """A name from metadata.generateName: the base, cut to 58 characters, and five random ones."""
-    suffix = "".join(secrets.choice(NAME_SUFFIX_ALPHABET) for _ in range(NAME_SUFFIX_LENGTH))
-    return base[: NAME_LENGTH_MAX - NAME_SUFFIX_LENGTH] + suffix
+    return base[: NAME_LENGTH_MAX - SUFFIX_LENGTH] + random_suffix()

@@ -53,7 +53,11 @@ def object_reference(obj: Any, field_path: str = "") -> core_v1.ObjectReference:
 
 
 class EventRecorder:
-    """Records Events of one component."""
+    """Records Events of one component.
+
+    Attributes:
+        room: set while the queue is less than half full; who causes bursts of Events waits for it, so that none is dropped.
+    """
 
     def __init__(self, client: Client, component: str, host: str = "", clock: Clock = SYSTEM_CLOCK) -> None:
         self._client = client
@@ -61,6 +65,8 @@ class EventRecorder:
         self._host = host
         self._clock = clock
         self._queue: asyncio.Queue[core_v1.Event] = asyncio.Queue(QUEUE_MAX)
+        self.room = asyncio.Event()
+        self.room.set()
         self._known: OrderedDict[tuple[str, ...], _Known] = OrderedDict()
         self._tokens: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
@@ -82,11 +88,15 @@ class EventRecorder:
             self._queue.put_nowait(event)
         except asyncio.QueueFull:
             log.warning("event dropped, queue full reason=%s object=%s", reason, reference.name)
+        if self._queue.qsize() >= QUEUE_MAX // 2:
+            self.room.clear()
 
     async def run(self) -> None:
         """Write what was recorded until cancelled."""
         while True:
             event = await self._queue.get()
+            if self._queue.qsize() < QUEUE_MAX // 2:
+                self.room.set()
             try:
                 await self._write(event)
             except StatusError as error:

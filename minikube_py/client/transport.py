@@ -9,6 +9,7 @@ Source: client-go rest/request.go, kubernetes.io/docs/reference/using-api/api-co
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 import os
@@ -157,7 +158,7 @@ class Transport:
             ) as socket:
                 yield socket
         except aiohttp.WSServerHandshakeError as error:
-            raise await self._refusal(path, params, error) from error
+            raise await self._refusal(pool, f"{path}?{params}", protocols, error) from error
         finally:
             await pool.release()
 
@@ -182,15 +183,19 @@ class Transport:
         if size:
             raise ConnectionResetError("the stream ended within a frame")
 
-    async def _refusal(self, path: str, params: str, error: aiohttp.WSServerHandshakeError) -> StatusError:
-        """Why an upgrade was refused; aiohttp keeps no body of it, so the same request without upgrade tells."""
-        try:
-            await self.request("GET", f"{path}?{params}")
-        except StatusError as refused:
-            if refused.code == error.status:
-                return refused
-        except OSError:
-            pass
+    async def _refusal(self, pool: _Pool, target: str, protocols: tuple[str, ...], error: aiohttp.WSServerHandshakeError) -> StatusError:
+        """Why an upgrade was refused; aiohttp keeps no body of the refusal, so the same request is made once more by hand."""
+        headers = CIMultiDict(self._authorization())
+        headers.extend({
+            "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(), "Sec-WebSocket-Protocol": ",".join(protocols),
+        })
+        async with pool.session.get(
+            self.connection.server + target, headers=headers, timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S), allow_redirects=False,
+            server_hostname=self.connection.tls_server_name or None,
+        ) as answer:
+            if answer.status >= 300:
+                return _error(answer, await answer.read())
         return from_status({"message": f"unable to upgrade connection: {error.message}", "code": error.status})
 
     def _open_pool(self) -> _Pool:

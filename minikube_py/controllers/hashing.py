@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from minikube_py.apis.object import Object
 from minikube_py.apis.scheme import encode
+from minikube_py.core.names import SUFFIX_ALPHABET as ALPHABET
 
-ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _FNV_OFFSET = 0x811C9DC5
 _FNV_PRIME = 0x01000193
 

@@ -14,6 +14,7 @@ import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ async def read_log(path: Path, options: LogOptions, wait_exited: Callable[[], Aw
     """
     form = _Form(options)
     with Inotify() as watches:
-        file = await asyncio.to_thread(open, path, "rb", buffering=0)
+        file = await _open(path)
         ended: asyncio.Future[None] | None = None
         try:
             if options.follow:
@@ -73,7 +74,7 @@ async def read_log(path: Path, options: LogOptions, wait_exited: Callable[[], Aw
                     continue
                 if await asyncio.to_thread(_replaced, file.fileno(), path):
                     file.close()
-                    file = await asyncio.to_thread(open, path, "rb", buffering=0)
+                    file = await _open(path)
                     watches.add(path, MODIFY | MOVE_SELF | DELETE_SELF)
                 elif last or ended is None:
                     return
@@ -83,6 +84,21 @@ async def read_log(path: Path, options: LogOptions, wait_exited: Callable[[], Aw
             file.close()
             if ended is not None:
                 ended.cancel()
+
+
+async def _open(path: Path) -> FileIO:
+    """Open a file for reading on a thread; if the wait is cancelled the file does not stay open."""
+    opening = asyncio.ensure_future(asyncio.to_thread(FileIO, path, "rb"))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close)
+        raise
+
+
+def _close(opened: asyncio.Future[FileIO]) -> None:
+    if not opened.cancelled() and opened.exception() is None:
+        opened.result().close()
 
 
 async def _either(watches: Inotify, ended: asyncio.Future[None]) -> None:

@@ -20,6 +20,7 @@ from .plugins.node_resources import ImageLocality, NodePorts, NodeResourcesBalan
 from .plugins.preemption import DefaultPreemption
 from .plugins.queueing import DefaultBinder, PrioritySort, SchedulingGates
 from .plugins.topology_spread import PodTopologySpread
+from .plugins.volume_binding import VolumeBinding
 from .pod_counts import PodCounts
 
 DEFAULT_SCHEDULER = "default-scheduler"
@@ -40,9 +41,9 @@ def default_profile(client: Client, informers: Informers, cache: Cache, name: st
 
     plugins = [
         SchedulingGates(), PrioritySort(), NodeUnschedulable(), NodeName(), TaintToleration(), NodeAffinity(), NodePorts(),
-        NodeResourcesFit(), PodTopologySpread(cache, PodCounts(cache), owners.of), InterPodAffinity(cache, namespace_labels),
-        DefaultPreemption(cache, lambda namespace: budgets.by_index(_NAMESPACE, namespace)), NodeResourcesBalancedAllocation(),
-        ImageLocality(cache), DefaultBinder(client),
+        NodeResourcesFit(), VolumeBinding(client, informers), PodTopologySpread(cache, PodCounts(cache), owners.of),
+        InterPodAffinity(cache, namespace_labels), DefaultPreemption(cache, lambda namespace: budgets.by_index(_NAMESPACE, namespace)),
+        NodeResourcesBalancedAllocation(), ImageLocality(cache), DefaultBinder(client),
     ]
     return Profile(name, plugins, dict(WEIGHTS))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minikube_py.apis import core_v1
+from minikube_py.apis import core_v1, storage_v1
 from minikube_py.client.informer import Informers, key_of
 
 from .cache import Cache
@@ -30,6 +30,8 @@ class EventHandlers:
         informers.of(core_v1.Node).add_handler(self.node_changed)
         informers.of(core_v1.Pod).add_handler(self.pod_changed)
         informers.of(core_v1.Namespace).add_handler(self.namespace_changed)
+        for kind in (core_v1.PersistentVolumeClaim, core_v1.PersistentVolume, storage_v1.StorageClass):
+            informers.of(kind).add_handler(self.volume_changed)
 
     def node_changed(self, old: core_v1.Node | None, new: core_v1.Node | None) -> None:
         if new is None:
@@ -60,6 +62,10 @@ class EventHandlers:
     def namespace_changed(self, old: core_v1.Namespace | None, new: core_v1.Namespace | None) -> None:
         if new is not None and (old is None or old.metadata.labels != new.metadata.labels):
             self._queue.happened(ClusterEvent.NAMESPACE, new)
+
+    def volume_changed(self, old: Any, new: Any) -> None:
+        if new is not None:
+            self._queue.happened(ClusterEvent.VOLUME, new)
 
     def _gone(self, pod: Any) -> None:
         key = key_of(pod)

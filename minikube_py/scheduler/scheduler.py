@@ -31,8 +31,8 @@ from .queue import QueuedPod, SchedulingQueue
 
 log = logging.getLogger(__name__)
 
-# Bindings that may be under way at once; the next decision waits for one of them.
-BINDINGS_MAX = 512
+# Bindings that may be under way at once; the next decision waits for one of them. Their Events fit into the recorder's queue.
+BINDINGS_MAX = 256
 # Events that the scheduler's own recorder writes at once: a burst of bindings is a burst of Events.
 EVENT_WRITERS = 32
 # How long decisions may go on before others on the event loop get their turn.
@@ -109,6 +109,7 @@ class Scheduler:
                 turn_ends = loop.time() + SLICE_S
                 continue
             self._schedule_one(queued)
+            await self._recorder.room.wait()
             while self._bindings >= BINDINGS_MAX:
                 self._binding_ended.clear()
                 await self._binding_ended.wait()
@@ -150,12 +151,11 @@ class Scheduler:
     async def _bind(self, queued: QueuedPod, state: CycleState, node_name: str) -> None:
         pod = queued.info
         try:
-            for plugin in self._permitters:
-                refusal: Status | None = await plugin.permit(state, pod, node_name)
-                if refusal is not None:
-                    self._unassume(pod, state, node_name)
-                    self._refuse(queued, {refusal.plugin}, str(FitError(1, {node_name: refusal})), "")
-                    return
+            refusal = await self._permit(pod, state, node_name)
+            if refusal is not None:
+                self._unassume(pod, state, node_name)
+                self._refuse(queued, {refusal.plugin}, str(FitError(1, {node_name: refusal})), "")
+                return
             for binder in self._binders:
                 if await binder.bind(state, pod, node_name):
                     break
@@ -170,6 +170,19 @@ class Scheduler:
         finally:
             self._bindings -= 1
             self._binding_ended.set()
+
+    async def _permit(self, pod: PodInfo, state: CycleState, node_name: str) -> Status | None:
+        """Ask the plugins for leave. This may take long, so meanwhile the pod does not count as one that is being bound."""
+        self._bindings -= 1
+        self._binding_ended.set()
+        try:
+            for plugin in self._permitters:
+                refusal: Status | None = await plugin.permit(state, pod, node_name)
+                if refusal is not None:
+                    return refusal
+            return None
+        finally:
+            self._bindings += 1
 
     def _binding_failed(self, queued: QueuedPod, error: Exception) -> None:
         """A pod that is gone or was bound by somebody else is no longer ours; any other is tried again."""
@@ -188,7 +201,7 @@ class Scheduler:
     def _unassume(self, pod: PodInfo, state: CycleState, node_name: str) -> None:
         for plugin in reversed(self._reservers):
             plugin.unreserve(state, pod, node_name)
-        if self.cache.assumed(pod.key):
+        if self.cache.placed(pod.key) is pod and self.cache.assumed(pod.key):
             self.cache.forget(pod.key)
             self.queue.happened(ClusterEvent.POD_FREED, pod)
 

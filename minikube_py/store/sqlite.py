@@ -58,7 +58,8 @@ class SqliteStore(WritableStore):
         try:
             rows, revision = await self._on_thread(self._file.open)
         except BaseException:
-            self._end_thread(self._thread)
+            self._thread = None
+            await self._end_thread()
             raise
         self.state.start_from(revision)
         for row, resource, key, entry_revision, _, value in rows:
@@ -86,7 +87,7 @@ class SqliteStore(WritableStore):
         try:
             await self._on_thread(lambda: self._file.commit(changes))
         finally:
-            self._end_thread(thread)
+            await self._end_thread()
 
     # On the event loop.
 
@@ -189,12 +190,15 @@ class SqliteStore(WritableStore):
         self._jobs.put(job)
         return await done
 
-    def _end_thread(self, thread: threading.Thread) -> None:
-        """Close the file after the work that the thread has, and wait for its end."""
-        self._thread = None
-        self._jobs.put(self._file.close)
-        self._jobs.put(None)
-        thread.join()
+    async def _end_thread(self) -> None:
+        """Close the file after the work that the thread has; then the thread ends.
+
+        Cancellation: both happen nonetheless, a moment later.
+        """
+        try:
+            await self._on_thread(self._file.close)
+        finally:
+            self._jobs.put(None)
 
     # On the writer thread.
 

@@ -186,3 +186,58 @@ async def test_a_sidecar_outlives_the_app_and_lets_the_pod_complete(node: Node) 
         assert pod.status.phase == "Succeeded"
         done = await node.wait_pod("job", lambda pod: pod.status.init_container_statuses[0].state.terminated is not None)
         assert done.status.init_container_statuses[0].state.terminated.exit_code == 0
+
+
+async def test_a_shorter_grace_ends_a_slow_end(node: Node) -> None:
+    async with node.agent():
+        await node.create({"metadata": {"name": "stubborn"}, "spec": {"terminationGracePeriodSeconds": 600, "containers": [{
+            "name": "app", "command": ["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"],
+            "lifecycle": {"preStop": {"sleep": {"seconds": 500}}},
+        }]}})
+        await node.wait_pod("stubborn", is_ready)
+        await node.client.delete(core_v1.Pod, "stubborn", "default")
+        await node.wait_event("stubborn", "Killing")
+        await node.client.delete(core_v1.Pod, "stubborn", "default", grace_period_seconds=1)
+        await node.wait_gone("stubborn")
+
+
+async def test_sidecars_are_stopped_after_the_app_and_in_reverse(node: Node, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    script = "trap 'sleep {delay}; echo {name} >> /host/log; exit 0' TERM; while :; do sleep 0.05; done"
+
+    def container(name: str, delay: str, **more: object) -> dict[str, object]:
+        return {"name": name, "command": ["sh", "-c", script.format(name=name, delay=delay)],
+                "volumeMounts": [{"name": "host", "mountPath": "/host"}], **more}
+
+    async with node.agent():
+        await node.create({"metadata": {"name": "team"}, "spec": {
+            "terminationGracePeriodSeconds": 30, "volumes": [{"name": "host", "hostPath": {"path": str(shared)}}],
+            "initContainers": [container("first", "0", restartPolicy="Always"), container("second", "0.2", restartPolicy="Always")],
+            "containers": [container("app", "0.5")],
+        }})
+        await node.wait_pod("team", is_ready)
+        await node.client.delete(core_v1.Pod, "team", "default")
+        await node.wait_gone("team")
+    assert (shared / "log").read_text().split() == ["app", "second", "first"]
+
+
+async def test_a_pod_over_its_deadline_fails(node: Node) -> None:
+    async with node.agent():
+        await node.create({"metadata": {"name": "late"}, "spec": {"activeDeadlineSeconds": 2, "containers": [
+            {"name": "app", "command": ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"]},
+        ]}})
+        pod = await node.wait_pod("late", lambda pod: pod.status.phase == "Failed")
+        assert (pod.status.reason, pod.status.message) == (
+            "DeadlineExceeded", "Pod was active on the node longer than the specified deadline"
+        )
+        await eventually(lambda: not node.kubelet.cache.get(pod.metadata.uid).running)
+
+
+async def test_a_hook_that_fails_is_shown(node: Node) -> None:
+    async with node.agent():
+        await node.create({"metadata": {"name": "hooked"}, "spec": {"restartPolicy": "Never", "containers": [{
+            "name": "app", "command": ["sleep", "1000"], "lifecycle": {"postStart": {"exec": {"command": ["false"]}}},
+        }]}})
+        await node.wait_pod("hooked", lambda pod: pod.status.phase == "Failed")
+        assert await node.wait_event("hooked", "FailedPostStartHook") == "PostStartHook failed"

@@ -51,6 +51,17 @@ async def test_pending_pods_are_bound_and_the_event_says_where(control_plane: An
         assert condition(await client.get(core_v1.Pod, "p0", "default"))[0] == "True"
 
 
+async def test_burst_of_bindings_loses_no_event(control_plane: Any) -> None:
+    client = control_plane.client
+    for number in range(12):
+        await add_node(client, f"n{number}", cpu="64")
+    await asyncio.gather(*(add_pod(client, f"p{number}") for number in range(1200)))
+    async with running_scheduler(client) as (_, informers):
+        pods, seen = informers.of(core_v1.Pod), informers.of(core_v1.Event)
+        await until(lambda: len(pods) == 1200 and all(p.spec.node_name for p in pods.list()), within_s=30)
+        await until(lambda: len(seen) == 1200, within_s=30)
+
+
 async def until_async(ask: Any, wanted: Any) -> None:
     async with asyncio.timeout(10):
         while (found := await ask()) != wanted:

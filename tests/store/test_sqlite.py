@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blockbuster import blockbuster_ctx
 
 from minikube_py.core import limits
 from minikube_py.store.interface import CompactedError, StoreError
@@ -254,3 +255,12 @@ async def test_cancelled_open_lets_go_of_the_file(tmp_path: Path) -> None:
     await asyncio.wait([opening])
     again = await opened(tmp_path / "s.db")
     await again.close()
+
+
+async def test_event_loop_is_never_blocked_by_the_disk(tmp_path: Path) -> None:
+    with blockbuster_ctx(scanned_modules=["minikube_py.store"]):
+        store = await opened(tmp_path / "s.db", flush_s=0.01)
+        await asyncio.gather(*(create(store, f"d/{n}", durable=n % 2 == 0) for n in range(100)))
+        await flushed(store)
+        await store.close()
+    assert len(await on_disk(tmp_path / "s.db", tmp_path / "copy")) == 100

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
-
 from minikube_py.apis import core_v1, scheduling_v1
 from minikube_py.apis.scheme import decoder
 from minikube_py.core.errors import ForbiddenError, resource_details
+from minikube_py.core.names import random_suffix
 from minikube_py.store.interface import Store
 
 from . import Operation, Plugin
@@ -15,7 +14,6 @@ TOKEN_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 # Seconds. Source: plugin/pkg/admission/serviceaccount (WarnOnlyBoundTokenExpirationSeconds)
 TOKEN_EXPIRATION_S = 3607
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
-SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 
 def forbidden(operation: Operation, why: str) -> ForbiddenError:
@@ -69,7 +67,7 @@ class ServiceAccountPlugin(Plugin):
             return
         name = next((v.name for v in spec.volumes if v.name.startswith("kube-api-access-")), "")
         if not name:
-            name = "kube-api-access-" + "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(5))
+            name = "kube-api-access-" + random_suffix()
             spec.volumes.append(core_v1.Volume(name=name, projected=token_projection()))
         for container in containers:
             container.volume_mounts.append(core_v1.VolumeMount(name=name, read_only=True, mount_path=TOKEN_MOUNT))

@@ -35,10 +35,10 @@ POINTERS = frozenset({
     "stabilizationWindowSeconds", "startingDeadlineSeconds", "storageCapacity", "successfulJobsHistoryLimit", "suspend",
     "terminationGracePeriodSeconds", "terminating", "timeoutSeconds", "tolerationSeconds", "ttlSecondsAfterFinished",
 })
-# Of these names, the fields that are by value: zero means unset.
+# Of these names, and of what is an int-or-string, the fields that are by value: zero means unset.
 BY_VALUE = frozenset({
     "core_v1.ServicePort.nodePort", "core_v1.ServiceSpec.publishNotReadyAddresses", "core_v1.Probe.timeoutSeconds",
-    "core_v1.ContainerStatus.ready",
+    "core_v1.ContainerStatus.ready", "core_v1.ServicePort.targetPort",
 })
 
 
@@ -122,7 +122,7 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
 def _rows(message: str) -> dict[int, tuple[str, str, str, bool]]:
     """Field number -> JSON name, shape, kind, and whether zero is a value."""
     return {
-        number: (name, shape, kind, name in POINTERS and f"{message}.{name}" not in BY_VALUE)
+        number: (name, shape, kind, (name in POINTERS or kind in ("intorstring", "pointer")) and f"{message}.{name}" not in BY_VALUE)
         for number, name, shape, kind in WIRE[message]
     }
 
@@ -174,7 +174,7 @@ def _value(kind: str, value: int | bytes) -> Any:
             return value - (1 << 64) if value >= 1 << 63 else value
         case "bool":
             return bool(value)
-        case "string":
+        case "string" | "pointer":
             return _bytes(value).decode()
         case "bytes":
             return base64.b64encode(_bytes(value)).decode()

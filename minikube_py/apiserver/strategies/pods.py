@@ -32,8 +32,8 @@ class PodStrategy(Strategy):
         new.status.qos_class = old.status.qos_class
 
     def prepare_binding(self, new: Any, old: Any, context: Context) -> None:
-        """The binding subresource has made `new`; nothing else changes."""
-        self.count_generation(new, old)
+        """The binding subresource has made `new`. A binding is no change of what is wanted: the generation stays."""
+        new.metadata.generation = old.metadata.generation
 
     def prepare_ephemeralcontainers(self, new: Any, old: Any, context: Context) -> None:
         added = new.spec.ephemeral_containers

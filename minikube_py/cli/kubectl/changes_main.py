@@ -11,12 +11,12 @@ from .change import patch_objects, set_metadata, split_changes, taint
 from .command_line import KubectlGroup, command, files, selecting, writing
 from .delete import DeleteOptions, delete
 from .durations import parse_duration
+from .edit import diff, edit
 from .errors import KubectlError, usage
-from .exec import ExecOptions, attach
+from .exec import run_attached
 from .group import kubectl
 from .session import Session
 from .targets import resolve
-from .wait import WaitOptions, wait
 
 
 @command(kubectl, "apply", "Bring objects to what files say.")
@@ -121,6 +121,20 @@ async def patch_command(session: Session, arguments: tuple[str, ...], filename: 
     await patch_objects(session, targets, text, patch_type, output=output, subresource=subresource, dry_run=dry_run)
 
 
+@command(kubectl, "edit", "Change objects in an editor.")
+@click.argument("arguments", nargs=-1)
+@files()
+async def edit_command(session: Session, arguments: tuple[str, ...], filename: tuple[str, ...], recursive: bool) -> None:
+    await edit(session, arguments, filename)
+
+
+@command(kubectl, "diff", "Show what apply would change.")
+@files(required=True)
+@click.option("--server-side", is_flag=True)
+async def diff_command(session: Session, filename: tuple[str, ...], recursive: bool, server_side: bool) -> None:
+    await diff(session, filename, server_side=server_side)
+
+
 @command(kubectl, "run", "Run one pod.")
 @click.argument("name")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
@@ -150,8 +164,7 @@ async def run_command(
     written.quiet = remove
     await make.create(session, document, written, "kubectl-run")
     try:
-        await wait(session, (f"pod/{name}",), WaitOptions(condition="jsonpath={.status.containerStatuses[0].started}", timeout_s=300))
-        await attach(session, name, ExecOptions(stdin=True, tty=tty))
+        await run_attached(session, name, tty=tty)
     finally:
         if remove:
             await delete(session, (f"pod/{name}",), DeleteOptions(ignore_not_found=True))

@@ -24,10 +24,15 @@ from urllib.parse import urlencode
 
 import aiohttp
 
+from minikube_py.core.errors import StatusError
+
 from .api import Document
 from .errors import Exit, KubectlError
+from .logs import LogOptions, logs
 from .selectors import default_container, pod_for
 from .session import Session
+from .targets import document_of, target
+from .wait import wait_one
 
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
@@ -50,6 +55,71 @@ async def exec_(session: Session, pod_argument: str, command: tuple[str, ...], o
 
 async def attach(session: Session, pod_argument: str, options: ExecOptions) -> None:
     await _session(session, pod_argument, "attach", [], options)
+
+
+async def run_in_container(
+    session: Session, pod_name: str, command: tuple[str, ...], container: str, stdin: bytes
+) -> tuple[int, bytes, bytes]:
+    """Run a command with bytes as its input; returns its exit code, output and errors.
+
+    Raises: KubectlError if it could not be run; StatusError, OSError.
+    """
+    pod = await pod_for(session, pod_name)
+    flags = [("container", default_container(session, pod, container)), ("stdout", "true"), ("stderr", "true")]
+    query = urlencode([*(("command", part) for part in command), *flags, *([("stdin", "true")] if stdin else [])])
+    resource = await session.api.resource("pods")
+    path = resource.path(pod["metadata"]["namespace"], pod["metadata"]["name"], "exec")
+    found = {STDOUT: bytearray(), STDERR: bytearray()}
+    status: Document = {}
+    async with session.api.transport.websocket(path, query, PROTOCOLS) as socket:
+        sending = asyncio.create_task(_send_bytes(socket, stdin), name="exec-stdin")
+        try:
+            async for message in socket:
+                if message.type is aiohttp.WSMsgType.BINARY and message.data:
+                    if message.data[0] in found:
+                        found[message.data[0]] += message.data[1:]
+                    elif message.data[0] == ERROR and len(message.data) > 1:
+                        status = json.loads(message.data[1:])
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+    return _exit_code(status), bytes(found[STDOUT]), bytes(found[STDERR])
+
+
+async def _send_bytes(socket: aiohttp.ClientWebSocketResponse, data: bytes) -> None:
+    if not data:
+        return
+    for start in range(0, len(data), READ_BYTES):
+        await socket.send_bytes(bytes([STDIN]) + data[start:start + READ_BYTES])
+    if socket.protocol == PROTOCOLS[0]:
+        await socket.send_bytes(bytes([CLOSE, STDIN]))
+
+
+async def run_attached(session: Session, name: str, *, tty: bool) -> None:
+    """Join a new pod as soon as it runs; where that cannot be, show its logs. Ends as its container ends.
+
+    Raises: Exit with the container's code.
+    """
+    pod = target(session, await session.api.resource("pods"), name)
+    await wait_one(session, pod, "condition", lambda document: (document.get("status") or {}).get("phase") not in (None, "Pending"))
+    document = await document_of(session, pod)
+    if document["status"]["phase"] == "Running":
+        try:
+            await attach(session, name, ExecOptions(stdin=True, tty=tty))
+        except StatusError as error:
+            session.complain(f"warning: couldn't attach to pod/{name}, falling back to streaming logs: {error.message}")
+            await logs(session, (f"pod/{name}",), LogOptions(follow=True))
+    else:
+        await logs(session, (f"pod/{name}",), LogOptions())
+    if document["spec"].get("restartPolicy") == "Always":
+        return
+    await wait_one(session, pod, "condition", lambda document: document["status"].get("phase") in ("Succeeded", "Failed"))
+    document = await document_of(session, pod)
+    for status in document["status"].get("containerStatuses") or ():
+        code = ((status.get("state") or {}).get("terminated") or {}).get("exitCode", 0)
+        if code:
+            session.complain(f"pod {session.namespace}/{name} terminated ({document['status'].get('reason') or 'Error'})")
+            raise Exit(code)
 
 
 async def _session(
@@ -158,11 +228,20 @@ def _end(status: Document) -> None:
 
     Raises: Exit with its code; KubectlError if it could not be run.
     """
-    if not status or status.get("status") == "Success":
-        return
-    if status.get("reason") == "NonZeroExitCode":
-        causes = (status.get("details") or {}).get("causes") or ()
-        code = next((int(cause["message"]) for cause in causes if cause.get("reason") == "ExitCode"), 1)
+    code = _exit_code(status)
+    if code:
         sys.stderr.write(f"command terminated with exit code {code}\n")
         raise Exit(code)
-    raise KubectlError(f"Internal error occurred: {status.get('message', '')}" if not status.get("message") else status["message"])
+
+
+def _exit_code(status: Document) -> int:
+    """The exit code in a final Status.
+
+    Raises: KubectlError if the command could not be run.
+    """
+    if not status or status.get("status") == "Success":
+        return 0
+    if status.get("reason") == "NonZeroExitCode":
+        causes = (status.get("details") or {}).get("causes") or ()
+        return next((int(cause["message"]) for cause in causes if cause.get("reason") == "ExitCode"), 1)
+    raise KubectlError(status.get("message") or "the command could not be run")

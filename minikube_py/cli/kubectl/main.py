@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import click
 
-from . import changes_main, info, workloads_main
-from .command_line import command, files, outer_flags
+from . import changes_main, info, top, workloads_main
+from .command_line import KubectlGroup, command, files, outer_flags
+from .copy import copy
 from .describe.describe import describe
 from .durations import parse_duration
 from .exec import ExecOptions, attach, exec_
+from .explain import explain
 from .get import GetOptions, get
 from .group import kubectl
 from .logs import LogOptions, logs
+from .port_forward import port_forward
 from .session import Flags, Session
 from .wait import WaitOptions, wait
 
@@ -94,6 +97,22 @@ async def attach_command(session: Session, pod: str, **options: object) -> None:
     await attach(session, pod, ExecOptions(**options))  # type: ignore[arg-type]
 
 
+@command(kubectl, "port-forward", "Let ports of this machine lead into a pod.")
+@click.argument("what")
+@click.argument("ports", nargs=-1, required=True)
+@click.option("--address", default="localhost", help="Addresses to listen on, with commas between.")
+async def port_forward_command(session: Session, what: str, ports: tuple[str, ...], address: str) -> None:
+    await port_forward(session, what, ports, address.split(","))
+
+
+@command(kubectl, "cp", "Copy files to and from containers.")
+@click.argument("source")
+@click.argument("destination")
+@click.option("-c", "--container", default="")
+async def cp_command(session: Session, source: str, destination: str, container: str) -> None:
+    await copy(session, source, destination, container=container)
+
+
 @command(kubectl, "wait", "Wait for a condition of objects.")
 @click.argument("arguments", nargs=-1)
 @click.option("--for", "condition", required=True, help="condition=NAME[=VALUE], delete, create, jsonpath=…")
@@ -136,7 +155,60 @@ async def api_versions_command(session: Session) -> None:
     await info.api_versions(session)
 
 
-@kubectl.group("auth")
+@command(kubectl, "explain", "Show the fields of a kind.")
+@click.argument("path")
+@click.option("--recursive", is_flag=True)
+@click.option("--api-version", default="")
+async def explain_command(session: Session, path: str, recursive: bool, api_version: str) -> None:
+    await explain(session, path, recursive=recursive, api_version=api_version)
+
+
+@command(kubectl, "events", "Show what has happened.")
+@click.option("--for", "for_object", default="", help="TYPE/NAME")
+@click.option("-A", "--all-namespaces", is_flag=True)
+@click.option("--types", default="")
+@click.option("--no-headers", is_flag=True)
+@click.option("-w", "--watch", is_flag=True)
+async def events_command(
+    session: Session, for_object: str, all_namespaces: bool, types: str, no_headers: bool, watch: bool
+) -> None:
+    await top.events(
+        session, for_object=for_object, all_namespaces=all_namespaces, types=types, headers=not no_headers, watch=watch)
+
+
+@kubectl.group("top", cls=KubectlGroup)
+def top_group() -> None:
+    """Show what nodes and pods use."""
+
+
+@command(top_group, "nodes", "Show what nodes use.")
+@click.argument("name", default="")
+@click.option("-l", "--selector", default="")
+@click.option("--sort-by", default="")
+@click.option("--no-headers", is_flag=True)
+async def top_nodes_command(session: Session, name: str, selector: str, sort_by: str, no_headers: bool) -> None:
+    await top.nodes(session, name, labels=selector, sort_by=sort_by, headers=not no_headers)
+
+
+@command(top_group, "pods", "Show what pods use.")
+@click.argument("name", default="")
+@click.option("-l", "--selector", default="")
+@click.option("-A", "--all-namespaces", is_flag=True)
+@click.option("--containers", is_flag=True)
+@click.option("--sort-by", default="")
+@click.option("--no-headers", is_flag=True)
+async def top_pods_command(
+    session: Session, name: str, selector: str, all_namespaces: bool, containers: bool, sort_by: str, no_headers: bool
+) -> None:
+    await top.pods(
+        session, name, labels=selector, all_namespaces=all_namespaces, containers=containers, sort_by=sort_by, headers=not no_headers)
+
+
+for _name, _command in (("node", top_nodes_command), ("pod", top_pods_command), ("po", top_pods_command), ("no", top_nodes_command)):
+    top_group.add_command(_command, _name)
+
+
+@kubectl.group("auth", cls=KubectlGroup)
 def auth() -> None:
     """Ask what one may do."""
 
@@ -155,7 +227,7 @@ async def whoami_command(session: Session) -> None:
     await info.whoami(session)
 
 
-@kubectl.group("config")
+@kubectl.group("config", cls=KubectlGroup)
 @click.option("--kubeconfig", default="", help="Path of the kubeconfig.")
 @click.pass_context
 def config(ctx: click.Context, kubeconfig: str) -> None:

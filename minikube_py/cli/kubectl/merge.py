@@ -148,18 +148,21 @@ def _join(first: Map, second: Map, struct: Struct) -> Map:
         if isinstance(before, dict) and isinstance(value, dict):
             joined[key] = _join(before, value, _inner(struct, key))
         elif isinstance(before, list) and isinstance(value, list) and _rule(struct, key)[1] and not key.startswith("$"):
-            joined[key] = _join_keyed(before, value, _rule(struct, key)[1], _inner(struct, key))
+            order = second.get(SET_ORDER + key) or []
+            joined[key] = _join_keyed(before, value, order, _rule(struct, key)[1], _inner(struct, key))
         else:
             joined[key] = value
     return joined
 
 
-def _join_keyed(first: list[Map], second: list[Map], merge_key: str, inner: Struct) -> list[Map]:
+def _join_keyed(first: list[Map], second: list[Map], order: list[Map], merge_key: str, inner: Struct) -> list[Map]:
+    """Items of both, in the order that the server is told beside them; what is deleted comes last."""
     by_key = {_hashable(item.get(merge_key)): item for item in first}
     for item in second:
         key = _hashable(item.get(merge_key))
         by_key[key] = _join(by_key[key], item, inner) if key in by_key else item
-    return list(by_key.values())
+    places = {_hashable(item[merge_key]): place for place, item in enumerate(order)}
+    return sorted(by_key.values(), key=lambda item: places.get(_hashable(item.get(merge_key)), len(places)))
 
 
 def _hashable(value: Any) -> Any:

@@ -52,8 +52,6 @@ async def pod_for(session: Session, argument: str) -> Document:
     pods = await pods_of(session, one)
     if not pods:
         raise KubectlError(f"no pods found for {one.label}")
-    if len(pods) > 1:
-        session.complain(f"Found {len(pods)} pods, using pod/{pods[0]['metadata']['name']}")
     return pods[0]
 
 

@@ -55,7 +55,7 @@ async def wait(session: Session, arguments: tuple[str, ...], options: WaitOption
             show(f"waiting for {options.condition} of {one.label}")
             try:
                 async with asyncio.timeout_at(max(deadline, loop.time() + 0.01)):
-                    met = await _wait_one(session, one, kind, check)
+                    met = await wait_one(session, one, kind, check)
             except TimeoutError:
                 late.append(f"timed out waiting for the condition on {one.resource.plural}/{one.name}")
                 continue
@@ -117,8 +117,8 @@ def _condition(name: str, wanted: str) -> Check:
     return holds
 
 
-async def _wait_one(session: Session, one: Target, kind: str, check: Check) -> bool:
-    """Wait; False if there was nothing to wait for."""
+async def wait_one(session: Session, one: Target, kind: str, check: Check) -> bool:
+    """Wait until a check holds of an object ("delete": until it is gone); False if there was nothing to wait for."""
     if kind == "delete":
         document = one.document or await document_or_none(session, one)
         if document is None:

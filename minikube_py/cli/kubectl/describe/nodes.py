@@ -20,6 +20,7 @@ _INFO = (
     ("Kube-Proxy Version", "kubeProxyVersion"),
 )
 _ALWAYS = ("cpu", "memory", "ephemeral-storage")
+ZERO_TIME = "Mon, 01 Jan 0001 00:00:00 +0000"
 ROLE_PREFIX = "node-role.kubernetes.io/"
 
 
@@ -86,7 +87,7 @@ def _conditions(writer: Writer, status: Document) -> None:
     writer.line(1, "Type", "Status", "LastHeartbeatTime", "LastTransitionTime", "Reason", "Message")
     writer.line(1, "----", "------", "-----------------", "------------------", "------", "-------")
     for one in conditions:
-        times = (long_time(one.get(key) or "0001-01-01T00:00:00Z") for key in ("lastHeartbeatTime", "lastTransitionTime"))
+        times = (long_time(one[key]) if one.get(key) else ZERO_TIME for key in ("lastHeartbeatTime", "lastTransitionTime"))
         cells = [f"{cell} " for cell in (one["type"], one["status"], *times, one.get("reason", ""))]
         writer.line(1, *cells, one.get("message", ""))
 

@@ -1,0 +1,114 @@
+"""What the default admission plugins refuse and fill in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from minikube_py.apis import core_v1, meta_v1, scheduling_v1
+from minikube_py.core.errors import ForbiddenError, NotFoundError
+from tests.conftest import ControlPlane
+
+TOKEN_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+
+def pod(**spec: Any) -> core_v1.Pod:
+    container = core_v1.Container(name="c", image="i", volume_mounts=spec.pop("mounts", []))
+    return core_v1.Pod(metadata=meta_v1.ObjectMeta(name="p", namespace="default"), spec=core_v1.PodSpec(containers=[container], **spec))
+
+
+async def account(plane: ControlPlane, name: str, **fields: Any) -> None:
+    await plane.client.create(core_v1.ServiceAccount(metadata=meta_v1.ObjectMeta(name=name, namespace="default"), **fields))
+
+
+async def priority_class(plane: ControlPlane, name: str, value: int, **fields: Any) -> None:
+    await plane.client.create(scheduling_v1.PriorityClass(metadata=meta_v1.ObjectMeta(name=name), value=value, **fields))
+
+
+async def test_pod_gets_the_default_account_and_its_token(control_plane: ControlPlane) -> None:
+    spec = (await control_plane.client.create(pod())).spec
+    assert (spec.service_account_name, spec.service_account) == ("default", "default")
+    volume = spec.volumes[0]
+    assert volume.name.startswith("kube-api-access-") and volume.projected is not None
+    mount = spec.containers[0].volume_mounts[0]
+    assert (mount.name, mount.mount_path, mount.read_only) == (volume.name, TOKEN_MOUNT, True)
+
+
+async def test_token_is_not_mounted_where_nobody_wants_it(control_plane: ControlPlane) -> None:
+    await account(control_plane, "quiet", automount_service_account_token=False)
+    for spec in ({"automount_service_account_token": False}, {"service_account_name": "quiet"}):
+        made = (await control_plane.client.create(pod(**spec))).spec
+        assert made.volumes == [] and made.containers[0].volume_mounts == []
+        await control_plane.client.delete(core_v1.Pod, "p", "default")
+    assert (await control_plane.client.create(pod(service_account_name="quiet", automount_service_account_token=True))).spec.volumes
+
+
+async def test_container_with_a_mount_of_its_own_keeps_it(control_plane: ControlPlane) -> None:
+    mounts = [core_v1.VolumeMount(name="v", mount_path=TOKEN_MOUNT)]
+    volumes = [core_v1.Volume(name="v", empty_dir=core_v1.EmptyDirVolumeSource())]
+    made = (await control_plane.client.create(pod(mounts=mounts, volumes=volumes))).spec
+    assert [volume.name for volume in made.volumes] == ["v"] and len(made.containers[0].volume_mounts) == 1
+
+
+async def test_pull_secrets_come_from_the_account(control_plane: ControlPlane) -> None:
+    await account(control_plane, "puller", image_pull_secrets=[core_v1.LocalObjectReference(name="s")])
+    made = (await control_plane.client.create(pod(service_account_name="puller"))).spec
+    assert [secret.name for secret in made.image_pull_secrets] == ["s"]
+
+
+async def test_account_must_exist(control_plane: ControlPlane) -> None:
+    with pytest.raises(ForbiddenError) as refused:
+        await control_plane.client.create(pod(service_account_name="none"))
+    assert str(refused.value) == (
+        'pods "p" is forbidden: error looking up service account default/none: serviceaccount "none" not found')
+
+
+async def test_pods_tolerate_lost_nodes_for_a_while(control_plane: ControlPlane) -> None:
+    made = (await control_plane.client.create(pod())).spec.tolerations
+    assert {(t.key, t.operator, t.effect, t.toleration_seconds) for t in made} == {
+        ("node.kubernetes.io/not-ready", "Exists", "NoExecute", 300), ("node.kubernetes.io/unreachable", "Exists", "NoExecute", 300)}
+    await control_plane.client.delete(core_v1.Pod, "p", "default")
+    own = core_v1.Toleration(key="node.kubernetes.io/not-ready", operator="Exists", effect="NoExecute", toleration_seconds=5)
+    made = (await control_plane.client.create(pod(tolerations=[own]))).spec.tolerations
+    assert [(t.key, t.toleration_seconds) for t in made] == [
+        ("node.kubernetes.io/not-ready", 5), ("node.kubernetes.io/unreachable", 300)]
+
+
+async def test_priority_follows_the_class(control_plane: ControlPlane) -> None:
+    made = (await control_plane.client.create(pod())).spec
+    assert (made.priority, made.preemption_policy, made.priority_class_name) == (0, "PreemptLowerPriority", "")
+    await control_plane.client.delete(core_v1.Pod, "p", "default")
+    await priority_class(control_plane, "high", 1000, preemption_policy="Never")
+    made = (await control_plane.client.create(pod(priority_class_name="high"))).spec
+    assert (made.priority, made.preemption_policy) == (1000, "Never")
+    await control_plane.client.delete(core_v1.Pod, "p", "default")
+    assert (await control_plane.client.create(pod(priority_class_name="system-node-critical"))).spec.priority == 2_000_001_000
+
+
+async def test_global_default_class_is_for_pods_without_one(control_plane: ControlPlane) -> None:
+    await priority_class(control_plane, "usual", 7, global_default=True)
+    made = (await control_plane.client.create(pod())).spec
+    assert (made.priority, made.priority_class_name) == (7, "usual")
+
+
+async def test_priority_cannot_be_chosen_nor_a_class_invented(control_plane: ControlPlane) -> None:
+    with pytest.raises(ForbiddenError, match="no PriorityClass with name none was found"):
+        await control_plane.client.create(pod(priority_class_name="none"))
+    with pytest.raises(ForbiddenError, match=r"the integer value of priority \(5\) must not be provided in pod spec"):
+        await control_plane.client.create(pod(priority=5))
+
+
+async def test_updates_are_not_admitted_again(control_plane: ControlPlane) -> None:
+    await account(control_plane, "brief")
+    await control_plane.client.create(pod(service_account_name="brief"))
+    await control_plane.client.delete(core_v1.ServiceAccount, "brief", "default")
+    patched = await control_plane.client.patch(core_v1.Pod, "p", "default", {"metadata": {"labels": {"a": "b"}}})
+    assert patched.metadata.labels == {"a": "b"}
+
+
+async def test_missing_namespace_comes_first(control_plane: ControlPlane) -> None:
+    lost = pod(service_account_name="none", priority_class_name="none")
+    lost.metadata.namespace = "nowhere"
+    with pytest.raises(NotFoundError, match='namespaces "nowhere" not found'):
+        await control_plane.client.create(lost)
