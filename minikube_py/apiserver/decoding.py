@@ -8,23 +8,22 @@ Source: k8s.io/apimachinery/pkg/runtime/serializer/json/json.go, k8s.io/apiserve
 from __future__ import annotations
 
 import re
-import sys
 from typing import Any
 
 import msgspec
-import yaml
 
 from minikube_py.apis.object import Object
 from minikube_py.apis.scheme import decoder, encode, prune, struct_of_field
 from minikube_py.core.errors import BadRequestError, UnsupportedMediaTypeError
 
 from .protobuf import ProtobufError, decode_unknown
+from .yaml_document import YamlError, load_yaml
 
 JSON_TYPES = frozenset({"", "application/json", "*/*"})
 YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml"})
 PROTOBUF_TYPE = "application/vnd.kubernetes.protobuf"
-# Nodes that a document may have with its aliases resolved, or as many as it has bytes.
-YAML_NODES_MAX = 100_000
+# What msgspec raises for a body that is no JSON, not UTF-8, or nested too deeply.
+BROKEN_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 FIELD_VALIDATION = ("", "Ignore", "Warn", "Strict")
 WRONG_TYPE = re.compile(r"Expected `(?P<want>[^`]*)`, got `(?P<got>[^`]*)`(?: - at `\$(?P<path>[^`]*)`)?")
 GO_KINDS = {"str": "string", "int": "number", "float": "number", "bool": "bool", "array": "array", "object": "object", "null": "null"}
@@ -39,51 +38,17 @@ def decode_document(body: bytes, content_type: str) -> Any:
     try:
         if content_type in JSON_TYPES:
             return msgspec.json.decode(body)
-        if content_type in YAML_TYPES:
-            return msgspec.json.decode(encode(_load_yaml(body)))
         if content_type == PROTOBUF_TYPE:
             return decode_unknown(body)
-    except msgspec.DecodeError as error:
+        if content_type in YAML_TYPES:
+            return load_yaml(body)
+    except BROKEN_JSON as error:
         raise BadRequestError(f"couldn't get version/kind; json parse error: {_json_problem(error)}") from error
     except ProtobufError as error:
         raise BadRequestError(str(error)) from error
-    except RecursionError as error:
-        raise BadRequestError("the document is nested too deeply") from error
-    except (yaml.YAMLError, TypeError, ValueError) as error:
-        raise BadRequestError(f"error converting YAML to JSON: {' '.join(str(error).split())}") from error
+    except YamlError as error:
+        raise BadRequestError(f"error converting YAML to JSON: {error}") from error
     raise unsupported(content_type)
-
-
-def _load_yaml(body: bytes) -> Any:
-    """The document in YAML; one that its aliases would blow up is refused, as Go's parser does.
-
-    Raises: yaml.YAMLError, RecursionError.
-    """
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(body)
-    try:
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        if b"*" in body and _expanded(node, {}) > max(YAML_NODES_MAX, len(body)):
-            raise yaml.YAMLError("yaml: document contains excessive aliasing")
-        return loader.construct_document(node)
-    finally:
-        loader.dispose()
-
-
-def _expanded(node: yaml.Node, known: dict[int, int]) -> int:
-    """How many nodes there are when each alias stands for a copy; one that contains itself has too many."""
-    found = known.get(id(node))
-    if found is not None:
-        return found
-    known[id(node)] = sys.maxsize
-    count = 1
-    if isinstance(node, yaml.SequenceNode):
-        count += sum(_expanded(item, known) for item in node.value)
-    elif isinstance(node, yaml.MappingNode):
-        count += sum(_expanded(key, known) + _expanded(value, known) for key, value in node.value)
-    known[id(node)] = count
-    return count
 
 
 def unsupported(content_type: str) -> UnsupportedMediaTypeError:
@@ -109,10 +74,10 @@ def decode_object(
             raise msgspec.ValidationError("not JSON")
         obj: Any = decoder(struct).decode(body)
         warnings: list[str] = []
-    except (msgspec.ValidationError, RecursionError):
+    except msgspec.ValidationError:
         document = decode_document(body, content_type)
         obj, warnings = object_from_document(struct, group_version, kind, document, field_validation)
-    except msgspec.DecodeError as error:
+    except BROKEN_JSON as error:
         raise BadRequestError(
             f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; "
             f"json parse error: {_json_problem(error)}"
@@ -181,6 +146,6 @@ def _go_type(want: str, field: str) -> str:
     return GO_TYPES.get(want, want)
 
 
-def _json_problem(error: msgspec.DecodeError) -> str:
+def _json_problem(error: Exception) -> str:
     """Go's words for a body that is no JSON."""
     return "unexpected end of JSON input" if "truncated" in str(error) else str(error)

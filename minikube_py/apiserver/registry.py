@@ -182,7 +182,7 @@ class Registry:
         if head is None:
             if not create:
                 raise not_found(storage.resource.group, storage.resource.plural, name)
-            return await self.create(storage, namespace, transform(None), context), True
+            return await self._create_by_update(storage, namespace, name, transform(None), context), True
         old = storage.object(head)
         new = transform(storage.served(head))
         self._begin_update(storage, namespace, name, new, old)
@@ -202,6 +202,15 @@ class Registry:
         except Exception:
             strategy.abandon(stored, old)
             raise
+
+    async def _create_by_update(self, storage: Storage, namespace: str, name: str, obj: Any, context: Context) -> Entry:
+        """Create what a PUT did not find; one that means a certain object means one that is gone."""
+        meta = obj.metadata
+        if meta.uid:
+            raise conflict(storage.resource.group, storage.resource.plural, name,
+                           f"Precondition failed: UID in precondition: {meta.uid}, UID in object meta: ")
+        meta.resource_version = ""
+        return await self.create(storage, namespace, obj, context)
 
     def _begin_update(self, storage: Storage, namespace: str, name: str, new: Any, old: Any) -> None:
         resource, meta, known = storage.resource, new.metadata, old.metadata

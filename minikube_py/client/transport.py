@@ -61,8 +61,11 @@ class Transport:
         connection: where the server is and who we are.
     """
 
-    def __init__(self, connection: Connection, *, user_agent: str = "minikube-py") -> None:
+    def __init__(
+        self, connection: Connection, *, user_agent: str = "minikube-py", request_timeout_s: float = REQUEST_TIMEOUT_S
+    ) -> None:
         self.connection = connection
+        self._request_timeout_s = request_timeout_s
         self._user_agent = user_agent
         self._pool: _Pool | None = None
         self._token = connection.token
@@ -98,7 +101,7 @@ class Transport:
         Raises: StatusError for an answer that is no success; OSError (TimeoutError is one) if there is no answer.
         Cancellation: the server may still carry it out.
         """
-        timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S)
+        timeout = aiohttp.ClientTimeout(total=self._request_timeout_s, sock_connect=CONNECT_TIMEOUT_S)
         for attempt in range(RETRIES_MAX + 1):
             try:
                 async with self.open(

@@ -7,6 +7,7 @@ component-helpers/resource/helpers.go (PodRequests), pkg/scheduler/util/pod_reso
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from minikube_py.apis import core_v1
 from minikube_py.apis.object import Quantity
@@ -34,9 +35,11 @@ class PodInfo:
         scored_cpu, scored_memory: the same for comparing nodes, with defaults for containers without requests.
         host_ports: (address, protocol, port) that must be free.
         required_anti_affinity: whether it keeps other pods away.
+        signature, affinity_terms: kept here by the algorithm and by inter-pod affinity, who make them once.
     """
 
     __slots__ = (
+        "affinity_terms",
         "has_affinity", "host_ports", "key", "name", "namespace", "pod", "priority", "requests", "required_anti_affinity", "scored_cpu",
         "scored_memory", "signature",
     )
@@ -49,6 +52,7 @@ class PodInfo:
         self.key = f"{self.namespace}/{self.name}"
         self.priority = spec.priority or 0
         self.signature: bytes = b""
+        self.affinity_terms: Any = None
         self.requests = {name: amount for name, amount in pod_requests(pod).items() if amount}
         self.scored_cpu = pod_requests(pod, {"cpu": DEFAULT_MILLI_CPU}).get("cpu", 0)
         self.scored_memory = pod_requests(pod, {"memory": DEFAULT_MEMORY_BYTES}).get("memory", 0)

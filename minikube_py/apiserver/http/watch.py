@@ -10,6 +10,7 @@ Source: kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Iterable
 
@@ -19,7 +20,7 @@ from minikube_py.apis.scheme import encode
 from minikube_py.core import limits
 from minikube_py.core.clock import SYSTEM_CLOCK
 from minikube_py.core.errors import BadRequestError, Cause, ExpiredError, invalid
-from minikube_py.store.interface import CompactedError, Entry, EventType, Store, WatchEvent
+from minikube_py.store.interface import CompactedError, Entry, EventType, Listing, Store, WatchEvent
 
 from ..printers import partial_object_metadata, table
 from ..registry import Registry
@@ -29,6 +30,8 @@ from ..watching import frame, transition
 from .negotiation import Form
 from .query import Query
 from .responses import json_response
+
+log = logging.getLogger(__name__)
 
 # Seconds. Source: kube-apiserver --min-request-timeout (a watch without a timeout lives 1 to 2 times as long)
 WATCH_TIMEOUT_MIN_S = 1800
@@ -50,32 +53,47 @@ class Watch:
         self._transport: asyncio.Transport | None = None
         self._early: list[bytes] | None = []
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._columns_sent = False
 
     def deliver(self, event: WatchEvent) -> None:
-        """Take one event from the store. Returns at once."""
+        """Take one event from the store. Returns at once.
+
+        An event that cannot be sent ends the watch: the client comes back, rather than go on with a gap.
+        """
         if self._ended.done():
             return
+        try:
+            chunk = self._encode(event)
+        except Exception:
+            log.exception("watch event failed resource=%s key=%s revision=%d",
+                          self._storage.collection, event.entry.key, event.entry.revision)
+            self.end()
+            return
+        if chunk is not None:
+            self._send(chunk)
+
+    def _encode(self, event: WatchEvent) -> bytes | None:
+        """The chunk of an event, None if it is not for this watcher."""
         change = transition(self._selection, event)
         if change is None:
-            return
+            return None
         type_, entry = change
         if self._form is Form.OBJECT and entry is event.entry:
             form = ("chunk", type_, self._storage.resource.group_version)
             chunk = event.frames.get(form)
             if chunk is None:
                 chunk = event.frames[form] = _chunk(frame(self._storage, event, type_, entry))
-        else:
-            chunk = _chunk(self._line(type_, entry))
-        self._send(chunk)
+            return chunk
+        return _chunk(self._line(type_, entry))
 
     def end(self) -> None:
-        """End the watch in an orderly way."""
+        """End the watch: in an orderly way if it is live, by force if the client still reads the initial state."""
         if not self._ended.done():
             self._ended.set_result(None)
+            if self._early is not None and self._transport is not None:
+                self._transport.abort()
 
     async def run(
-        self, response: web.StreamResponse, initial: Iterable[Entry], timeout_s: float, *, send_end: bool, bookmarks: bool
+        self, response: web.StreamResponse, initial: Listing, timeout_s: float, *, send_end: bool, bookmarks: bool
     ) -> None:
         """Send the initial state, then events, until the timeout, `end`, or the client goes.
 
@@ -84,12 +102,15 @@ class Watch:
             send_end: whether a bookmark marks the end of the initial state.
             bookmarks: whether the watcher is told from time to time how far it is.
         """
+        request = response._req
+        self._transport = request.transport if request is not None else None
         timers = [asyncio.get_running_loop().call_later(timeout_s, self.end)]
         try:
-            await self._send_initial(response, initial)
+            await self._send_initial(response, initial.entries)
             if send_end:
-                await response.write(self._bookmark(initial_end=True))
-            self._go_live(response)
+                # Not the present revision: what has come meanwhile is sent only now.
+                await response.write(self._bookmark(initial.revision, initial_end=True))
+            self._go_live()
             if bookmarks:
                 self._schedule_bookmark(timers)
             await self._ended
@@ -108,11 +129,9 @@ class Watch:
         if batch:
             await response.write(bytes(batch))
 
-    def _go_live(self, response: web.StreamResponse) -> None:
+    def _go_live(self) -> None:
         """From here on events are written to the connection as they come."""
         early, self._early = self._early or [], None
-        request = response._req
-        self._transport = request.transport if request is not None else None
         for chunk in early:
             self._send(chunk)
 
@@ -143,9 +162,9 @@ class Watch:
             body = encode(partial_object_metadata(storage.served(entry)))
         return b'{"type":"%b","object":%b}\n' % (type_.encode(), body.strip())
 
-    def _bookmark(self, *, initial_end: bool = False) -> bytes:
+    def _bookmark(self, revision: int, *, initial_end: bool = False) -> bytes:
         resource = self._storage.resource
-        metadata: dict[str, object] = {"resourceVersion": str(self._store.revision), "creationTimestamp": None}
+        metadata: dict[str, object] = {"resourceVersion": str(revision), "creationTimestamp": None}
         if initial_end:
             metadata["annotations"] = {INITIAL_EVENTS_END: "true"}
         document = {"kind": resource.kind, "apiVersion": resource.group_version, "metadata": metadata}
@@ -157,7 +176,7 @@ class Watch:
 
     def _schedule_bookmark(self, timers: list[asyncio.TimerHandle]) -> None:
         def send() -> None:
-            self._send(_chunk(self._bookmark()))
+            self._send(_chunk(self._bookmark(self._store.revision)))
             if not self._ended.done():
                 timers[1:] = [loop.call_later(BOOKMARK_INTERVAL_S, send)]
 
@@ -203,7 +222,7 @@ class Watches:
         self._running.add(watch)
         try:
             await response.prepare(request)
-            await watch.run(response, initial, timeout_s, send_end=send_end, bookmarks=query.flag("allowWatchBookmarks"))
+            await watch.run(response, Listing(initial, start), timeout_s, send_end=send_end, bookmarks=query.flag("allowWatchBookmarks"))
             if request.transport is not None and not request.transport.is_closing():
                 await response.write_eof()
         except ConnectionError:

@@ -9,6 +9,7 @@ import msgspec
 from minikube_py.apis import core_v1
 from minikube_py.apis.quantity import milli_value
 from minikube_py.apis.scheme import deep_copy
+from minikube_py.core.errors import Cause, invalid
 
 from ..context import Context
 from ..strategy import Strategy
@@ -37,6 +38,7 @@ class PodStrategy(Strategy):
 
     def prepare_ephemeralcontainers(self, new: Any, old: Any, context: Context) -> None:
         added = new.spec.ephemeral_containers
+        new.metadata = msgspec.structs.replace(old.metadata)
         new.spec = msgspec.structs.replace(old.spec, ephemeral_containers=added)
         new.status = old.status
         self.count_generation(new, old)
@@ -47,6 +49,11 @@ class PodStrategy(Strategy):
         for kept, wanted in zip(spec.containers, new.spec.containers, strict=False):
             if kept.name == wanted.name:
                 kept.resources, kept.resize_policy = wanted.resources, wanted.resize_policy
+        qos = qos_class(spec)
+        if qos != qos_class(old.spec):
+            why = f'Invalid value: "{qos}": Pod QOS Class may not change as a result of resizing'
+            raise invalid("", "Pod", old.metadata.name, [Cause("FieldValueInvalid", why, "spec")])
+        new.metadata = msgspec.structs.replace(old.metadata)
         new.spec = spec
         new.status = old.status
         self.count_generation(new, old)

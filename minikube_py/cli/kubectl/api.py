@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 
 from minikube_py.client.connection import Connection
-from minikube_py.client.transport import Params, Transport
+from minikube_py.client.transport import REQUEST_TIMEOUT_S, Params, Transport
 from minikube_py.core.errors import ExpiredError, NotAcceptableError, NotFoundError, from_status
 
 from .errors import KubectlError
@@ -75,8 +75,9 @@ class Resource:
 class Api:
     """One server, as plain documents."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.transport = Transport(connection, user_agent="minikube-py-kubectl")
+    def __init__(self, connection: Connection, request_timeout_s: float = 0.0) -> None:
+        self.transport = Transport(
+            connection, user_agent="minikube-py-kubectl", request_timeout_s=request_timeout_s or REQUEST_TIMEOUT_S)
         self._resources: list[Resource] | None = None
 
     async def close(self) -> None:

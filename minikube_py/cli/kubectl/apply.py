@@ -17,7 +17,7 @@ from minikube_py.core.errors import ConflictError, NotFoundError, StatusError
 
 from .api import MERGE_PATCH, STRATEGIC_PATCH, Document
 from .delete import DeleteOptions, delete_targets
-from .errors import Exit, KubectlError, sentence
+from .errors import Exit, KubectlError, sentence, usage
 from .merge import three_way_merge, three_way_strategic
 from .printers import object_printer
 from .session import Session
@@ -38,12 +38,11 @@ class ApplyOptions:
     force_conflicts: bool = False
     field_manager: str = ""
     validate: str = "true"
-    overwrite: bool = True
     prune: bool = False
     selector: str = ""
     force: bool = False
-    wait: bool = False
     quiet: bool = False
+    save_config: bool = False
 
 
 async def apply(session: Session, options: ApplyOptions) -> None:
@@ -192,9 +191,11 @@ async def _prune(session: Session, targets: list[Target], options: ApplyOptions)
 
 async def create_from_files(session: Session, options: ApplyOptions) -> None:
     """kubectl create -f."""
+    if not options.filename:
+        raise usage("create", "must specify one of -f and -k")
     failed = False
     for target in await from_files(session, options.filename, recursive=options.recursive):
-        document = target.document or {}
+        document = with_last_applied(target.document or {}) if options.save_config else target.document or {}
         try:
             if options.dry_run != "client":
                 path = target.resource.path(target.namespace)

@@ -8,14 +8,14 @@ from . import create as make
 from .api import Document
 from .apply import ApplyOptions, apply, create_from_files, replace_from_files, with_last_applied
 from .change import patch_objects, set_metadata, split_changes, taint
-from .command_line import KubectlGroup, command, files, selecting, writing
+from .command_line import KubectlGroup, command, files, outer_flags, saving, selecting, writing
 from .delete import DeleteOptions, delete
 from .durations import parse_duration
 from .edit import diff, edit
-from .errors import KubectlError, usage
+from .errors import KubectlError
 from .exec import run_attached
 from .group import kubectl
-from .session import Session
+from .session import Flags, Session, global_options, run
 from .targets import resolve
 
 
@@ -24,12 +24,9 @@ from .targets import resolve
 @writing
 @click.option("--server-side", is_flag=True)
 @click.option("--force-conflicts", is_flag=True)
-@click.option("--overwrite/--no-overwrite", default=True)
 @click.option("--prune", is_flag=True)
 @click.option("-l", "--selector", default="")
-@click.option("--force", is_flag=True)
-@click.option("--wait", is_flag=True)
-async def apply_command(session: Session, save_config: bool, **options: object) -> None:
+async def apply_command(session: Session, **options: object) -> None:
     await apply(session, ApplyOptions(**options))  # type: ignore[arg-type]
 
 
@@ -37,7 +34,7 @@ async def apply_command(session: Session, save_config: bool, **options: object) 
 @files(required=True)
 @writing
 @click.option("--force", is_flag=True)
-async def replace_command(session: Session, save_config: bool, **options: object) -> None:
+async def replace_command(session: Session, **options: object) -> None:
     await replace_from_files(session, ApplyOptions(**options))  # type: ignore[arg-type]
 
 
@@ -152,7 +149,7 @@ async def diff_command(session: Session, filename: tuple[str, ...], recursive: b
 @writing
 async def run_command(
     session: Session, name: str, arguments: tuple[str, ...], image: str, port: int, env: tuple[str, ...], labels: str, restart: str,
-    as_command: bool, stdin: bool, tty: bool, remove: bool, image_pull_policy: str, quiet: bool, save_config: bool, **options: object,
+    as_command: bool, stdin: bool, tty: bool, remove: bool, image_pull_policy: str, quiet: bool, **options: object,
 ) -> None:
     document = make.pod(
         name, image, port=port, env=env, labels=labels, restart=restart, command=as_command, arguments=arguments, stdin=stdin, tty=tty,
@@ -164,7 +161,7 @@ async def run_command(
     written.quiet = remove
     await make.create(session, document, written, "kubectl-run")
     try:
-        await run_attached(session, name, tty=tty)
+        await run_attached(session, name, tty=tty, quiet=quiet)
     finally:
         if remove:
             await delete(session, (f"pod/{name}",), DeleteOptions(ignore_not_found=True))
@@ -181,7 +178,7 @@ async def run_command(
 @writing
 async def expose_command(
     session: Session, arguments: tuple[str, ...], name: str, port: int, target_port: str, kind: str, protocol: str, cluster_ip: str,
-    save_config: bool, **options: object,
+    **options: object,
 ) -> None:
     for one in await resolve(session, arguments):
         document = await make.service_for(
@@ -198,31 +195,15 @@ async def expose_command(
 
 
 @kubectl.group("create", cls=KubectlGroup, invoke_without_command=True)
-@click.option("-f", "--filename", multiple=True, help="File, directory or - with objects.")
-@click.option("-R", "--recursive", is_flag=True)
-@click.option("-o", "--output", default="")
-@click.option("--dry-run", default="none")
-@click.option("-n", "--namespace", default="")
-@click.option("--kubeconfig", default="")
-@click.option("--validate", default="true")
-@click.option("--save-config", is_flag=True)
+@files()
+@saving
 @click.pass_context
-def create(ctx: click.Context, filename: tuple[str, ...], recursive: bool, output: str, dry_run: str, namespace: str, kubeconfig: str,
-           validate: str, save_config: bool) -> None:
+@global_options
+def create(ctx: click.Context, flags: Flags, **options: object) -> None:
     """Create objects, from files or flags."""
-    from .session import Flags, run
-
-    flags = Flags(namespace=namespace, kubeconfig=kubeconfig).over(ctx.find_object(Flags) or Flags())
-    ctx.obj = flags
+    ctx.obj = flags.over(outer_flags())
     if ctx.invoked_subcommand is None:
-        options = ApplyOptions(filename=filename, recursive=recursive, output=output, dry_run=dry_run, validate=validate)
-
-        async def from_files(session: Session) -> None:
-            if not filename:
-                raise usage("create", "must specify one of -f and -k")
-            await create_from_files(session, options)
-
-        run(from_files, flags, {})
+        run(create_from_files, ctx.obj, {"options": ApplyOptions(**options)})  # type: ignore[arg-type]
 
 
 async def _create(session: Session, document: Document, save_config: bool, options: dict[str, object]) -> None:
@@ -231,7 +212,7 @@ async def _create(session: Session, document: Document, save_config: bool, optio
 
 @command(create, "namespace", "Create a namespace.")
 @click.argument("name")
-@writing
+@saving
 async def create_namespace(session: Session, name: str, save_config: bool, **options: object) -> None:
     await _create(session, make.namespace(name), save_config, options)
 
@@ -241,7 +222,7 @@ create.add_command(create_namespace, "ns")
 
 @command(create, "serviceaccount", "Create a service account.")
 @click.argument("name")
-@writing
+@saving
 async def create_service_account(session: Session, name: str, save_config: bool, **options: object) -> None:
     await _create(session, make.service_account(name), save_config, options)
 
@@ -254,7 +235,7 @@ create.add_command(create_service_account, "sa")
 @click.option("--from-literal", "literals", multiple=True)
 @click.option("--from-file", "from_files", multiple=True)
 @click.option("--from-env-file", "env_files", multiple=True)
-@writing
+@saving
 async def create_config_map(
     session: Session, name: str, literals: tuple[str, ...], from_files: tuple[str, ...], env_files: tuple[str, ...], save_config: bool,
     **options: object,
@@ -276,7 +257,7 @@ def create_secret() -> None:
 @click.option("--from-file", "from_files", multiple=True)
 @click.option("--from-env-file", "env_files", multiple=True)
 @click.option("--type", "kind", default="")
-@writing
+@saving
 async def create_secret_generic(
     session: Session, name: str, literals: tuple[str, ...], from_files: tuple[str, ...], env_files: tuple[str, ...], kind: str,
     save_config: bool, **options: object,
@@ -288,7 +269,7 @@ async def create_secret_generic(
 @click.argument("name")
 @click.option("--cert", required=True)
 @click.option("--key", required=True)
-@writing
+@saving
 async def create_secret_tls(session: Session, name: str, cert: str, key: str, save_config: bool, **options: object) -> None:
     await _create(session, make.tls_secret(name, cert, key), save_config, options)
 
@@ -299,7 +280,7 @@ async def create_secret_tls(session: Session, name: str, cert: str, key: str, sa
 @click.option("--image", "images", multiple=True, required=True)
 @click.option("-r", "--replicas", default=1)
 @click.option("--port", default=0)
-@writing
+@saving
 async def create_deployment(
     session: Session, name: str, arguments: tuple[str, ...], images: tuple[str, ...], replicas: int, port: int, save_config: bool,
     **options: object,
@@ -315,7 +296,7 @@ create.add_command(create_deployment, "deploy")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.option("--image", default="")
 @click.option("--from", "source", default="", help="cronjob/NAME")
-@writing
+@saving
 async def create_job(
     session: Session, name: str, arguments: tuple[str, ...], image: str, source: str, save_config: bool, **options: object
 ) -> None:
@@ -331,7 +312,7 @@ async def create_job(
 @click.option("--image", required=True)
 @click.option("--schedule", required=True)
 @click.option("--restart", default="")
-@writing
+@saving
 async def create_cron_job(
     session: Session, name: str, arguments: tuple[str, ...], image: str, schedule: str, restart: str, save_config: bool, **options: object
 ) -> None:
@@ -344,7 +325,7 @@ def _role_command(kind: str) -> None:
     @click.option("--verb", "verbs", multiple=True, required=True)
     @click.option("--resource", "words", multiple=True, required=True)
     @click.option("--resource-name", "names", multiple=True)
-    @writing
+    @saving
     async def create_role(session: Session, name: str, verbs: tuple[str, ...], words: tuple[str, ...], names: tuple[str, ...],
                           save_config: bool, **options: object) -> None:
         found = []
@@ -363,7 +344,7 @@ def _binding_command(kind: str) -> None:
     @click.option("--user", "users", multiple=True)
     @click.option("--group", "groups", multiple=True)
     @click.option("--serviceaccount", "accounts", multiple=True)
-    @writing
+    @saving
     async def create_binding(session: Session, name: str, role: str, clusterrole: str, users: tuple[str, ...], groups: tuple[str, ...],
                              accounts: tuple[str, ...], save_config: bool, **options: object) -> None:
         if bool(role) == bool(clusterrole):

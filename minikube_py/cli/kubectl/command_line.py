@@ -21,9 +21,8 @@ class KubectlCommand(click.Command):
     """A command that takes flags as kubectl does."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        booleans = {name: param for param in self.params if isinstance(param, click.Option) and param.is_flag for name in param.opts}
         try:
-            return super().parse_args(ctx, rewritten(args, booleans))
+            return super().parse_args(ctx, rewritten(args, _booleans(self)))
         except click.NoSuchOption as error:
             click.echo(f"error: unknown flag: {error.option_name}\nSee '{ctx.command_path} --help' for usage.", err=True)
         except click.UsageError as error:
@@ -36,6 +35,11 @@ class KubectlGroup(click.Group):
 
     command_class = KubectlCommand
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not any(argument in self.commands for argument in args):
+            args = rewritten(args, _booleans(self))
+        return super().parse_args(ctx, args)
+
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
             click.echo(f'error: unknown command "{args[0]}" for "{ctx.command_path}"', err=True)
@@ -44,6 +48,10 @@ class KubectlGroup(click.Group):
 
 
 KubectlGroup.group_class = KubectlGroup
+
+
+def _booleans(command: click.Command) -> dict[str, click.Option]:
+    return {name: param for param in command.params if isinstance(param, click.Option) and param.is_flag for name in param.opts}
 
 
 def rewritten(args: list[str], booleans: dict[str, click.Option]) -> list[str]:
@@ -113,10 +121,14 @@ def writing(function: Any) -> Any:
         click.option("--dry-run", default="none", type=click.Choice(["none", "client", "server"]), help="Only say what would be done."),
         click.option("--field-manager", default="", help="Name of the owner of the fields."),
         click.option("--validate", default="true", help="strict, warn or ignore unknown fields."),
-        click.option("--save-config", is_flag=True, help="Remember the object for apply."),
     ):
         function = option(function)
     return function
+
+
+def saving(function: Any) -> Any:
+    """The options of commands that write objects, and --save-config."""
+    return writing(click.option("--save-config", is_flag=True, help="Remember the object for apply.")(function))
 
 
 def selecting(function: Any) -> Any:

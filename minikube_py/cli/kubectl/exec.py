@@ -95,7 +95,7 @@ async def _send_bytes(socket: aiohttp.ClientWebSocketResponse, data: bytes) -> N
         await socket.send_bytes(bytes([CLOSE, STDIN]))
 
 
-async def run_attached(session: Session, name: str, *, tty: bool) -> None:
+async def run_attached(session: Session, name: str, *, tty: bool, quiet: bool) -> None:
     """Join a new pod as soon as it runs; where that cannot be, show its logs. Ends as its container ends.
 
     Raises: Exit with the container's code.
@@ -105,7 +105,7 @@ async def run_attached(session: Session, name: str, *, tty: bool) -> None:
     document = await document_of(session, pod)
     if document["status"]["phase"] == "Running":
         try:
-            await attach(session, name, ExecOptions(stdin=True, tty=tty))
+            await attach(session, name, ExecOptions(stdin=True, tty=tty, quiet=quiet))
         except StatusError as error:
             session.complain(f"warning: couldn't attach to pod/{name}, falling back to streaming logs: {error.message}")
             await logs(session, (f"pod/{name}",), LogOptions(follow=True))
@@ -128,7 +128,7 @@ async def _session(
     pod = await pod_for(session, pod_argument)
     if pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
         raise KubectlError(f"cannot exec into a container in a completed pod; current phase is {pod['status']['phase']}")
-    container = default_container(session, pod, options.container)
+    container = default_container(session, pod, options.container, quiet=options.quiet)
     terminal = options.tty and options.stdin and sys.stdin.isatty()
     if options.tty and not terminal:
         session.complain("Unable to use a TTY - input is not a terminal or the right kind of file")

@@ -9,11 +9,11 @@ import asyncio
 import math
 from dataclasses import dataclass
 
-from minikube_py.core.errors import NotFoundError
+from minikube_py.core.errors import NotFoundError, StatusError
 
 from .api import Document
 from .durations import parse_duration
-from .errors import KubectlError
+from .errors import KubectlError, sentence
 from .selectors import default_container, pods_of
 from .session import Session
 from .targets import target
@@ -92,6 +92,15 @@ def _containers(session: Session, pod: Document, options: LogOptions) -> list[st
 
 
 async def _stream(session: Session, pod: Document, container: str, options: LogOptions) -> None:
+    try:
+        await _show(session, pod, container, options)
+    except StatusError as error:
+        if not options.ignore_errors:
+            raise
+        session.complain(sentence(error))
+
+
+async def _show(session: Session, pod: Document, container: str, options: LogOptions) -> None:
     metadata = pod["metadata"]
     params: dict[str, str | int] = {"container": container}
     for name, chosen in (("follow", options.follow), ("previous", options.previous), ("timestamps", options.timestamps)):

@@ -55,7 +55,7 @@ async def pod_for(session: Session, argument: str) -> Document:
     return pods[0]
 
 
-def default_container(session: Session, pod: Document, wanted: str) -> str:
+def default_container(session: Session, pod: Document, wanted: str, *, quiet: bool = False) -> str:
     """The container that is meant; says which one was taken where there are several.
 
     Raises: KubectlError for a name that is not there.
@@ -71,7 +71,7 @@ def default_container(session: Session, pod: Document, wanted: str) -> str:
     annotated: str = (pod["metadata"].get("annotations") or {}).get("kubectl.kubernetes.io/default-container", "")
     if annotated in names:
         return annotated
-    if len(names) + len(init) + len(ephemeral) > 1:
+    if len(names) + len(init) + len(ephemeral) > 1 and not quiet:
         listed = [*names, *(f"{name} (ephem)" for name in ephemeral), *(f"{name} (init)" for name in init)]
         session.complain(f'Defaulted container "{names[0]}" out of: {", ".join(listed)}')
     return str(names[0])

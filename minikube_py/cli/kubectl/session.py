@@ -18,6 +18,7 @@ from minikube_py.client.kubeconfig import Kubeconfig, KubeconfigError, default_p
 from minikube_py.core.errors import StatusError
 
 from .api import Api
+from .durations import parse_duration
 from .errors import Exit, KubectlError, sentence
 
 Command = Callable[..., Awaitable[None]]
@@ -98,7 +99,7 @@ class Session:
         self.namespace = flags.namespace or self.connection.namespace or "default"
         self.show_events = True
         self.namespace_given = bool(flags.namespace)
-        self.api = Api(self.connection)
+        self.api = Api(self.connection, parse_duration(flags.request_timeout))
 
     def print(self, text: str = "", *, end: str = "\n") -> None:
         self.out.write(text + end)

@@ -7,7 +7,8 @@ pkg/scheduler/framework/plugins/interpodaffinity
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from minikube_py.apis import core_v1
@@ -47,15 +48,35 @@ class Term:
         return namespace in self.namespaces or self.namespace_selector.matches(namespace_labels(namespace))
 
 
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """All terms of one pod: required nearness and distance, and wishes with their weights (negative for distance)."""
+
+    near: tuple[Term, ...]
+    far: tuple[Term, ...]
+    wishes: tuple[tuple[int, Term], ...]
+
+
+def _terms(info: PodInfo) -> _Terms:
+    """The terms of a pod, read once."""
+    found: _Terms | None = info.affinity_terms
+    if found is None:
+        pod, affinity = info.pod, info.pod.spec.affinity
+        near = affinity.pod_affinity if affinity is not None else None
+        far = affinity.pod_anti_affinity if affinity is not None else None
+        found = info.affinity_terms = _Terms(
+            tuple(Term(pod, t) for t in near.required_during_scheduling_ignored_during_execution) if near is not None else (),
+            tuple(Term(pod, t) for t in far.required_during_scheduling_ignored_during_execution) if far is not None else (),
+            tuple(_wishes(pod, affinity)) if affinity is not None else (),
+        )
+    return found
+
+
 class _Required:
     """The required terms of the pod to be placed, and the numbers of pods that they meet in each domain."""
 
-    def __init__(self, pod: core_v1.Pod) -> None:
-        affinity = pod.spec.affinity
-        near = affinity.pod_affinity if affinity is not None else None
-        far = affinity.pod_anti_affinity if affinity is not None else None
-        self.near = [Term(pod, t) for t in near.required_during_scheduling_ignored_during_execution] if near is not None else []
-        self.far = [Term(pod, t) for t in far.required_during_scheduling_ignored_during_execution] if far is not None else []
+    def __init__(self, terms: _Terms) -> None:
+        self.near, self.far = terms.near, terms.far
         self.near_counts: Counter[Domain] = Counter()
         self.far_counts: Counter[Domain] = Counter()
         self.kept_away: set[Domain] = set()
@@ -82,7 +103,7 @@ class InterPodAffinity:
         return (affinity.pod_affinity, affinity.pod_anti_affinity) if affinity is not None else None
 
     def pre_filter(self, state: CycleState, pod: PodInfo, cache: Cache) -> Status | set[str] | None:
-        required = _Required(pod.pod)
+        required = _Required(_terms(pod))
         if not required.near and not required.far and not cache.anti_affinity_pods:
             state.skipped.add(self.name)
             return None
@@ -90,7 +111,7 @@ class InterPodAffinity:
         for node in cache.nodes.values():
             node_labels = node.labels
             for other in node.anti_affinity_pods.values():
-                for term in _Required(other.pod).far:
+                for term in _terms(other).far:
                     if term.topology_key in node_labels and term.matches(pod.pod, labels):
                         required.kept_away.add((term.topology_key, node_labels[term.topology_key]))
             if required.near or required.far:
@@ -117,7 +138,7 @@ class InterPodAffinity:
         return None
 
     def score_all(self, state: CycleState, pod: PodInfo, nodes: Collection[NodeInfo]) -> list[int] | None:
-        wishes = list(_preferred(pod.pod))
+        wishes = _terms(pod).wishes
         if not wishes and not self._cache.affinity_pods:
             return None
         domains = self._wished(pod, wishes)
@@ -127,7 +148,7 @@ class InterPodAffinity:
         low, high = min(scores, default=0), max(scores, default=0)
         return [SCORE_MAX * (score - low) // (high - low) if high > low else 0 for score in scores]
 
-    def _wished(self, pod: PodInfo, wishes: list[tuple[int, Term]]) -> Counter[Domain]:
+    def _wished(self, pod: PodInfo, wishes: Sequence[tuple[int, Term]]) -> Counter[Domain]:
         """How much each domain is wished for, by the pod and by those that are placed."""
         scores: Counter[Domain] = Counter()
         labels = self._namespace_labels
@@ -138,7 +159,7 @@ class InterPodAffinity:
                     if term.topology_key in node_labels and term.matches(other.pod, labels):
                         scores[term.topology_key, node_labels[term.topology_key]] += weight
                 if other.has_affinity:
-                    for weight, term in _wishes_of_placed(other.pod):
+                    for weight, term in _wishes_of_placed(other):
                         if term.topology_key in node_labels and term.matches(pod.pod, labels):
                             scores[term.topology_key, node_labels[term.topology_key]] += weight
         return scores
@@ -155,10 +176,7 @@ class InterPodAffinity:
                     required.far_counts[term.topology_key, node_labels[term.topology_key]] += 1
 
 
-def _preferred(pod: core_v1.Pod) -> Iterable[tuple[int, Term]]:
-    affinity = pod.spec.affinity
-    if affinity is None:
-        return
+def _wishes(pod: core_v1.Pod, affinity: core_v1.Affinity) -> Iterable[tuple[int, Term]]:
     for sign, part in ((1, affinity.pod_affinity), (-1, affinity.pod_anti_affinity)):
         if part is not None:
             for wish in part.preferred_during_scheduling_ignored_during_execution:
@@ -166,8 +184,9 @@ def _preferred(pod: core_v1.Pod) -> Iterable[tuple[int, Term]]:
                     yield sign * (wish.weight or 0), Term(pod, wish.pod_affinity_term)
 
 
-def _wishes_of_placed(pod: core_v1.Pod) -> Iterable[tuple[int, Term]]:
+def _wishes_of_placed(info: PodInfo) -> Iterable[tuple[int, Term]]:
     """What a placed pod wishes about others, required nearness included."""
-    yield from _preferred(pod)
-    for term in _Required(pod).near:
+    terms = _terms(info)
+    yield from terms.wishes
+    for term in terms.near:
         yield HARD_WEIGHT, term

@@ -296,3 +296,29 @@ async def test_json_patch_that_does_not_apply_is_refused_in_upstreams_words(lab:
         assert failure(refused) == (422, "Invalid", "the server rejected our request due to an error in our request")
     assert failure(await lab.send("PATCH", CONFIG_MAPS + "/a", [{"op": "dance"}], headers=headers))[0] == 400
     assert failure(await lab.send("PATCH", CONFIG_MAPS + "/a", {"data": 1}, headers=headers))[0] == 400
+
+
+async def test_resize_changes_resources_and_nothing_else(lab: Lab) -> None:
+    spec = {"containers": [{"name": "c", "image": "i", "resources": {"requests": {"cpu": "1"}}}]}
+    await lab.send("POST", PODS, {"metadata": {"name": "p"}, "spec": spec})
+    headers = {"Content-Type": "application/strategic-merge-patch+json"}
+    patch = {"spec": {"containers": [{"name": "c", "image": "other", "resources": {"requests": {"cpu": "2"}}}]}}
+    resized = await lab.send("PATCH", PODS + "/p/resize", patch, headers=headers)
+    container = resized.json["spec"]["containers"][0]
+    assert (container["image"], container["resources"]["requests"]) == ("i", {"cpu": "2"})
+    limits = {"cpu": "2", "memory": "1Gi"}
+    guaranteed = {"spec": {"containers": [{"name": "c", "resources": {"requests": limits, "limits": limits}}]}}
+    refused = await lab.send("PATCH", PODS + "/p/resize", guaranteed, headers=headers)
+    assert failure(refused)[:2] == (422, "Invalid") and "Pod QOS Class may not change as a result of resizing" in refused.json["message"]
+
+
+async def test_ephemeral_containers_are_added_by_their_own_door(lab: Lab) -> None:
+    await lab.send("POST", PODS, POD)
+    headers = {"Content-Type": "application/strategic-merge-patch+json"}
+    patch = {"metadata": {"labels": {"a": "b"}}, "spec": {"ephemeralContainers": [{"name": "d", "image": "i"}], "hostname": "x"}}
+    added = await lab.send("PATCH", PODS + "/p/ephemeralcontainers", patch, headers=headers)
+    assert added.status == 200, added.body
+    assert [c["name"] for c in added.json["spec"]["ephemeralContainers"]] == ["d"] and "hostname" not in added.json["spec"]
+    assert "labels" not in added.json["metadata"]
+    refused = await lab.send("PATCH", PODS + "/p", {"spec": {"ephemeralContainers": [{"name": "e", "image": "i"}]}}, headers=headers)
+    assert refused.status == 422

@@ -226,3 +226,49 @@ async def test_failure_inside_a_watch_cuts_the_connection_and_is_logged_once(
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
         f"request failed method=GET path={CONFIG_MAPS}?watch=1"]
     assert watchers(lab) == 0
+
+
+async def test_event_that_cannot_be_sent_ends_the_watch_rather_than_leave_a_gap(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*arguments: Any, **keywords: Any) -> bytes:
+        raise RuntimeError("broken on purpose")
+
+    async with lab.watch(CONFIG_MAPS) as healthy, lab.watch(CONFIG_MAPS, TABLE) as broken:
+        await until(lambda: watchers(lab) == 2)
+        monkeypatch.setattr("minikube_py.apiserver.http.watch.table", fail)
+        await put(lab, "a")
+        assert await healthy.names(1) == [("ADDED", "a")]
+        with pytest.raises(EOFError):
+            await broken.next()
+    assert "watch event failed" in caplog.text
+
+
+async def test_bookmark_of_the_beginning_does_not_run_ahead_of_events(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that resumes from it must not miss what was written while the initial state was sent."""
+    from minikube_py.apiserver.http.watch import Watch
+
+    await put(lab, "a")
+    send_initial = Watch._send_initial
+
+    async def slow(self: Watch, response: Any, initial: Any) -> None:
+        await send_initial(self, response, initial)
+        await put(lab, "b")
+
+    monkeypatch.setattr(Watch, "_send_initial", slow)
+    async with lab.watch(CONFIG_MAPS + "?sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true") as watch:
+        assert await watch.names(1) == [("ADDED", "a")]
+        bookmark, late = await watch.next(), await watch.next()
+    assert (bookmark["type"], late["type"], late["object"]["metadata"]["name"]) == ("BOOKMARK", "ADDED", "b")
+    assert int(bookmark["object"]["metadata"]["resourceVersion"]) < int(late["object"]["metadata"]["resourceVersion"])
+
+
+async def test_reader_that_stalls_in_the_beginning_does_not_hold_up_the_end(lab: Lab) -> None:
+    for number in range(8):
+        await put(lab, f"a{number}", k="x" * 1_000_000)
+    reader, writer = await raw_watch(lab, 1024)
+    reader._transport.pause_reading()  # type: ignore[attr-defined]
+    await until(lambda: watchers(lab) == 1)
+    await asyncio.wait_for(lab.api.close(), 3)
+    assert watchers(lab) == 0
+    writer.transport.abort()
