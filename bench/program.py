@@ -22,7 +22,7 @@ TOKEN = "bench-token"
 TOKEN_LINE = f'{TOKEN},bench,bench-uid,"system:masters"\n'
 # For documentation (RFC 5737): the cluster's own endpoint must not be loopback, and nothing asks for it.
 NODE_IP = "192.0.2.1"
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 60.0
 OPEN_FILES = 20_000
 
 

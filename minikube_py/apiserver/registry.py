@@ -230,7 +230,7 @@ class Registry:
             )
         if meta.resource_version and meta.resource_version != "0":
             if meta.resource_version != known.resource_version:
-                if not meta.resource_version.isdigit():
+                if not (meta.resource_version.isascii() and meta.resource_version.isdigit()):
                     why = f'Invalid value: "{meta.resource_version}": must be an unsigned integer'
                     raise invalid(resource.group, resource.kind, name, [Cause("FieldValueInvalid", why, "metadata.resourceVersion")])
                 raise conflict(resource.group, resource.plural, name, MODIFIED)

@@ -40,7 +40,7 @@ from ..storage import Storage
 from ..subresources import Subresources
 from .negotiation import JSON, Negotiated, negotiate
 from .paging import Pager
-from .query import Query
+from .query import Query, parse_revision
 from .request_info import RequestInfo
 from .responses import STREAMED_ENTRIES_MIN, encoded, json_response, list_body, object_body, stream_list
 from .watch import Watches
@@ -166,7 +166,7 @@ class Handlers:
         _check_revision(query, listing.revision)
         if not selection.everything:
             listing = Listing([entry for entry in listing.entries if selection.matches(entry)], listing.revision)
-        limit = query.number("limit") or 0
+        limit = max(query.number("limit") or 0, 0)
         metadata: dict[str, Any] = {"resourceVersion": str(listing.revision)}
         entries = listing.entries
         if limit or query.has("continue"):
@@ -346,9 +346,7 @@ def _check_known(text: str, present: int) -> None:
     """Refuse a resourceVersion that is none, or that is yet to come. Source: k8s.io/apiserver/pkg/storage/errors.go"""
     if not text:
         return
-    if not text.isdigit():
-        raise BadRequestError(f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
-    if int(text) > present:
+    if parse_revision(text) > present:
         raise TimeoutStatusError(
             f"Timeout: Too large resource version: {text}, current: {present}", details={"retryAfterSeconds": 1},
             causes=[Cause("ResourceVersionTooLarge", "Too large resource version")],

@@ -6,10 +6,24 @@ k8s.io/apimachinery/pkg/conversion/queryparams.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
 from minikube_py.core.errors import BadRequestError
+
+INTEGER = re.compile(r"[+-]?[0-9]{1,18}").fullmatch
+REVISION = re.compile(r"[0-9]{1,19}").fullmatch
+
+
+def parse_revision(text: str) -> int:
+    """The number of a resourceVersion.
+
+    Raises: BadRequestError if it is none.
+    """
+    if not REVISION(text):
+        raise BadRequestError(f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
+    return int(text)
 
 
 class Query:
@@ -42,10 +56,9 @@ class Query:
         value = self._values.get(name, "")
         if not value:
             return None
-        try:
-            return int(value)
-        except ValueError as error:
-            raise BadRequestError(f'strconv.ParseInt: parsing "{value}": invalid syntax') from error
+        if not INTEGER(value):
+            raise BadRequestError(f'strconv.ParseInt: parsing "{value}": invalid syntax')
+        return int(value)
 
     def values(self, name: str) -> list[str]:
         return [value for key, value in self.all if key == name]

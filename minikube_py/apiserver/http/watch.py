@@ -1,7 +1,7 @@
 """Watches over HTTP: one stream of JSON lines per watcher.
 
-Events go from the store's commit straight into each connection's buffer, without a task in between: a write seen by a thousand
-watchers is one encoding and a thousand buffer writes. A connection that does not drain is closed at its bound; the client lists
+Events go from the store's commit by way of the outbox into each connection's buffer, without a task in between: a write seen by a
+thousand watchers is one encoding and a thousand buffer writes. A connection that does not drain is closed at its bound; the client lists
 again and nobody else waits for it.
 
 Source: kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes, #watch-bookmarks, #streaming-lists
@@ -19,7 +19,7 @@ from aiohttp import web
 from minikube_py.apis.scheme import encode
 from minikube_py.core import limits
 from minikube_py.core.clock import SYSTEM_CLOCK
-from minikube_py.core.errors import BadRequestError, Cause, ExpiredError, invalid
+from minikube_py.core.errors import Cause, ExpiredError, invalid
 from minikube_py.store.interface import CompactedError, Entry, EventType, Listing, Store, WatchEvent
 
 from ..printers import partial_object_metadata, table
@@ -28,7 +28,8 @@ from ..selection import Selection
 from ..storage import Storage
 from ..watching import frame, transition
 from .negotiation import Form
-from .query import Query
+from .outbox import Outbox
+from .query import Query, parse_revision
 from .responses import json_response
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,8 @@ INITIAL_BATCH_BYTES = 256 * 1024
 class Watch:
     """One running watch."""
 
-    def __init__(self, selection: Selection, form: Form, include_object: str, store: Store) -> None:
+    def __init__(self, selection: Selection, form: Form, include_object: str, store: Store, outbox: Outbox) -> None:
+        self._outbox = outbox
         self._selection = selection
         self._storage: Storage = selection.storage
         self._form = form
@@ -69,7 +71,7 @@ class Watch:
             self.end()
             return
         if chunk is not None:
-            self._send(chunk)
+            self._outbox.put(self._send, chunk)
 
     def _encode(self, event: WatchEvent) -> bytes | None:
         """The chunk of an event, None if it is not for this watcher."""
@@ -176,7 +178,7 @@ class Watch:
 
     def _schedule_bookmark(self, timers: list[asyncio.TimerHandle]) -> None:
         def send() -> None:
-            self._send(_chunk(self._bookmark(self._store.revision)))
+            self._outbox.put(self._send, _chunk(self._bookmark(self._store.revision)))
             if not self._ended.done():
                 timers[1:] = [loop.call_later(BOOKMARK_INTERVAL_S, send)]
 
@@ -195,6 +197,7 @@ class Watches:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._running: set[Watch] = set()
+        self._outbox = Outbox()
 
     def end_all(self) -> None:
         """End every watch: the server goes down."""
@@ -208,7 +211,7 @@ class Watches:
         Raises: BadRequestError, InvalidError for options that do not fit.
         """
         store = self._registry.store
-        watch = Watch(selection, form, query.text("includeObject"), store)
+        watch = Watch(selection, form, query.text("includeObject"), store, self._outbox)
         listing = self._registry.list(storage, selection.namespace)
         start, initial, send_end = _start(query, listing.revision, listing.entries)
         timeout_s = query.number("timeoutSeconds") or random.uniform(WATCH_TIMEOUT_MIN_S, 2 * WATCH_TIMEOUT_MIN_S)
@@ -241,8 +244,7 @@ def _expired(start: int, error: CompactedError) -> ExpiredError:
 def _start(query: Query, now: int, present: list[Entry]) -> tuple[int, list[Entry], bool]:
     """From which revision a watch follows, what it is told first, and whether a bookmark ends that."""
     text = query.text("resourceVersion")
-    if text and not text.isdigit():
-        raise BadRequestError(f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
+    revision = parse_revision(text) if text else 0
     send_initial = query.flag("sendInitialEvents") if query.has("sendInitialEvents") else None
     match = query.text("resourceVersionMatch")
     if send_initial is not None and match != "NotOlderThan":
@@ -255,8 +257,8 @@ def _start(query: Query, now: int, present: list[Entry]) -> tuple[int, list[Entr
             "resourceVersionMatch")])
     if send_initial:
         return now, present, query.flag("allowWatchBookmarks")
-    if send_initial is None and text in ("", "0"):
+    if send_initial is None and not revision:
         return now, present, False
-    if text in ("", "0"):
+    if not revision:
         return now, [], False
-    return int(text), [], False
+    return revision, [], False
