@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from minikube_py.core import limits
 from minikube_py.cri.containerd import default_run_dir
 from tools.busybox_image import busybox_image_tar
 from tools.hosts import Host, Lan, remove_tree, wait_until
@@ -23,8 +24,8 @@ from .program import PROGRAM, TOKEN, TOKEN_LINE, Usage
 ROOT = Path(__file__).parent.parent
 IMAGE = "docker.io/minikube-py/bench:1"
 URL = "https://127.0.0.1:6443"
-# A new cluster still collects garbage and fills caches; then it is idle.
-SETTLE_S = 20.0
+# What the deployments left behind (Events are the most of it) reaches the disk with the next flush; then the cluster is idle.
+SETTLE_S = limits.STORE_RELAXED_FLUSH_S + 20
 MB = 1e6
 Measured = dict[str, list[float]]
 Say = Callable[[str], None]
@@ -109,6 +110,7 @@ def measure(measured: Measured, runs: int, idle_s: float, say: Say) -> None:
         with node() as running:
             deploy(running, measured)
             if number == runs - 1:
+                say(f"cluster: settling for {SETTLE_S:.0f} s")
                 time.sleep(SETTLE_S)
                 for window in range(runs):
                     say(f"cluster: idle for {idle_s:.0f} s, {window + 1} of {runs}")

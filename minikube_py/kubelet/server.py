@@ -168,13 +168,18 @@ class KubeletServer:
             raise BadRequestError("you must specify at least 1 command for exec")
         info = self._running(request)
         tty = _truth(query, "tty")
-        process = await self._kubelet.tasks.exec(info.id, command, tty=tty, stdin=_truth(query, "input", "stdin"))
+        socket = ChannelStream.open()
+        await socket.prepare(request)
+        stream = ChannelStream(
+            socket, stdout=_truth(query, "output", "stdout") or tty, stderr=_truth(query, "error", "stderr") and not tty
+        )
+        try:
+            process = await self._kubelet.tasks.exec(info.id, command, tty=tty, stdin=_truth(query, "input", "stdin"))
+        except CriError as error:
+            # The connection stands already: the client is told on its error channel, as of every command that fails.
+            await stream.finish(failure(f"Internal error occurred: error executing command in container: {error.message}"))
+            return socket
         async with closed_at_end(process):
-            socket = ChannelStream.open()
-            await socket.prepare(request)
-            stream = ChannelStream(
-                socket, stdout=_truth(query, "output", "stdout") or tty, stderr=_truth(query, "error", "stderr") and not tty
-            )
             try:
                 await stream.carry(process)
                 await stream.finish(exit_status(await process.wait()))

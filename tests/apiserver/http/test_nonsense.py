@@ -11,7 +11,9 @@ import pytest
 from ..lab import Lab
 
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
-VALUES = ("", "0", "-1", "\u00b2", "9" * 5000, "\x00", "%", "1_0", " 5", "true", "null", "[]", "\u00fc", "a=b", "a in (", ",", "=", "a" * 3000)
+VALUES = (
+    "", "0", "-1", "\u00b2", "9" * 5000, "\x00", "%", "1_0", " 5", "true", "null", "[]", "\u00fc", "a=b", "a in (", ",", "=", "a" * 3000,
+)
 PARAMETERS = (
     "limit", "continue", "resourceVersion", "resourceVersionMatch", "labelSelector", "fieldSelector", "pretty", "includeObject", "dryRun",
     "fieldValidation", "fieldManager", "gracePeriodSeconds", "propagationPolicy", "orphanDependents",
@@ -38,7 +40,9 @@ async def test_parameters_of_watches(lab: Lab, parameter: str) -> None:
         assert answer.status < 500, (value, answer.body)
 
 
-@pytest.mark.parametrize("header", ["Accept", "Content-Type", "Accept-Encoding", "If-None-Match", "Authorization", "Impersonate-User", "User-Agent"])
+@pytest.mark.parametrize("header", [
+    "Accept", "Content-Type", "Accept-Encoding", "If-None-Match", "Authorization", "Impersonate-User", "User-Agent",
+])
 async def test_headers(lab: Lab, header: str) -> None:
     for value in ("", ";", ",", "a/b", "*/*;q=x", "application/json;as=;g=;v=", "Bearer ", "Basic x", "\u00fc", '"', "=" * 5000):
         for path in (CONFIG_MAPS, "/apis", "/openapi/v2", "/metrics", "/healthz"):
@@ -77,7 +81,8 @@ DOCUMENTS: tuple[Any, ...] = (
 async def test_documents(lab: Lab, path: str) -> None:
     for document in DOCUMENTS:
         body = json.dumps(document).encode()
-        for method, target in (("POST", path), ("PUT", path + "/a"), ("PATCH", path + "/a"), ("PUT", path + "/a/status"), ("DELETE", path + "/a")):
+        item = path + "/a"
+        for method, target in (("POST", path), ("PUT", item), ("PATCH", item), ("PUT", item + "/status"), ("DELETE", item)):
             kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
             answer = await lab.send(method, target, body=body, headers={"Content-Type": kind})
             assert answer.status < 500 or answer.json["message"].startswith("resourceVersion should not"), (method, document, answer.body)
