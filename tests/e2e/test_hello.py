@@ -63,7 +63,7 @@ def test_logs_follow_and_exec_takes_standard_input(hello: Cluster) -> None:
     assert hello.kubectl("exec", "-i", name, "-c", "httpd", "-n", "hello", "--", "cat", input=text) == text
     with pytest.raises(RuntimeError, match="exit code 7"):
         hello.kubectl("exec", name, "-n", "hello", "--", "sh", "-c", "exit 7")
-    with pytest.raises(RuntimeError, match="error executing command in container: .*executable file not found"):
+    with pytest.raises(RuntimeError, match=r"error executing command in container: .*executable file not found"):
         hello.kubectl("exec", name, "-n", "hello", "--", "no-such-command")
 
 
