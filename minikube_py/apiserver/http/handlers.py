@@ -5,6 +5,8 @@ Source: k8s.io/apiserver/pkg/endpoints/handlers
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -274,12 +276,15 @@ class Handlers:
         options = await self._delete_options(request)
         selection = self._selection(request)
         entries = [entry for entry in self._registry.list(storage, selection.namespace).entries if selection.matches(entry)]
-        for entry in entries:
+
+        async def delete(entry: Entry) -> None:
             namespace, _, name = entry.key.rpartition("/")
-            try:
+            with contextlib.suppress(NotFoundError):  # Somebody else was faster.
                 await self._registry.delete(storage, namespace, name, options, request.context)
-            except NotFoundError:
-                continue
+
+        # Deletions that go to the store together share a commit.
+        for start in range(0, len(entries), limits.STORE_BATCH_WRITES_MAX):
+            await asyncio.gather(*map(delete, entries[start : start + limits.STORE_BATCH_WRITES_MAX]))
         metadata = {"resourceVersion": str(self._registry.store.revision)}
         negotiated = request.negotiated()
         body = list_body(storage, entries, metadata, negotiated.form, request.query.text("includeObject"))
