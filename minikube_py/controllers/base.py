@@ -6,6 +6,7 @@ Owns start-up (nothing is reconciled before the caches are full) and shut-down o
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -28,7 +29,7 @@ class Context:
     clock: Clock = SYSTEM_CLOCK
 
 
-class Controller:
+class Controller(ABC):
     """One reconciler.
 
     Subclasses name themselves, take their informers with `informer()` in the constructor, add handlers that call `enqueue`,
@@ -86,9 +87,10 @@ class Controller:
         finally:
             self.queue.close()
 
-    async def background(self) -> None:
+    async def background(self) -> None:  # noqa: B027 - most controllers have nothing to do there
         """What a controller does once beside its queue, after the caches are full."""
 
+    @abstractmethod
     async def reconcile(self, key: str) -> float | None:
         """Make the world as the object of `key` says.
 
@@ -96,4 +98,3 @@ class Controller:
             key: "namespace/name", or "name" of a cluster-scoped object.
         Returns: the delay in seconds until it should be looked at again; None if only a change can make work.
         """
-        raise NotImplementedError

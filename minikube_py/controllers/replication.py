@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -56,13 +57,13 @@ class ReplicationBase(Controller):
         self.sets.add_handler(self.enqueue_changed)
         self.pods.add_handler(self._pod_changed)
 
+    @abstractmethod
     def matcher(self, owner: Any) -> Matcher:
         """Tells whether the selector of a set matches labels."""
-        raise NotImplementedError
 
+    @abstractmethod
     def template(self, owner: Any) -> PodTemplateSpec:
         """The template of a set's pods."""
-        raise NotImplementedError
 
     def related_pods(self, owner: Any) -> Sequence[Pod]:
         """Pods that should spread over nodes together with those of `owner`."""
