@@ -1,4 +1,4 @@
-"""One node, the example application, stock kubectl: what a user does on the first day."""
+"""The example application under stock kubectl, on one node and on two: what a user does on the first day."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import pytest
 from tests.e2e.cluster import HELLO, Cluster
 from tools.hosts import run
 
-pytestmark = pytest.mark.e2e
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.parametrize("cluster", [pytest.param(1, id="one-node"), pytest.param(2, id="two-nodes")], indirect=True, scope="module"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +27,7 @@ def hello(cluster: Cluster) -> Cluster:
 def test_the_deployment_runs_with_configuration_and_secret(hello: Cluster) -> None:
     pods = hello.pods("hello", "app=web")
     assert len(pods) == 3
+    assert {pod["spec"]["nodeName"] for pod in pods} == {node.host.name for node in hello.nodes}, "pods spread over all nodes"
     for pod in pods:
         status = pod["status"]
         assert status["phase"] == "Running"
@@ -121,9 +125,9 @@ def test_deletion_leaves_nothing(hello: Cluster) -> None:
     hello.kubectl("delete", "-f", str(HELLO), "--timeout=90s")
     assert hello.try_kubectl("get", "namespace", "hello") == ""
     hello.wait(lambda: not hello.left_behind(), "containers and mounts to go")
-    table = hello.server.host.run("nft", "list", "ruleset").stdout
-    assert "30080" not in table
-    assert not [p for p in (hello.server.data / "agent" / "cni").rglob("10.42.*")], "addresses are given back"
+    for node in hello.nodes:
+        assert "30080" not in node.host.run("nft", "list", "ruleset").stdout
+        assert not [*(node.data / "agent" / "cni").rglob("10.42.*")], "addresses are given back"
 
 
 def test_unclaimed_addresses_are_refused_and_never_leave(cluster: Cluster) -> None:
