@@ -115,7 +115,8 @@ class ContainerdTasks:
 
     async def _runs_by_cri(self, container_id: str) -> bool:
         try:
-            return (await self._cri.container_status(container_id)).status.state == pb.CONTAINER_RUNNING
+            # A command can end before CRI has noted that it was started: "created" is not the end either.
+            return (await self._cri.container_status(container_id)).status.state in (pb.CONTAINER_CREATED, pb.CONTAINER_RUNNING)
         except CriNotFoundError:
             pass  # It may be a sandbox.
         try:

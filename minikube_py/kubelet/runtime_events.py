@@ -20,7 +20,8 @@ from .runtime_state import RuntimeCache
 
 log = logging.getLogger(__name__)
 
-RELIST_PERIOD_S = 300.0
+# A missed event costs a pod this long at most; the reading of all pods costs some milliseconds.
+RELIST_PERIOD_S = 60.0
 REFRESH_BACKOFF_MIN_S = 0.05
 REFRESH_BACKOFF_MAX_S = 5.0
 SUBSCRIBE_BACKOFF_MIN_S = 0.1
