@@ -22,8 +22,6 @@ STORE_RELAXED_FLUSH_S = 300.0
 # Pages of a list: seconds that a continue token lives, and snapshots held.
 CONTINUE_TOKEN_S = 300.0
 CONTINUE_SNAPSHOTS_MAX = 256
-# Default life of an Event. Source: kube-apiserver --event-ttl.
-EVENT_TTL_S = 3600.0
 # Back-off of a failing key in a controller's queue. Source: client-go DefaultControllerRateLimiter.
 REQUEUE_BACKOFF_MIN_S = 0.005
 REQUEUE_BACKOFF_MAX_S = 1000.0
