@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import importlib
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
+from .custom import CustomDecoder, CustomObject, to_wire
 from .object import Object
 from .resources import BY_GVK, ResourceType
 
 T = TypeVar("T", bound=Object)
-_encoder = msgspec.json.Encoder()
+_encoder = msgspec.json.Encoder(enc_hook=to_wire)
+_sorting_encoder = msgspec.json.Encoder(enc_hook=to_wire, order="sorted")
 _decoders: dict[type[Object], msgspec.json.Decoder[Any]] = {}
 
 
@@ -45,6 +47,8 @@ def gvk_of(struct: type[Object]) -> tuple[str, str, str]:
 
     Raises: KeyError for a struct that is no kind of its own.
     """
+    if issubclass(struct, CustomObject):
+        return struct.resource.gvk
     module = struct.__module__.rsplit(".", 1)[1]
     for group, version, kind in BY_GVK:
         if kind == struct.__name__ and module_name(group, version) == module:
@@ -55,6 +59,8 @@ def gvk_of(struct: type[Object]) -> tuple[str, str, str]:
 @cache
 def resource_of(struct: type[Object]) -> ResourceType:
     """The served resource whose objects are of this struct."""
+    if issubclass(struct, CustomObject):
+        return struct.resource
     return BY_GVK[gvk_of(struct)]
 
 
@@ -62,6 +68,9 @@ def decoder(struct: type[T]) -> msgspec.json.Decoder[T]:
     """The strict decoder of a struct: wrong types and unknown fields raise msgspec.ValidationError."""
     found = _decoders.get(struct)
     if found is None:
+        if issubclass(struct, CustomObject):
+            # As many as there are definitions, which come and go.
+            return cast("msgspec.json.Decoder[T]", CustomDecoder(struct))
         found = _decoders[struct] = msgspec.json.Decoder(struct)
     return found
 
@@ -69,6 +78,11 @@ def decoder(struct: type[T]) -> msgspec.json.Decoder[T]:
 def encode(obj: Any) -> bytes:
     """The wire form, UTF-8 JSON."""
     return _encoder.encode(obj)
+
+
+def encode_sorted(obj: Any) -> bytes:
+    """The wire form with the keys of all maps sorted: equal for equal objects."""
+    return _sorting_encoder.encode(obj)
 
 
 def deep_copy(obj: T) -> T:

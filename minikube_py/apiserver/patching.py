@@ -11,7 +11,7 @@ from typing import Any
 from minikube_py.apis.scheme import deep_copy, to_document
 from minikube_py.core.errors import BadRequestError, UnsupportedMediaTypeError, not_found
 
-from .decoding import check_kind, object_from_document
+from .decoding import check_kind
 from .patch import json_patch, merge_patch, strategic_merge_patch
 from .storage import Storage
 
@@ -19,6 +19,7 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH)
+CUSTOM_PATCH_TYPES = (JSON_PATCH, MERGE_PATCH)
 
 
 def patch_transform(
@@ -31,9 +32,10 @@ def patch_transform(
         warnings: filled with what the patched object has too much.
     Raises: UnsupportedMediaTypeError; BadRequestError for a patch that is no patch.
     """
-    if patch_type not in PATCH_TYPES:
+    known = PATCH_TYPES if storage.strategic else CUSTOM_PATCH_TYPES
+    if patch_type not in known:
         raise UnsupportedMediaTypeError(
-            f"the body of the request was in an unknown format - accepted media types include: {', '.join(PATCH_TYPES)}"
+            f"the body of the request was in an unknown format - accepted media types include: {', '.join(known)}"
         )
     if patch_type == JSON_PATCH and not isinstance(patch, list):
         raise BadRequestError("error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch")
@@ -51,7 +53,7 @@ def patch_transform(
             document = merge_patch(document, patch)
         else:
             document = strategic_merge_patch(document, patch, storage.struct)
-        new, unknown = object_from_document(storage.struct, resource.group_version, resource.kind, document, field_validation)
+        new, unknown = storage.from_document(document, field_validation)
         check_kind(new, resource.group_version, resource.kind)
         if warnings is not None:
             warnings.extend(unknown)

@@ -15,12 +15,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import msgspec
-
-from minikube_py.apis.defaults import set_defaults
-from minikube_py.apis.quantity import QuantityError
-from minikube_py.apis.resources import ResourceType
-from minikube_py.apis.scheme import deep_copy, encode
+from minikube_py.apis.scheme import deep_copy, encode, encode_sorted
 from minikube_py.apis.validation import validate_create, validate_update
 from minikube_py.core import limits
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock, rfc3339
@@ -51,7 +46,6 @@ NAME_LENGTH_MAX = 63
 NAME_TRIES = 8
 
 Transform = Callable[[Any], Any]
-_sorting_encoder = msgspec.json.Encoder(order="sorted")
 
 
 class Registry:
@@ -71,6 +65,18 @@ class Registry:
 
     def storages(self) -> Iterable[Storage]:
         return self._storages.values()
+
+    def serve(self, storage: Storage) -> None:
+        """Serve a resource from now on, in place of what had its name."""
+        self.withdraw(storage)
+        self._storages[storage.resource.gvr] = storage
+        self._by_struct[storage.struct] = storage
+
+    def withdraw(self, storage: Storage) -> None:
+        """Serve a resource no longer; one that is not served is no error. What it stored stays."""
+        known = self._storages.pop(storage.resource.gvr, None)
+        if known is not None:
+            del self._by_struct[known.struct]
 
     def storage(self, group: str, version: str, plural: str) -> Storage | None:
         """The storage of a served resource, or None."""
@@ -141,11 +147,13 @@ class Registry:
         Raises: ExistsError if there is one of that name.
         """
         strategy, resource = storage.strategy, storage.resource
-        apply_defaults(obj, resource)
+        storage.set_defaults(obj)
         self.admission.mutate(Operation("CREATE", storage, namespace, obj.metadata.name, obj, None, "", context))
+        if storage.converts:
+            storage.set_defaults(obj)  # of what admission added
         stored = storage.to_storage(obj)
         strategy.prepare_create(stored, context)
-        apply_defaults(stored, resource)  # of what admission added, and of the new status
+        storage.stored.set_defaults(stored)  # of what admission added, and of the new status
         causes = validate_create(stored) or strategy.validate_create(stored, context)
         if causes:
             raise invalid(resource.group, resource.kind, obj.metadata.name or obj.metadata.generate_name, causes)
@@ -187,9 +195,9 @@ class Registry:
         new = transform(storage.served(head))
         self._begin_update(storage, namespace, name, new, old)
         operation = Operation("UPDATE", storage, namespace, name, new, storage.served(head), subresource, context)
-        apply_defaults(new, storage.resource)
+        storage.set_defaults(new)
         self.admission.mutate(operation)
-        apply_defaults(new, storage.resource)
+        storage.set_defaults(new)
         stored = storage.to_storage(new)
         self._prepare_update(storage, stored, old, subresource, context)
         strategy = storage.strategy
@@ -326,18 +334,6 @@ class Registry:
         return entry
 
 
-def apply_defaults(obj: Any, resource: ResourceType) -> None:
-    """Set the defaults of an object.
-
-    Raises: BadRequestError for an amount that is no quantity, as for any value that does not decode.
-    """
-    try:
-        set_defaults(obj)
-    except QuantityError as error:
-        kind = resource.kind
-        raise BadRequestError(f'{kind} in version "{resource.version}" cannot be handled as a {kind}: {error}') from error
-
-
 def encode_checked(obj: Any, revision: int) -> bytes:
     """`encode_versioned` for objects that a client sent: they have a largest size."""
     data = encode_versioned(obj, revision)
@@ -354,7 +350,7 @@ def encode_without_revision(obj: Any) -> bytes:
 
 def _same(one: Any, other: Any) -> bool:
     """Whether two objects differ in nothing but the order of their maps."""
-    return _sorting_encoder.encode(one) == _sorting_encoder.encode(other)
+    return encode_sorted(one) == encode_sorted(other)
 
 
 def too_large(size: int) -> StatusError:

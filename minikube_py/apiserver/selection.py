@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minikube_py.apis.fields import FieldSelector, check, parse_field_selector
+from minikube_py.apis.fields import FieldSelector, parse_field_selector
 from minikube_py.apis.labels import Selector, parse_selector
 from minikube_py.store.interface import Entry
 
@@ -21,7 +21,7 @@ class Selection:
         self.storage = storage
         self.namespace = namespace
         self._labels: Selector | None = parse_selector(label_selector) if label_selector else None
-        self._fields: FieldSelector | None = check(parse_field_selector(field_selector), storage.struct) if field_selector else None
+        self._fields: FieldSelector | None = storage.check_fields(parse_field_selector(field_selector)) if field_selector else None
         self._prefix = f"{namespace}/" if namespace and storage.resource.namespaced else ""
 
     @property

@@ -1,4 +1,9 @@
-"""One served resource: its type, its struct, its place in the store and its strategy."""
+"""One served resource: its type, its struct, its place in the store and its strategy.
+
+`Storage` is that of the built-in kinds, whose objects are structs; `apiextensions/storage.py` has that of custom resources. What a request
+must know of the form of a kind - how a body becomes an object, which patches and field selectors there are, how it is printed - is asked
+here, so that both go the same way through Registry and handlers.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +13,17 @@ from typing import Any
 
 import msgspec
 
+from minikube_py.apis.defaults import set_defaults
+from minikube_py.apis.fields import FieldSelector, check
 from minikube_py.apis.object import Object
+from minikube_py.apis.quantity import QuantityError
 from minikube_py.apis.resources import ResourceType
 from minikube_py.apis.scheme import decoder, encode
+from minikube_py.core.errors import BadRequestError
 from minikube_py.store.interface import Entry
 
+from .decoding import decode_object, object_from_document
+from .printers import Printer
 from .strategy import Strategy
 
 
@@ -36,7 +47,15 @@ class Storage:
     Attributes:
         collection: name in the store.
         struct: of the served version.
+        stored: the storage of the version that is kept; itself for most.
+        deprecation: what clients are warned of with every answer; "" for most.
+        strategic: whether the kind has merge keys for strategic merge patches.
+        printer: the printer of a custom resource; None where the kind's is built in.
     """
+
+    strategic = True
+    deprecation = ""
+    printer: Printer | None = None
 
     def __init__(
         self, resource: ResourceType, struct: type[Object], strategy: Strategy, collection: str,
@@ -78,3 +97,37 @@ class Storage:
     def to_storage(self, obj: Any) -> Any:
         """The object in the stored version."""
         return obj if self._conversion is None else self._conversion.to_storage(obj)
+
+    def decode(self, body: bytes, content_type: str, field_validation: str) -> tuple[Any, list[str]]:
+        """The object in a request body, and warnings about its fields.
+
+        Raises: BadRequestError, UnsupportedMediaTypeError.
+        """
+        resource = self.resource
+        return decode_object(self.struct, resource.group_version, resource.kind, body, content_type, field_validation)
+
+    def from_document(self, document: Any, field_validation: str) -> tuple[Any, list[str]]:
+        """The object that a plain document describes, which may be changed, and warnings about its fields.
+
+        Raises: BadRequestError.
+        """
+        resource = self.resource
+        return object_from_document(self.struct, resource.group_version, resource.kind, document, field_validation)
+
+    def set_defaults(self, obj: Any) -> None:
+        """Set the open fields of an object of the served version.
+
+        Raises: BadRequestError for an amount that is no quantity, as for any value that does not decode.
+        """
+        try:
+            set_defaults(obj)
+        except QuantityError as error:
+            kind = self.resource.kind
+            raise BadRequestError(f'{kind} in version "{self.resource.version}" cannot be handled as a {kind}: {error}') from error
+
+    def check_fields(self, selector: FieldSelector) -> FieldSelector:
+        """The selector with old field names replaced.
+
+        Raises: BadRequestError if the kind cannot be selected by one of the fields.
+        """
+        return check(selector, self.struct)

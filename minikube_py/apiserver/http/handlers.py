@@ -57,9 +57,10 @@ class Request:
 
     Attributes:
         check_create: raises ForbiddenError unless the client may create what it asks to update.
+        warnings: what the client is told beside the answer.
     """
 
-    __slots__ = ("check_create", "context", "http", "info", "query", "storage")
+    __slots__ = ("check_create", "context", "http", "info", "query", "storage", "warnings")
 
     def __init__(
         self, http: web.BaseRequest, info: RequestInfo, query: Query, user: UserInfo, storage: Storage, check_create: Callable[[], None]
@@ -69,6 +70,7 @@ class Request:
         self.info = info
         self.query = query
         self.storage = storage
+        self.warnings = [storage.deprecation] if storage.deprecation else []
         manager = query.text("fieldManager") or http.headers.get("User-Agent", "").partition("/")[0]
         self.context = Context(user, query.dry_run(), manager)
 
@@ -146,13 +148,13 @@ class Handlers:
         entry = self._registry.get(storage, info.namespace, info.name)
         return self._answer(request, entry)
 
-    def _answer(self, request: Request, entry: Entry, status: int = 200, warnings: list[str] | None = None) -> web.Response:
+    def _answer(self, request: Request, entry: Entry, status: int = 200) -> web.Response:
         """One object in the form asked for."""
         negotiated = request.negotiated()
         body = object_body(request.storage, entry, negotiated.form, request.query.text("includeObject"))
-        if negotiated is JSON and not warnings and not request.pretty():
+        if negotiated is JSON and not request.warnings and not request.pretty():
             return json_response(body + b"\n", status)
-        return encoded(body, negotiated, status=status, pretty=request.pretty(), warnings=warnings or ())
+        return encoded(body, negotiated, status=status, pretty=request.pretty(), warnings=request.warnings)
 
     def _selection(self, request: Request) -> Selection:
         info, query = request.info, request.query
@@ -179,12 +181,13 @@ class Handlers:
                 self._pager.first(scope, listing, limit, selected=selected)
             entries, metadata = page
         negotiated = request.negotiated()
-        if len(entries) >= STREAMED_ENTRIES_MIN and negotiated == JSON and not storage.converts and not request.pretty():
+        plain = not request.warnings and not request.pretty()
+        if len(entries) >= STREAMED_ENTRIES_MIN and negotiated == JSON and not storage.converts and plain:
             return await stream_list(request.http, storage, entries, metadata)
         body = list_body(storage, entries, metadata, negotiated.form, query.text("includeObject"))
-        if negotiated is JSON and not request.pretty():
+        if negotiated is JSON and plain:
             return json_response(body)
-        return encoded(body, negotiated, pretty=request.pretty())
+        return encoded(body, negotiated, pretty=request.pretty(), warnings=request.warnings)
 
     async def _watch(self, request: Request) -> web.StreamResponse:
         return await self._watches.serve(
@@ -197,17 +200,22 @@ class Handlers:
         body = await request.body()
         return decode_object(struct, group_version, kind, body, request.content_type(), request.query.text("fieldValidation"))
 
+    async def _decode_main(self, request: Request) -> Any:
+        """The object in the body of a create or update; warnings about it go to the client."""
+        obj, warnings = request.storage.decode(await request.body(), request.content_type(), request.query.text("fieldValidation"))
+        request.warnings += warnings
+        return obj
+
     async def _create(self, request: Request) -> web.Response:
         storage, info = request.storage, request.info
-        resource = storage.resource
-        obj, warnings = await self._decode(request, storage.struct, resource.group_version, resource.kind)
-        entry = await self._registry.create(storage, info.namespace if resource.namespaced else "", obj, request.context)
-        return self._answer(request, entry, 201, warnings)
+        obj = await self._decode_main(request)
+        namespace = info.namespace if storage.resource.namespaced else ""
+        entry = await self._registry.create(storage, namespace, obj, request.context)
+        return self._answer(request, entry, 201)
 
     async def _update(self, request: Request) -> web.Response:
         storage, info = request.storage, request.info
-        resource = storage.resource
-        obj, warnings = await self._decode(request, storage.struct, resource.group_version, resource.kind)
+        obj = await self._decode_main(request)
         if not obj.metadata.name:
             raise BadRequestError(f"the name of the object ({info.name} based on URL) was undeterminable: name must be provided")
 
@@ -220,7 +228,7 @@ class Handlers:
             storage, info.namespace, info.name, transform, request.context, subresource=info.subresource,
             create=storage.strategy.create_on_update and not info.subresource,
         )
-        return self._answer(request, entry, 201 if created else 200, warnings)
+        return self._answer(request, entry, 201 if created else 200)
 
     async def _patch(self, request: Request) -> web.Response:
         storage, info = request.storage, request.info
@@ -228,14 +236,13 @@ class Handlers:
         content_type = request.content_type()
         patch = decode_document(body, "" if content_type.endswith("json") else content_type) if content_type in (
             JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH) else {}
-        warnings: list[str] = []
         transform = patch_transform(
-            storage, content_type, patch, field_validation=request.query.text("fieldValidation"), warnings=warnings
+            storage, content_type, patch, field_validation=request.query.text("fieldValidation"), warnings=request.warnings
         )
         entry, _ = await self._registry.update(
             storage, info.namespace, info.name, transform, request.context, subresource=info.subresource
         )
-        return self._answer(request, entry, 200, warnings)
+        return self._answer(request, entry)
 
     async def _delete_options(self, request: Request) -> DeleteOptions:
         body = await request.body()
@@ -269,7 +276,7 @@ class Handlers:
         details = {"name": info.name, "group": resource.group, "kind": resource.plural, "uid": uid}
         status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
                   "details": {key: value for key, value in details.items() if value}}
-        return encoded(encode(status), request.negotiated(), pretty=request.pretty())
+        return encoded(encode(status), request.negotiated(), pretty=request.pretty(), warnings=request.warnings)
 
     async def _delete_collection(self, request: Request) -> web.Response:
         storage = request.storage
@@ -288,7 +295,7 @@ class Handlers:
         metadata = {"resourceVersion": str(self._registry.store.revision)}
         negotiated = request.negotiated()
         body = list_body(storage, entries, metadata, negotiated.form, request.query.text("includeObject"))
-        return encoded(body, negotiated, pretty=request.pretty())
+        return encoded(body, negotiated, pretty=request.pretty(), warnings=request.warnings)
 
     # Subresources.
 
@@ -313,7 +320,7 @@ class Handlers:
         else:
             transform = await self._scale_transform(request)
             scale = await self._subresources.set_scale(storage, info.namespace, info.name, transform, request.context)
-        return encoded(encode(scale), request.negotiated(), pretty=request.pretty())
+        return encoded(encode(scale), request.negotiated(), pretty=request.pretty(), warnings=request.warnings)
 
     async def _scale_transform(self, request: Request) -> Any:
         if request.info.verb == "update":

@@ -53,7 +53,8 @@ def object_body(storage: Storage, entry: Entry, form: Form, include_object: str)
     if form is Form.TABLE:
         obj = storage.served(entry)
         metadata = {"resourceVersion": str(entry.revision)}
-        return table(storage.resource, [obj], metadata, include_object=include_object or "Metadata", now=SYSTEM_CLOCK.now())
+        return table(storage.resource, [obj], metadata, include_object=include_object or "Metadata", now=SYSTEM_CLOCK.now(),
+                     printer=storage.printer)
     return encode(partial_object_metadata(storage.served(entry)))
 
 
@@ -90,7 +91,8 @@ def list_body(storage: Storage, entries: list[Entry], metadata: dict[str, Any], 
     resource = storage.resource
     if form is Form.TABLE:
         objects = [storage.served(entry) for entry in entries]
-        return table(resource, objects, metadata, include_object=include_object or "Metadata", now=SYSTEM_CLOCK.now())
+        return table(resource, objects, metadata, include_object=include_object or "Metadata", now=SYSTEM_CLOCK.now(),
+                     printer=storage.printer)
     if form is Form.OBJECT:
         kind, version = resource.list_kind, resource.group_version
         items = b",".join([entry.data for entry in entries] if not storage.converts else [storage.data(entry) for entry in entries])

@@ -154,7 +154,8 @@ class ApiServer:
         self._authorize(user, info)
         if not info.is_resource:
             return await self._answer_path(http, info, query)
-        resource = BY_GVR.get((info.group, info.version, info.resource))
+        storage = self._registry.storage(info.group, info.version, info.resource)
+        resource = storage.resource if storage is not None else BY_GVR.get((info.group, info.version, info.resource))
         if resource is None:
             raise unknown_path()
         if (info.resource, info.subresource) in STREAMS:
@@ -163,7 +164,6 @@ class ApiServer:
             return await self._streams(http, info, query)
         if info.verb == "":
             raise unknown_method()
-        storage = self._registry.storage(info.group, info.version, info.resource)
         if storage is None:
             return await self._review(http, info, query, resource, user)
         return await self._handlers.handle(Request(http, info, query, user, storage, partial(self._authorize_create, user, info)))

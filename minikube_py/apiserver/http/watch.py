@@ -159,7 +159,7 @@ class Watch:
         elif self._form is Form.TABLE:
             metadata = {"resourceVersion": str(entry.revision)}
             body = table(storage.resource, [storage.served(entry)], metadata, include_object=self._include_object or "Metadata",
-                         now=SYSTEM_CLOCK.now())
+                         now=SYSTEM_CLOCK.now(), printer=storage.printer)
         else:
             body = encode(partial_object_metadata(storage.served(entry)))
         return b'{"type":"%b","object":%b}\n' % (type_.encode(), body.strip())
