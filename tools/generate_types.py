@@ -206,7 +206,12 @@ SHADOWING = {"bool", "bytes", "dict", "field", "float", "int", "list", "str"}
 
 # Structs that Go holds by value: always there, on the wire too.
 BY_VALUE = {"metadata", "spec", "status", "template", "jobTemplate"}
-NOT_BY_VALUE = {"ReplicationControllerSpec.template", "PersistentVolumeClaimTemplate.metadata", "HPAScalingRules.status"}
+NOT_BY_VALUE = {
+    "CustomResourceSubresources.status",
+    "HPAScalingRules.status",
+    "PersistentVolumeClaimTemplate.metadata",
+    "ReplicationControllerSpec.template",
+}
 
 
 def snake(name: str) -> str:

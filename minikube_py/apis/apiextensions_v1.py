@@ -89,7 +89,7 @@ class CustomResourceSubresourceStatus(Object):
 
 
 class CustomResourceSubresources(Object):
-    status: CustomResourceSubresourceStatus = field(default_factory=lambda: CustomResourceSubresourceStatus())
+    status: CustomResourceSubresourceStatus | None = None
     scale: CustomResourceSubresourceScale | None = None
 
 

@@ -51,7 +51,8 @@ class Subresource:
 class ResourceType:
     """One served resource of one group-version, built-in or custom.
 
-    `verbs` are those of the main resource, sorted. `storage_version_hash` is empty for resources that are not stored.
+    `verbs` are those of the main resource, in the order of discovery. `storage_version_hash` is empty for resources that are not stored.
+    `list_kind` is the kind with `List` behind it, unless given.
     """
 
     group: str
@@ -65,6 +66,7 @@ class ResourceType:
     verbs: tuple[str, ...] = ALL_VERBS
     subresources: tuple[Subresource, ...] = ()
     storage_version_hash: str = ""
+    list_kind: str = ""
     group_version: str = field(init=False)
     """`v1`, `apps/v1`: the apiVersion of its objects."""
     api_prefix: str = field(init=False)
@@ -75,6 +77,7 @@ class ResourceType:
     def __post_init__(self) -> None:
         group_version = f"{self.group}/{self.version}" if self.group else self.version
         object.__setattr__(self, "group_version", group_version)
+        object.__setattr__(self, "list_kind", self.list_kind or f"{self.kind}List")
         object.__setattr__(self, "api_prefix", f"/apis/{group_version}" if self.group else f"/api/{group_version}")
         object.__setattr__(self, "group_resource", f"{self.plural}.{self.group}" if self.group else self.plural)
 
@@ -85,10 +88,6 @@ class ResourceType:
     @property
     def gvr(self) -> GroupVersionResource:
         return self.group, self.version, self.plural
-
-    @property
-    def list_kind(self) -> str:
-        return f"{self.kind}List"
 
     def collection_path(self, namespace: str = "") -> str:
         """Return the URL path of the collection; without a namespace, that over all namespaces."""

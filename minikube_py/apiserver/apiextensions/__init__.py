@@ -1,0 +1,1 @@
+"""Custom resources: what the API server does for CustomResourceDefinitions."""

@@ -1,0 +1,76 @@
+"""What the versions of a CustomResourceDefinition are served as: `ResourceType` values for storages, discovery and OpenAPI.
+
+Owns the reading of names, scope, subresources and conditions of a definition. Definitions are never changed here.
+
+Source: k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_discovery_controller.go, pkg/apihelpers
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from minikube_py.apis.apiextensions_v1 import (
+    CustomResourceDefinition,
+    CustomResourceDefinitionNames,
+    CustomResourceDefinitionVersion,
+    CustomResourceSubresources,
+)
+from minikube_py.apis.resources import MODIFY, ResourceType, Subresource, storage_version_hash
+
+VERBS: Final = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
+TERMINATING_VERBS: Final = ("delete", "deletecollection", "get", "list", "watch")
+"""Of a definition that is being deleted: its objects can go, but no new ones come."""
+
+
+def is_condition_true(crd: CustomResourceDefinition, type_: str) -> bool:
+    return any(condition.type == type_ and condition.status == "True" for condition in crd.status.conditions)
+
+
+def version_of(crd: CustomResourceDefinition, name: str) -> CustomResourceDefinitionVersion:
+    """Raises: KeyError if the definition has no such version."""
+    for version in crd.spec.versions:
+        if version.name == name:
+            return version
+    raise KeyError(name)
+
+
+def served_versions(crd: CustomResourceDefinition) -> list[str]:
+    """The names of the versions that clients can use, in the definition's order; none before it is established."""
+    if not is_condition_true(crd, "Established"):
+        return []
+    return [version.name for version in crd.spec.versions if version.served]
+
+
+def resource_type(crd: CustomResourceDefinition, version_name: str) -> ResourceType:
+    """What a version is served as, under the names that the definition was granted.
+
+    Equal definitions give equal values. While the definition is being deleted, verbs that create or change are missing.
+
+    Raises: KeyError if the definition has no such version.
+    """
+    group, version = crd.spec.group, version_of(crd, version_name)
+    names = crd.status.accepted_names or CustomResourceDefinitionNames()
+    hashes = [storage_version_hash(group, stored.name, names.kind) for stored in crd.spec.versions if stored.storage and stored.served]
+    return ResourceType(
+        group=group,
+        version=version_name,
+        plural=names.plural,
+        singular=names.singular,
+        kind=names.kind,
+        namespaced=crd.spec.scope == "Namespaced",
+        short_names=tuple(names.short_names),
+        categories=tuple(names.categories),
+        verbs=TERMINATING_VERBS if is_condition_true(crd, "Terminating") else VERBS,
+        subresources=_subresources(group, version_name, names.kind, version.subresources),
+        storage_version_hash=hashes[0] if hashes else "",
+        list_kind=names.list_kind,
+    )
+
+
+def _subresources(group: str, version: str, kind: str, enabled: CustomResourceSubresources | None) -> tuple[Subresource, ...]:
+    found = []
+    if enabled is not None and enabled.status is not None:
+        found.append(Subresource("status", group, version, kind, MODIFY))
+    if enabled is not None and enabled.scale is not None:
+        found.append(Subresource("scale", "autoscaling", "v1", "Scale", MODIFY))
+    return tuple(found)
