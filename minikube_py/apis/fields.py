@@ -15,6 +15,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from ..core.errors import BadRequestError
+from .custom import CustomObject
 from .object import Object
 
 Extract = Callable[[Any], str]
@@ -40,10 +41,12 @@ class FieldSelector:
         self.requirements = tuple(requirements)
         self.empty = not requirements
 
-    def matches(self, obj: Object | dict[str, Any]) -> bool:
+    def matches(self, obj: Object | CustomObject | dict[str, Any]) -> bool:
         """Whether an object is selected; a field that it does not have is empty. Custom resources are plain documents."""
         if self.empty:
             return True
+        if isinstance(obj, CustomObject):
+            obj = {**obj.content, "metadata": {"name": obj.metadata.name, "namespace": obj.metadata.namespace}}
         if isinstance(obj, dict):
             return self.matches_fields({r.field: _document_field(obj, r.field) for r in self.requirements})
         table = _extractors(type(obj))

@@ -104,6 +104,13 @@ class Registry:
     def list(self, storage: Storage, namespace: str = "") -> Listing:
         return self.store.list(storage.collection, namespace if storage.resource.namespaced else "")
 
+    def list_at(self, storage: Storage, namespace: str, revision: int) -> Listing:
+        """What was there at a revision.
+
+        Raises: CompactedError if that is no longer known.
+        """
+        return self.store.list_at(storage.collection, revision, namespace if storage.resource.namespaced else "")
+
     # Writing.
 
     async def create(self, storage: Storage, namespace: str, obj: Any, context: Context = INTERNAL) -> Entry:

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from minikube_py.apis import autoscaling_v1
 from minikube_py.apis.defaults import set_defaults
 from minikube_py.apis.fields import FieldSelector, check
 from minikube_py.apis.object import Object
@@ -24,6 +25,7 @@ from minikube_py.store.interface import Entry
 
 from .decoding import decode_object, object_from_document
 from .printers import Printer
+from .scale import scale_of
 from .strategy import Strategy
 
 
@@ -124,6 +126,17 @@ class Storage:
         except QuantityError as error:
             kind = self.resource.kind
             raise BadRequestError(f'{kind} in version "{self.resource.version}" cannot be handled as a {kind}: {error}') from error
+
+    def scale_of(self, obj: Any) -> autoscaling_v1.Scale:
+        """The Scale that shows an object.
+
+        Raises: InternalError if the object does not say how many replicas it wants.
+        """
+        return scale_of(obj)
+
+    def set_replicas(self, obj: Any, replicas: int) -> None:
+        """Write the replicas into an object that may be changed."""
+        obj.spec.replicas = replicas
 
     def check_fields(self, selector: FieldSelector) -> FieldSelector:
         """The selector with old field names replaced.

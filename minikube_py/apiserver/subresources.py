@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 from minikube_py.apis import authentication_v1, autoscaling_v1, core_v1, meta_v1, policy_v1
-from minikube_py.apis.labels import from_label_selector
 from minikube_py.apis.object import Object
 from minikube_py.apis.resources import ResourceType
 from minikube_py.core.clock import rfc3339
@@ -104,8 +103,7 @@ class Subresources:
 
     def scale(self, storage: Storage, entry: Entry) -> autoscaling_v1.Scale:
         """The Scale of a stored workload."""
-        obj = storage.served(entry)
-        return scale_of(obj)
+        return storage.scale_of(storage.served(entry))
 
     async def set_scale(
         self, storage: Storage, namespace: str, name: str, transform: Callable[[Any], autoscaling_v1.Scale], context: Context
@@ -113,7 +111,7 @@ class Subresources:
         """Change the replicas to those of the Scale that `transform` makes of the present one."""
 
         def change(obj: Any) -> None:
-            scale = transform(scale_of(obj))
+            scale = transform(storage.scale_of(obj))
             if (scale.spec.replicas or 0) < 0:
                 raise invalid("autoscaling", "Scale", name, [Cause(
                     "FieldValueInvalid", f"Invalid value: {scale.spec.replicas}: must be greater than or equal to 0", "spec.replicas")])
@@ -121,25 +119,7 @@ class Subresources:
             if version and version != obj.metadata.resource_version:
                 raise conflict(storage.resource.group, storage.resource.plural, name,
                                "the object has been modified; please apply your changes to the latest version and try again")
-            obj.spec.replicas = scale.spec.replicas or 0
+            storage.set_replicas(obj, scale.spec.replicas or 0)
 
         entry, _ = await self._registry.update(storage, namespace, name, change_transform(change), context)
         return self.scale(storage, entry)
-
-
-def scale_of(obj: Any) -> autoscaling_v1.Scale:
-    """The Scale that shows a Deployment, ReplicaSet, StatefulSet or ReplicationController."""
-    meta = obj.metadata
-    selector = obj.spec.selector
-    if isinstance(selector, dict):
-        text = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
-    else:
-        text = str(from_label_selector(selector))
-    scale = autoscaling_v1.Scale(kind="Scale", api_version="autoscaling/v1")
-    scale.metadata = meta_v1.ObjectMeta(
-        name=meta.name, namespace=meta.namespace, uid=meta.uid, resource_version=meta.resource_version,
-        creation_timestamp=meta.creation_timestamp,
-    )
-    scale.spec = autoscaling_v1.ScaleSpec(replicas=obj.spec.replicas)
-    scale.status = autoscaling_v1.ScaleStatus(replicas=obj.status.replicas or 0, selector=text)
-    return scale

@@ -143,6 +143,7 @@ class Informers:
     def __init__(self, client: Client) -> None:
         self.client = client
         self._informers: dict[tuple[Any, ...], Informer[Any]] = {}
+        self._tasks: dict[tuple[Any, ...], asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
 
     def of(self, kind: type[T], *, namespace: str = "", label_selector: str = "", field_selector: str = "") -> Informer[T]:
@@ -153,15 +154,26 @@ class Informers:
             informer = Informer(self.client, kind, namespace=namespace, label_selector=label_selector, field_selector=field_selector)
             self._informers[scope] = informer
             if self._group is not None:
-                self._group.create_task(informer.run(), name=f"informer-{kind.__name__}")
+                self._start(scope, informer, self._group)
         return informer
+
+    def drop(self, kind: type[Any]) -> None:
+        """Follow a kind no longer: it is not served any more. Its objects are announced as deleted."""
+        for scope in [scope for scope in self._informers if scope[0] is kind]:
+            informer, task = self._informers.pop(scope), self._tasks.pop(scope, None)
+            if task is not None:
+                task.cancel()
+            informer.replace([])
+
+    def _start(self, scope: tuple[Any, ...], informer: Informer[Any], group: asyncio.TaskGroup) -> None:
+        self._tasks[scope] = group.create_task(informer.run(), name=f"informer-{informer.kind.__name__}")
 
     async def run(self) -> None:
         """Run all informers, also those made later, until cancelled."""
         async with asyncio.TaskGroup() as group:
             self._group = group
-            for informer in list(self._informers.values()):
-                group.create_task(informer.run(), name=f"informer-{informer.kind.__name__}")
+            for scope, informer in [*self._informers.items()]:
+                self._start(scope, informer, group)
             await asyncio.get_running_loop().create_future()
 
     async def wait_synced(self) -> None:

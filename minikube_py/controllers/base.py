@@ -61,6 +61,11 @@ class Controller(ABC):
         self._needed.append(informer)
         return informer
 
+    def drop_informer(self, kind: type[Any]) -> None:
+        """Follow a kind that is served no longer no more, for all controllers."""
+        self._informers.drop(kind)
+        self._needed = [informer for informer in self._needed if informer.kind is not kind]
+
     def enqueue(self, obj: Object) -> None:
         self.queue.add(key_of(obj))
 

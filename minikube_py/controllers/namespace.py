@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from minikube_py.apis.apiextensions_v1 import CustomResourceDefinition
 from minikube_py.apis.core_v1 import Namespace, NamespaceCondition, Pod
 from minikube_py.apis.object import Object
 from minikube_py.apis.resources import RESOURCES
@@ -22,6 +23,7 @@ from minikube_py.core.clock import rfc3339
 from minikube_py.core.errors import ConflictError, NotFoundError, StatusError
 
 from .base import Context, Controller
+from .custom_kinds import CustomKinds
 from .pod_control import first_failure
 from .refs import meta_of
 from .status import with_condition
@@ -68,6 +70,16 @@ class NamespaceController(Controller):
         self.namespaces.add_handler(self._namespace_changed)
         for informer in self._contents.values():
             informer.add_handler(self._content_changed)
+        self._custom = CustomKinds(self.informer(CustomResourceDefinition))
+        self._custom.follow(self._custom_kind_changed)
+
+    def _custom_kind_changed(self, kind: type[Object], came: bool) -> None:
+        if not came:
+            self._contents.pop(kind, None)
+            self.drop_informer(kind)
+        elif resource_of(kind).namespaced:
+            self._contents[kind] = self.informer(kind)
+            self._contents[kind].add_handler(self._content_changed)
 
     def _namespace_changed(self, old: Namespace | None, new: Namespace | None) -> None:
         if new is None:
@@ -135,7 +147,7 @@ class NamespaceController(Controller):
     async def _recount(self, name: str, remains: _Remains) -> None:
         """Count what the deletions left behind."""
         remains.resources.clear()
-        for kind in self._contents:
+        for kind in [*self._contents]:
             resource = resource_of(kind)
             for obj in await self.client.list(kind, name):
                 remains.resources[f"{resource.plural}.{resource.group}"] += 1

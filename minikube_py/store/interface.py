@@ -133,6 +133,12 @@ class Store(Protocol):
     def list(self, resource: str, namespace: str = "") -> Listing:
         """All objects of a resource, or those whose key starts with "namespace/"."""
 
+    def list_at(self, resource: str, revision: int, namespace: str = "") -> Listing:
+        """What `list` returned when `revision` was the store's.
+
+        Raises: CompactedError if the events since then are no longer kept.
+        """
+
     def count(self, resource: str) -> int:
         """How many objects a resource has."""
 

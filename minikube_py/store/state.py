@@ -94,6 +94,30 @@ class MemoryState:
                 collection.listings[namespace] = listing
         return Listing(listing, self.revision)
 
+    def list_at(self, resource: str, revision: int, namespace: str = "") -> Listing:
+        """See Store.list_at: the present state with the events since then undone."""
+        present = self.list(resource, namespace)
+        if revision >= self.revision:
+            return present
+        collection = self.collection(resource)
+        if revision < collection.floor:
+            raise _compacted(resource, revision, collection.floor)
+        before: dict[str, Entry | None] = {}
+        for event in reversed(collection.ring):
+            if event.entry.revision <= revision:
+                break
+            before[event.entry.key] = event.previous
+        if not before:
+            return Listing(present.entries, revision)
+        prefix = f"{namespace}/" if namespace else ""
+        then = {entry.key: entry for entry in present.entries}
+        for key, entry in before.items():
+            if entry is None:
+                then.pop(key, None)
+            elif key.startswith(prefix):
+                then[key] = entry
+        return Listing([then[key] for key in sorted(then)], revision)
+
     def count(self, resource: str) -> int:
         collection = self._collections.get(resource)
         return len(collection.entries) if collection is not None else 0
@@ -110,9 +134,7 @@ class MemoryState:
         """See Store.watch."""
         collection = self.collection(resource)
         if revision < collection.floor:
-            raise CompactedError(
-                f"events of {resource} after revision {revision} are no longer kept; the oldest is {collection.floor}", collection.floor
-            )
+            raise _compacted(resource, revision, collection.floor)
         missed: list[WatchEvent] = []
         for event in reversed(collection.ring):
             if event.entry.revision <= revision:
@@ -151,6 +173,10 @@ class MemoryState:
             except Exception:
                 # A watcher that breaks its contract must not stop the store and all the others.
                 log.exception("watcher failed resource=%s key=%s revision=%d", resource, entry.key, entry.revision)
+
+
+def _compacted(resource: str, revision: int, floor: int) -> CompactedError:
+    return CompactedError(f"events of {resource} after revision {revision} are no longer kept; the oldest is {floor}", floor)
 
 
 def _after(revision: int, deliver: Deliver) -> Deliver:

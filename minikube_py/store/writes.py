@@ -80,6 +80,9 @@ class WritableStore:
     def count(self, resource: str) -> int:
         return self.state.count(resource)
 
+    def list_at(self, resource: str, revision: int, namespace: str = "") -> Listing:
+        return self.state.list_at(resource, revision, namespace)
+
     def watch(self, resource: str, revision: int, deliver: Deliver) -> Subscription:
         return self.state.watch(resource, revision, deliver)
 

@@ -20,15 +20,13 @@ from minikube_py.apis.scheme import encode, from_document, to_document, type_of
 from minikube_py.core import limits
 from minikube_py.core.errors import (
     BadRequestError,
-    Cause,
     ExpiredError,
     NotFoundError,
     RequestEntityTooLargeError,
-    TimeoutStatusError,
     unknown_method,
     unknown_path,
 )
-from minikube_py.store.interface import Entry, Listing
+from minikube_py.store.interface import CompactedError, Entry, Listing
 
 from ..authentication.user import UserInfo
 from ..context import Context
@@ -40,6 +38,7 @@ from ..registry import Registry
 from ..selection import Selection
 from ..storage import Storage
 from ..subresources import Subresources
+from .list_options import ListOptions, check_known, list_options
 from .negotiation import JSON, Negotiated, negotiate
 from .paging import Pager
 from .query import Query, parse_revision
@@ -144,7 +143,9 @@ class Handlers:
 
     async def _get(self, request: Request) -> web.Response:
         info, storage = request.info, request.storage
-        _check_known(request.query.text("resourceVersion"), self._registry.store.revision)
+        version = request.query.text("resourceVersion")
+        if version:
+            check_known(parse_revision(version), self._registry.store.revision)
         entry = self._registry.get(storage, info.namespace, info.name)
         return self._answer(request, entry)
 
@@ -165,20 +166,16 @@ class Handlers:
 
     async def _list(self, request: Request) -> web.StreamResponse:
         query, storage = request.query, request.storage
+        options = list_options(query, watch=False)
         selection = self._selection(request)
-        listing = self._registry.list(storage, selection.namespace)
-        _check_revision(query, listing.revision)
-        if not selection.everything:
-            listing = Listing([entry for entry in listing.entries if selection.matches(entry)], listing.revision)
-        limit = max(query.number("limit") or 0, 0)
+        listing = self._listing(storage, selection, options)
         metadata: dict[str, Any] = {"resourceVersion": str(listing.revision)}
         entries = listing.entries
-        if limit or query.has("continue"):
+        if options.limit or options.token:
             scope = (storage.collection, selection.namespace, query.text("labelSelector"), query.text("fieldSelector"))
             selected = not selection.everything
-            token = query.text("continue")
-            page = self._pager.next(scope, token, listing, limit, selected=selected) if token else \
-                self._pager.first(scope, listing, limit, selected=selected)
+            page = self._pager.next(scope, options.token, listing, options.limit, selected=selected) if options.token else \
+                self._pager.first(scope, listing, options.limit, selected=selected)
             entries, metadata = page
         negotiated = request.negotiated()
         plain = not request.warnings and not request.pretty()
@@ -188,6 +185,23 @@ class Handlers:
         if negotiated is JSON and plain:
             return json_response(body)
         return encoded(body, negotiated, pretty=request.pretty(), warnings=request.warnings)
+
+    def _listing(self, storage: Storage, selection: Selection, options: ListOptions) -> Listing:
+        """What is selected, at the revision asked for.
+
+        Raises: ExpiredError, TimeoutStatusError for one that is no longer, or not yet, known.
+        """
+        check_known(options.revision, self._registry.store.revision)
+        if options.exact and options.revision is not None:
+            try:
+                listing = self._registry.list_at(storage, selection.namespace, options.revision)
+            except CompactedError as error:
+                raise ExpiredError("The resourceVersion for the provided list is too old.") from error
+        else:
+            listing = self._registry.list(storage, selection.namespace)
+        if selection.everything:
+            return listing
+        return Listing([entry for entry in listing.entries if selection.matches(entry)], listing.revision)
 
     async def _watch(self, request: Request) -> web.StreamResponse:
         return await self._watches.serve(
@@ -338,31 +352,6 @@ class Handlers:
                 raise BadRequestError(f'Scale in version "v1" cannot be handled as a Scale: {error}') from error
 
         return transform
-
-
-def _check_revision(query: Query, present: int) -> None:
-    """The rules of resourceVersion and resourceVersionMatch in lists; only the present state can be listed."""
-    text, match = query.text("resourceVersion"), query.text("resourceVersionMatch")
-    if match and match not in ("Exact", "NotOlderThan"):
-        raise BadRequestError(f'resourceVersionMatch: Unsupported value: "{match}": supported values: "Exact", "NotOlderThan", ""')
-    if match and not text:
-        raise BadRequestError("resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided")
-    if not text or text == "0":
-        return
-    _check_known(text, present)
-    if match == "Exact" and int(text) != present:
-        raise ExpiredError(f"The resourceVersion for the provided list is too old: {text} ({present})")
-
-
-def _check_known(text: str, present: int) -> None:
-    """Refuse a resourceVersion that is none, or that is yet to come. Source: k8s.io/apiserver/pkg/storage/errors.go"""
-    if not text:
-        return
-    if parse_revision(text) > present:
-        raise TimeoutStatusError(
-            f"Timeout: Too large resource version: {text}, current: {present}", details={"retryAfterSeconds": 1},
-            causes=[Cause("ResourceVersionTooLarge", "Too large resource version")],
-        )
 
 
 def _check_method(resource: ResourceType, info: RequestInfo) -> None:

@@ -19,10 +19,10 @@ REVISION = re.compile(r"[0-9]{1,19}").fullmatch
 def parse_revision(text: str) -> int:
     """The number of a resourceVersion.
 
-    Raises: BadRequestError if it is none.
+    Raises: BadRequestError if it is none. (Upstream has the same words with status 500, which its makers call a bug.)
     """
     if not REVISION(text):
-        raise BadRequestError(f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
+        raise BadRequestError(f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
     return int(text)
 
 

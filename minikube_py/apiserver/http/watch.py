@@ -19,7 +19,7 @@ from aiohttp import web
 from minikube_py.apis.scheme import encode
 from minikube_py.core import limits
 from minikube_py.core.clock import SYSTEM_CLOCK
-from minikube_py.core.errors import Cause, ExpiredError, invalid
+from minikube_py.core.errors import ExpiredError
 from minikube_py.store.interface import CompactedError, Entry, EventType, Listing, Store, WatchEvent
 
 from ..printers import partial_object_metadata, table
@@ -27,9 +27,10 @@ from ..registry import Registry
 from ..selection import Selection
 from ..storage import Storage
 from ..watching import frame, transition
+from .list_options import ListOptions, check_known, list_options
 from .negotiation import Form
 from .outbox import Outbox
-from .query import Query, parse_revision
+from .query import Query
 from .responses import json_response
 
 log = logging.getLogger(__name__)
@@ -43,12 +44,16 @@ INITIAL_BATCH_BYTES = 256 * 1024
 
 
 class Watch:
-    """One running watch."""
+    """One running watch.
+
+    Attributes:
+        storage: what is watched.
+    """
 
     def __init__(self, selection: Selection, form: Form, include_object: str, store: Store, outbox: Outbox) -> None:
         self._outbox = outbox
         self._selection = selection
-        self._storage: Storage = selection.storage
+        self.storage: Storage = selection.storage
         self._form = form
         self._include_object = include_object
         self._store = store
@@ -67,7 +72,7 @@ class Watch:
             chunk = self._encode(event)
         except Exception:
             log.exception("watch event failed resource=%s key=%s revision=%d",
-                          self._storage.collection, event.entry.key, event.entry.revision)
+                          self.storage.collection, event.entry.key, event.entry.revision)
             self.end()
             return
         if chunk is not None:
@@ -80,10 +85,10 @@ class Watch:
             return None
         type_, entry = change
         if self._form is Form.OBJECT and entry is event.entry:
-            form = ("chunk", type_, self._storage.resource.group_version)
+            form = ("chunk", type_, self.storage.resource.group_version)
             chunk = event.frames.get(form)
             if chunk is None:
-                chunk = event.frames[form] = _chunk(frame(self._storage, event, type_, entry))
+                chunk = event.frames[form] = _chunk(frame(self.storage, event, type_, entry))
             return chunk
         return _chunk(self._line(type_, entry))
 
@@ -153,7 +158,7 @@ class Watch:
             self.end()
 
     def _line(self, type_: EventType, entry: Entry) -> bytes:
-        storage = self._storage
+        storage = self.storage
         if self._form is Form.OBJECT:
             body = storage.data(entry)
         elif self._form is Form.TABLE:
@@ -165,7 +170,7 @@ class Watch:
         return b'{"type":"%b","object":%b}\n' % (type_.encode(), body.strip())
 
     def _bookmark(self, revision: int, *, initial_end: bool = False) -> bytes:
-        resource = self._storage.resource
+        resource = self.storage.resource
         metadata: dict[str, object] = {"resourceVersion": str(revision), "creationTimestamp": None}
         if initial_end:
             metadata["annotations"] = {INITIAL_EVENTS_END: "true"}
@@ -199,6 +204,11 @@ class Watches:
         self._running: set[Watch] = set()
         self._outbox = Outbox()
 
+    def end_of(self, storage: Storage) -> None:
+        """End the watches of a resource that is served no longer, or no longer as it was."""
+        for watch in [watch for watch in self._running if watch.storage is storage]:
+            watch.end()
+
     def end_all(self) -> None:
         """End every watch: the server goes down."""
         for watch in [*self._running]:
@@ -213,8 +223,9 @@ class Watches:
         store = self._registry.store
         watch = Watch(selection, form, query.text("includeObject"), store, self._outbox)
         listing = self._registry.list(storage, selection.namespace)
-        start, initial, send_end = _start(query, listing.revision, listing.entries)
-        timeout_s = query.number("timeoutSeconds") or random.uniform(WATCH_TIMEOUT_MIN_S, 2 * WATCH_TIMEOUT_MIN_S)
+        options = list_options(query, watch=True)
+        start, initial, send_end = _start(options, listing.revision, listing.entries)
+        timeout_s = options.timeout_s or random.uniform(WATCH_TIMEOUT_MIN_S, 2 * WATCH_TIMEOUT_MIN_S)
         try:
             subscription = store.watch(storage.collection, start, watch.deliver)
         except CompactedError as error:
@@ -225,7 +236,7 @@ class Watches:
         self._running.add(watch)
         try:
             await response.prepare(request)
-            await watch.run(response, Listing(initial, start), timeout_s, send_end=send_end, bookmarks=query.flag("allowWatchBookmarks"))
+            await watch.run(response, Listing(initial, start), timeout_s, send_end=send_end, bookmarks=options.bookmarks)
             if request.transport is not None and not request.transport.is_closing():
                 await response.write_eof()
         except ConnectionError:
@@ -241,24 +252,11 @@ def _expired(start: int, error: CompactedError) -> ExpiredError:
     return ExpiredError(f"too old resource version: {start} ({error.oldest})")
 
 
-def _start(query: Query, now: int, present: list[Entry]) -> tuple[int, list[Entry], bool]:
+def _start(options: ListOptions, now: int, present: list[Entry]) -> tuple[int, list[Entry], bool]:
     """From which revision a watch follows, what it is told first, and whether a bookmark ends that."""
-    text = query.text("resourceVersion")
-    revision = parse_revision(text) if text else 0
-    send_initial = query.flag("sendInitialEvents") if query.has("sendInitialEvents") else None
-    match = query.text("resourceVersionMatch")
-    if send_initial is not None and match != "NotOlderThan":
-        raise invalid("meta.k8s.io", "ListOptions", "", [Cause(
-            "FieldValueForbidden",
-            "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan", "resourceVersionMatch")])
-    if send_initial is None and match:
-        raise invalid("meta.k8s.io", "ListOptions", "", [Cause(
-            "FieldValueForbidden", "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
-            "resourceVersionMatch")])
-    if send_initial:
-        return now, present, query.flag("allowWatchBookmarks")
-    if send_initial is None and not revision:
-        return now, present, False
-    if not revision:
-        return now, [], False
-    return revision, [], False
+    if options.send_initial:
+        check_known(options.revision, now)
+        return now, present, options.bookmarks
+    if not options.revision:
+        return now, present if options.send_initial is None else [], False
+    return options.revision, [], False

@@ -26,11 +26,13 @@ from .cluster import (
     PlainStrategy,
     RbacStrategy,
 )
+from .definitions import CustomResourceDefinitionStrategy
 from .pods import PodStrategy
 from .services import ServiceStrategy
 
 STRATEGIES: dict[str, Callable[[], Strategy]] = {
     "certificatesigningrequests.certificates.k8s.io": CertificateSigningRequestStrategy,
+    "customresourcedefinitions.apiextensions.k8s.io": CustomResourceDefinitionStrategy,
     "endpoints": CreateOnUpdateStrategy,
     "endpointslices.discovery.k8s.io": GenerationOnlyStrategy,
     "events": EventStrategy,
@@ -51,7 +53,7 @@ STRATEGIES: dict[str, Callable[[], Strategy]] = {
     **dict.fromkeys(
         ("deployments.apps", "replicasets.apps", "statefulsets.apps", "daemonsets.apps", "replicationcontrollers",
          "cronjobs.batch", "ingresses.networking.k8s.io", "poddisruptionbudgets.policy", "flowschemas.flowcontrol.apiserver.k8s.io",
-         "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io", "customresourcedefinitions.apiextensions.k8s.io",
+         "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
          "validatingadmissionpolicies.admissionregistration.k8s.io", "servicecidrs.networking.k8s.io"), GenerationStrategy),
     **dict.fromkeys(
         ("networkpolicies.networking.k8s.io", "ingressclasses.networking.k8s.io", "csidrivers.storage.k8s.io",

@@ -15,6 +15,7 @@ from collections import OrderedDict
 from typing import Any
 
 from minikube_py.apis import core_v1, events_v1
+from minikube_py.apis.apiextensions_v1 import CustomResourceDefinition
 from minikube_py.apis.meta_v1 import ObjectMeta, OwnerReference
 from minikube_py.apis.object import Object
 from minikube_py.apis.resources import RESOURCES
@@ -23,6 +24,7 @@ from minikube_py.core.errors import NotFoundError
 from minikube_py.core.workqueue import WorkQueue
 
 from ..base import Context, Controller
+from ..custom_kinds import CustomKinds
 from ..pod_control import first_failure
 from ..refs import meta_of
 from .graph import FOREGROUND, ORPHAN, Changed, Graph, GraphNode, Identity
@@ -55,6 +57,24 @@ class GarbageCollector(Controller):
         self._absent: OrderedDict[Identity, None] = OrderedDict()
         for kind in collected_kinds():
             self._follow(kind)
+        self._custom = CustomKinds(self.informer(CustomResourceDefinition))
+        self._custom.follow(self._custom_kind_changed)
+
+    def _custom_kind_changed(self, kind: type[Object], came: bool) -> None:
+        if came:
+            self._absent.clear()  # Owners of that kind may have been looked for before it was there.
+            self._follow(kind)
+        else:
+            self.drop_informer(kind)
+
+    def _type_of(self, api_version: str, kind: str) -> type[Object]:
+        """The class of a kind, built in or custom.
+
+        Raises: KeyError for a kind that is not served.
+        """
+        group, _, version = api_version.rpartition("/")
+        custom = self._custom.find(group, version, kind)
+        return custom if custom is not None else type_of(group, version, kind)
 
     def _follow(self, kind: type[Object]) -> None:
         group, version, name = gvk_of(kind)
@@ -104,8 +124,7 @@ class GarbageCollector(Controller):
 
         Raises: KeyError for a kind that this collector does not know.
         """
-        group, _, version = identity.api_version.rpartition("/")
-        kind = type_of(group, version, identity.kind)
+        kind = self._type_of(identity.api_version, identity.kind)
         namespace = identity.namespace if resource_of(kind).namespaced else ""
         try:
             live = await self.client.get(kind, identity.name, namespace)
@@ -134,11 +153,10 @@ class GarbageCollector(Controller):
 
     async def _state_of(self, ref: OwnerReference, namespace: str) -> str:
         """Whether an owner is there ("solid"), is being deleted in the foreground ("waiting") or is gone ("dangling")."""
-        group, _, version = ref.api_version.rpartition("/")
         try:
-            kind = type_of(group, version, ref.kind)
+            kind = self._type_of(ref.api_version, ref.kind)
         except KeyError:
-            # A kind that is not built in: nothing is known of it, so nothing is deleted for it.
+            # A kind that is not served: nothing is known of it, so nothing is deleted for it.
             return "solid"
         if resource_of(kind).namespaced and not namespace:
             return "solid"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from minikube_py.apis.apiextensions_v1 import CustomResourceDefinition
+from minikube_py.apis.custom_resources import TERMINATING_VERBS, VERBS, resource_type, served_versions
 from minikube_py.apis.resources import MODIFY, Subresource, storage_version_hash
-from minikube_py.apiserver.apiextensions.resources import TERMINATING_VERBS, VERBS, resource_type, served_versions
 
 from .definitions import definition, version
 

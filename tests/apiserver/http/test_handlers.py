@@ -255,9 +255,6 @@ async def test_revisions_that_are_none_or_not_yet(lab: Lab) -> None:
         assert future.json["details"]["causes"] == [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]
         assert future.headers["Retry-After"] == "1"
         assert failure(await lab.get(f"{path}?resourceVersion=x"))[0] == 400
-    await lab.send("POST", CONFIG_MAPS, config_map("a"))
-    assert failure(await lab.get(f"{CONFIG_MAPS}?resourceVersion={now}&resourceVersionMatch=Exact"))[:2] == (410, "Expired")
-    assert (await lab.get(f"{CONFIG_MAPS}?resourceVersion={now}&resourceVersionMatch=NotOlderThan")).status == 200
 
 
 async def test_selectors_choose_and_are_checked(lab: Lab) -> None:

@@ -7,15 +7,17 @@ Source: k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_discovery_co
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
-from minikube_py.apis.apiextensions_v1 import (
+from .apiextensions_v1 import (
     CustomResourceDefinition,
     CustomResourceDefinitionNames,
     CustomResourceDefinitionVersion,
     CustomResourceSubresources,
 )
-from minikube_py.apis.resources import MODIFY, ResourceType, Subresource, storage_version_hash
+from .custom import CustomObject, custom_type
+from .resources import MODIFY, ResourceType, Subresource, storage_version_hash
 
 VERBS: Final = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 TERMINATING_VERBS: Final = ("delete", "deletecollection", "get", "list", "watch")
@@ -65,6 +67,22 @@ def resource_type(crd: CustomResourceDefinition, version_name: str) -> ResourceT
         storage_version_hash=hashes[0] if hashes else "",
         list_kind=names.list_kind,
     )
+
+
+def kept_type(crd: CustomResourceDefinition) -> type[CustomObject]:
+    """The class of the objects of a definition in the version that is stored.
+
+    Raises: StopIteration if no version is stored, as in no valid definition.
+    """
+    return kind_of(crd, next(version.name for version in crd.spec.versions if version.storage))
+
+
+def kind_of(crd: CustomResourceDefinition, version_name: str) -> type[CustomObject]:
+    """The class of the objects of a version; it stays the same while the definition is being deleted.
+
+    Raises: KeyError if the definition has no such version.
+    """
+    return custom_type(replace(resource_type(crd, version_name), verbs=VERBS))
 
 
 def _subresources(group: str, version: str, kind: str, enabled: CustomResourceSubresources | None) -> tuple[Subresource, ...]:

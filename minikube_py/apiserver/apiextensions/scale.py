@@ -1,0 +1,83 @@
+"""The scale subresource of custom resources: replicas and selector at the paths that a definition names.
+
+Source: k8s.io/apiextensions-apiserver/pkg/registry/customresource/etcd.go (scaleFromCustomResource), validator.go (ValidateScaleSpec)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minikube_py.apis import autoscaling_v1, meta_v1
+from minikube_py.apis.apiextensions_v1 import CustomResourceSubresourceScale
+from minikube_py.apis.custom import CustomObject
+from minikube_py.core.errors import Cause, InternalError
+
+REPLICAS_MAX = 2**31 - 1
+
+
+class CustomScale:
+    """Reads and writes replicas in the documents of one version."""
+
+    def __init__(self, scale: CustomResourceSubresourceScale) -> None:
+        self.spec_path = _fields(scale.spec_replicas_path)
+        self._status_path = _fields(scale.status_replicas_path)
+        self._selector_path = _fields(scale.label_selector_path) if scale.label_selector_path else None
+        self._rules = ((self.spec_path, scale.spec_replicas_path), (self._status_path, scale.status_replicas_path))
+
+    def scale_of(self, obj: CustomObject) -> autoscaling_v1.Scale:
+        """Raises: InternalError if the object does not say how many replicas it wants."""
+        replicas = _integer(obj.content, self.spec_path)
+        if replicas is None:
+            raise InternalError(f'Internal error occurred: the spec replicas field ".{".".join(self.spec_path)}" does not exist')
+        meta = obj.metadata
+        scale = autoscaling_v1.Scale(kind="Scale", api_version="autoscaling/v1")
+        scale.metadata = meta_v1.ObjectMeta(
+            name=meta.name, namespace=meta.namespace, uid=meta.uid, resource_version=meta.resource_version,
+            creation_timestamp=meta.creation_timestamp,
+        )
+        scale.spec = autoscaling_v1.ScaleSpec(replicas=replicas)
+        selector = _value(obj.content, self._selector_path) if self._selector_path else None
+        scale.status = autoscaling_v1.ScaleStatus(
+            replicas=_integer(obj.content, self._status_path) or 0, selector=selector if isinstance(selector, str) else ""
+        )
+        return scale
+
+    def set_replicas(self, obj: CustomObject, replicas: int) -> None:
+        """Write the replicas into an object that may be changed."""
+        parent = obj.content
+        for name in self.spec_path[:-1]:
+            inner = parent.get(name)
+            if not isinstance(inner, dict):
+                inner = parent[name] = {}
+            parent = inner
+        parent[self.spec_path[-1]] = replicas
+
+    def validate(self, document: dict[str, Any]) -> list[Cause]:
+        """Replicas are numbers of things."""
+        causes = []
+        for path, field in self._rules:
+            replicas = _integer(document, path)
+            if replicas is None:
+                continue
+            if replicas < 0:
+                causes.append(Cause("FieldValueInvalid", f"Invalid value: {replicas}: should be a non-negative integer", field))
+            elif replicas > REPLICAS_MAX:
+                causes.append(Cause(
+                    "FieldValueInvalid", f"Invalid value: {replicas}: should be less than or equal to {REPLICAS_MAX}", field))
+        return causes
+
+
+def _fields(path: str) -> tuple[str, ...]:
+    return tuple(path.strip(".").split("."))
+
+
+def _value(document: dict[str, Any], path: tuple[str, ...]) -> Any:
+    value: Any = document
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _integer(document: dict[str, Any], path: tuple[str, ...]) -> int | None:
+    value = _value(document, path)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
