@@ -84,6 +84,7 @@ class Server:
             api.health.add("informer-sync", lambda: None if self.ready.is_set() else "caches are not full", readiness_only=True)
             context = self._pki.server_ssl_context()
             self._port = await api.server.listen(options.bind_address, options.https_listen_port, context)
+            api.discovery.server_address = f"{options.advertise_address}:{self._port}"
             self._write_kubeconfig()
         except (StoreError, PkiError, TokenFileError, ServerTokenError, ValueError, OSError) as error:
             raise FatalError(str(error)) from error

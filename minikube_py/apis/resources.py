@@ -266,15 +266,15 @@ _TABLE: Final[dict[tuple[str, str], tuple[_Row, ...]]] = {
     ("coordination.k8s.io", "v1"): (_Row("leases", "Lease"),),
     ("node.k8s.io", "v1"): (_Row("runtimeclasses", "RuntimeClass", False),),
     ("discovery.k8s.io", "v1"): (_Row("endpointslices", "EndpointSlice"),),
-    ("flowcontrol.apiserver.k8s.io", "v1"): (
-        _Row("flowschemas", "FlowSchema", False, sub=_STATUS),
-        _Row("prioritylevelconfigurations", "PriorityLevelConfiguration", False, sub=_STATUS),
-    ),
     ("resource.k8s.io", "v1"): (
         _Row("deviceclasses", "DeviceClass", False),
         _Row("resourceclaims", "ResourceClaim", sub=_STATUS),
         _Row("resourceclaimtemplates", "ResourceClaimTemplate"),
         _Row("resourceslices", "ResourceSlice", False),
+    ),
+    ("flowcontrol.apiserver.k8s.io", "v1"): (
+        _Row("flowschemas", "FlowSchema", False, sub=_STATUS),
+        _Row("prioritylevelconfigurations", "PriorityLevelConfiguration", False, sub=_STATUS),
     ),
 }
 
@@ -331,13 +331,22 @@ GROUP_PRIORITIES: Final[dict[str, int]] = {
     "coordination.k8s.io": 16500,
     "node.k8s.io": 16300,
     "discovery.k8s.io": 16200,
+    "resource.k8s.io": 16200,
     "flowcontrol.apiserver.k8s.io": 16100,
-    "resource.k8s.io": 15900,
 }
-"""groupPriorityMinimum of the built-in groups' APIServices. Source: pkg/controlplane/apiserver/aggregator.go."""
+"""groupPriorityMinimum of the built-in groups' APIServices; apiregistration.k8s.io has none and is always the first.
 
+Source: pkg/controlplane/apiserver/aggregator.go, cmd/kube-apiserver/app/aggregator.go
+"""
+
+_OTHER_VERSION_PRIORITIES: Final = {
+    ("", "v1"): 1,
+    ("autoscaling", "v2"): 30,
+    ("resource.k8s.io", "v1"): 20,
+    ("flowcontrol.apiserver.k8s.io", "v1"): 21,
+}
 VERSION_PRIORITIES: Final[dict[tuple[str, str], int]] = {
-    (group, version): 30 if (group, version) == ("autoscaling", "v2") else 15 for group, version in GROUP_VERSIONS
+    group_version: _OTHER_VERSION_PRIORITIES.get(group_version, 15) for group_version in GROUP_VERSIONS
 }
 """versionPriority of the built-in group-versions' APIServices."""
 

@@ -115,6 +115,7 @@ class Api:
     """The whole API server, without its listener.
 
     Attributes:
+        discovery, openapi: what is served, for who adds to it at run time.
         health: checks; components add theirs.
         server: the front door.
         token_issuer: signs service account tokens.
@@ -136,10 +137,12 @@ class Api:
         self.watches = Watches(self.registry)
         self.streams = KubeletStreams(self.registry, pki.client_ssl_context(pki.kubelet_client))
         self.health = Health()
+        self.discovery = Discovery()
+        self.openapi = OpenApi()
         reviews = Reviews(authenticator, authorizer, rbac)
         self.server = ApiServer(
             self.registry, Handlers(self.registry, self.subresources, self.watches), authenticate=authenticator.authenticate,
-            authorizer=authorizer, discovery=Discovery(), openapi=OpenApi(), health=self.health,
+            authorizer=authorizer, discovery=self.discovery, openapi=self.openapi, health=self.health,
             metrics=ServerMetrics(store.state.counts, store.state.watchers), reviews=reviews.review, streams=self.streams.handle,
         )
 

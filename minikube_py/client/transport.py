@@ -20,7 +20,7 @@ import aiohttp
 from multidict import CIMultiDict
 
 from minikube_py.core import limits
-from minikube_py.core.errors import StatusError, TooManyRequestsError, from_status
+from minikube_py.core.errors import StatusError, TooManyRequestsError, from_status, unknown_path
 
 from .connection import Connection, keepalive_socket
 
@@ -230,9 +230,11 @@ def _error(answer: aiohttp.ClientResponse, body: bytes) -> StatusError:
         document = None
     if isinstance(document, dict) and document.get("kind") == "Status":
         error = from_status(document, answer.status)
+    elif answer.status == 404:
+        error = unknown_path()
     else:
         text = body.decode(errors="replace").strip()[:2048] or answer.reason or "unknown"
-        reasons = {401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 405: "MethodNotAllowed", 429: "TooManyRequests",
+        reasons = {401: "Unauthorized", 403: "Forbidden", 405: "MethodNotAllowed", 429: "TooManyRequests",
                    503: "ServiceUnavailable", 504: "Timeout"}
         error = from_status({"message": text, "reason": reasons.get(answer.status, ""), "code": answer.status}, answer.status)
     retry_after = answer.headers.get("Retry-After", "")

@@ -78,6 +78,10 @@ class NotFoundError(StatusError):
     code, reason = 404, "NotFound"
 
 
+class UnknownPathError(NotFoundError):
+    """Nothing is served at a path at all; over HTTP such an answer is plain text and no Status."""
+
+
 class MethodNotAllowedError(StatusError):
     code, reason = 405, "MethodNotAllowed"
 
@@ -177,9 +181,9 @@ def conflict(group: str, plural: str, name: str, why: str) -> ConflictError:
     )
 
 
-def unknown_path() -> NotFoundError:
+def unknown_path() -> UnknownPathError:
     """404 for a path that nothing serves. Source: k8s.io/apimachinery/pkg/api/errors (NewGenericServerResponse)"""
-    return NotFoundError("the server could not find the requested resource", details={})
+    return UnknownPathError("the server could not find the requested resource", details={})
 
 
 def unknown_method() -> MethodNotAllowedError:

@@ -18,6 +18,8 @@ from aiohttp import web
 
 from minikube_py.apis.resources import BY_GVR, GROUP_VERSIONS, MODIFY, RESOURCES, ResourceType, Subresource
 from minikube_py.apiserver.discovery import Discovery
+from minikube_py.apiserver.http import discovery as discovery_http
+from minikube_py.apiserver.http.query import Query
 from minikube_py.apiserver.openapi import V2_PROTOBUF, OpenApi, OpenApiResponse
 from minikube_py.apiserver.openapi_archive import Archive
 from minikube_py.apiserver.openapi_document import references
@@ -267,9 +269,9 @@ class Server:
     async def handle(self, request: web.Request) -> web.Response:
         if request.method != "GET":
             return await self._write(request)
-        found = self.discovery.respond(request.path, request.headers.get("Accept", ""))
+        found = discovery_http.respond(self.discovery, request, request.path, Query(request.query_string))
         if found is not None:
-            return web.Response(body=found.body, headers={"Content-Type": found.content_type, "ETag": found.etag})
+            return found
         headers = request.headers
         answer = await self.openapi.respond(
             request.path,

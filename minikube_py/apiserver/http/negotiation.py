@@ -12,6 +12,7 @@ from typing import NamedTuple
 from minikube_py.core.errors import NotAcceptableError
 
 from ..accept import parse_accept
+from .query import Query
 
 
 class Form(Enum):
@@ -30,6 +31,8 @@ class Negotiated(NamedTuple):
 
 JSON = Negotiated(Form.OBJECT, False)
 YAML_TYPES = ("application/yaml", "application/x-yaml")
+# Programs that people look at the output of.
+PRETTY_AGENTS = ("curl", "Wget", "Mozilla/5.0")
 
 
 @lru_cache(maxsize=512)
@@ -49,3 +52,8 @@ def negotiate(accept: str) -> Negotiated:
         if clause.value in YAML_TYPES and not wanted:
             return Negotiated(Form.OBJECT, True)
     raise NotAcceptableError("only the following media types are accepted: application/json, application/yaml")
+
+
+def wants_pretty(query: Query, user_agent: str) -> bool:
+    """Whether a client gets indented JSON: it asked for it, or it is one that people look at."""
+    return query.flag("pretty") if query.has("pretty") else user_agent.startswith(PRETTY_AGENTS)

@@ -110,3 +110,13 @@ def status_response(error: StatusError) -> web.Response:
     if retry_after:
         headers["Retry-After"] = str(retry_after)
     return json_response(encode(error.status()) + b"\n", error.code, headers)
+
+
+def not_found_page() -> web.Response:
+    """What Go's request multiplexer answers for a path that it does not know."""
+    return web.Response(text="404 page not found\n", status=404, headers={"X-Content-Type-Options": "nosniff"})
+
+
+def indented(document: dict[str, Any]) -> bytes:
+    """JSON as upstream's raw writer has it: indented for everybody, without a line end."""
+    return msgspec.json.format(msgspec.json.encode(document), indent=2)

@@ -18,25 +18,27 @@ from typing import Any
 from aiohttp import web
 
 from minikube_py.apis.object import Object
-from minikube_py.apis.resources import BY_GVR, ResourceType
+from minikube_py.apis.resources import BY_GVR, GROUPS, ResourceType
 from minikube_py.apis.scheme import encode, type_of
 from minikube_py.core import limits
-from minikube_py.core.errors import InternalError, MethodNotAllowedError, StatusError, unknown_method, unknown_path
+from minikube_py.core.errors import InternalError, MethodNotAllowedError, StatusError, UnknownPathError, unknown_method, unknown_path
 
 from ..authentication.user import UserInfo
 from ..authorization.attributes import Attributes, Authorizer, forbidden
 from ..authorization.impersonation import impersonated, is_impersonation
 from ..decoding import decode_object
-from ..discovery import Discovery, version_document
+from ..discovery import Discovery
+from ..discovery_documents import version_document
 from ..openapi import OpenApi
 from ..registry import Registry
+from . import discovery as discovery_http
 from .handlers import Handlers, Request, read_body
 from .health import Health
 from .metrics import ServerMetrics
 from .negotiation import negotiate
 from .query import Query, parse_query
 from .request_info import RequestInfo, parse
-from .responses import JSON_TYPE, encoded, json_response, status_response
+from .responses import JSON_TYPE, encoded, indented, json_response, not_found_page, status_response
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ STREAMS = frozenset({
 })
 # Streams that change something although their method is GET: their verb is create.
 CONNECT = frozenset({"exec", "attach", "portforward"})
-OTHER_PATHS = ("/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version")
+OTHER_PATHS = ("/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/openapi/v3/", "/readyz", "/version")
 SHUTDOWN_GRACE_S = 5.0
 
 
@@ -212,9 +214,9 @@ class ApiServer:
         if health is not None:
             return health
         if path.startswith(("/api", "/apis")):
-            found = self._discovery.respond(path, headers.get("Accept", ""))
+            found = discovery_http.respond(self._discovery, http, path, query)
             if found is not None:
-                return _cached(found.content_type, found.body, found.etag, headers.get("If-None-Match", ""))
+                return found
         if path.startswith("/openapi"):
             answer = await self._openapi.respond(
                 path, dict(query.all), accept=headers.get("Accept", ""), accept_encoding=headers.get("Accept-Encoding", ""),
@@ -222,20 +224,20 @@ class ApiServer:
             )
             if answer is not None:
                 return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
-        if path == "/version":
-            return json_response(encode(version_document()))
+        if path.rstrip("/") == "/version":
+            return json_response(indented(version_document()))
         if path == "/metrics":
             body, content_type = self.metrics.exposition(headers.get("Accept", ""))
             return _raw(200, content_type, body)
         if path == "/":
-            return json_response(encode({"paths": self._paths()}))
+            return json_response(indented({"paths": self._paths()}))
         raise unknown_path()
 
     def _paths(self) -> list[str]:
         versions = self._discovery.group_versions()
         groups = sorted({f"/apis/{group}" for group, _ in versions if group})
         served = [f"/apis/{group}/{version}" if group else f"/api/{version}" for group, version in versions]
-        return sorted(["/api", "/apis", *groups, *served, *OTHER_PATHS])
+        return sorted(["/api", "/apis", "/apis/", *groups, *served, *OTHER_PATHS])
 
 
 def _request(
@@ -247,7 +249,20 @@ def _request(
 
 def _error_response(http: web.BaseRequest, error: StatusError) -> web.Response:
     """The Status; when an answer has begun already, its end: the rest of it cannot become an error message."""
-    return _cut(http) if http.writer.output_size else status_response(error)
+    if http.writer.output_size:
+        return _cut(http)
+    if isinstance(error, UnknownPathError) and not _is_routed(http.path):
+        return not_found_page()
+    return status_response(error)
+
+
+def _is_routed(path: str) -> bool:
+    """Whether a path lies below one that upstream routes by itself, where what is not found is a Status.
+
+    Source: k8s.io/apiserver/pkg/server/handler.go (director), pkg/server/config.go (serviceErrorHandler)
+    """
+    root, _, rest = path.removeprefix("/").partition("/")
+    return root in ("api", "version") or (root == "apis" and rest.partition("/")[0] in GROUPS)
 
 
 def _cut(http: web.BaseRequest) -> web.Response:
@@ -261,14 +276,3 @@ def _raw(status: int, content_type: str, body: bytes) -> web.Response:
     response = web.Response(status=status, body=body)
     response.headers["Content-Type"] = content_type
     return response
-
-
-def _cached(content_type: str, body: bytes, etag: str, if_none_match: str) -> web.Response:
-    """A document that clients keep."""
-    response = web.Response(status=304) if etag and if_none_match == etag else _raw(200, content_type, body)
-    if etag:
-        response.headers["ETag"] = etag
-        response.headers["Vary"] = "Accept"
-    return response
-
-

@@ -72,12 +72,16 @@ async def test_body_of_a_deletion_says_how(lab: Lab) -> None:
 
 async def test_unknown_targets_are_not_found(lab: Lab) -> None:
     for path in (
-        "/nope", "/api/v1/nopes", "/apis/nope/v1/things", "/apis/apps/v7/deployments", CONFIG_MAPS + "/a/status", PODS + "/p/nope",
-        PODS + "/p/status/more", "/api/v1/pods/p", "/apis/apps/v1/namespaces/default/nopes/x",
+        "/api/v1/nopes", "/apis/apps/v7/deployments", CONFIG_MAPS + "/a/status", PODS + "/p/nope", PODS + "/p/status/more",
+        "/api/v1/pods/p", "/apis/apps/v1/namespaces/default/nopes/x", "/api/v2", "/apis/apps/v7",
     ):
         answer = await lab.get(path)
         assert failure(answer) == (404, "NotFound", "the server could not find the requested resource"), path
         assert answer.json["details"] == {}
+    for path in ("/nope", "/apis/nope", "/apis/nope/v1", "/apis/nope/v1/things"):
+        answer = await lab.get(path)
+        assert (answer.status, answer.body) == (404, b"404 page not found\n"), path
+        assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
 
 
 @pytest.mark.parametrize(("method", "path"), [
