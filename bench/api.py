@@ -14,7 +14,9 @@ from .program import Running, server
 
 PODS = 18_000
 PAGE = 500
+PATCHED = 500
 WATCHERS = 1_000
+STREAMS = 20
 MB = 1e6
 # What 500 pods of the same request bodies take in Kubernetes' answer.
 REFERENCE_PAGE_BYTES = 1.45e6
@@ -50,17 +52,27 @@ def lists(measured: Measured, seconds: int) -> None:
         measured["list_all_ms"].append(wrk.get(running.url, path, connections=1, seconds=seconds).p50_ms)
 
 
-def watchers(measured: Measured) -> None:
+def patches(measured: Measured, seconds: int) -> None:
     with server() as running:
-        measured["watchers_p99_ms"].append(_watchers(running))
+        uvloop.run(create_pods(running.url, PATCHED))
+        for kind in ("merge", "strategic", "apply"):
+            measured[f"patch_{kind}_16"].append(wrk.patch(running.url, kind, PATCHED, connections=16, seconds=seconds).per_s)
 
 
-def _watchers(running: Running) -> float:
+def watchers(measured: Measured, seconds: int) -> None:
+    with server() as running:
+        measured["watchers_p99_ms"].append(_script("watchers", running, str(WATCHERS))["p99_ms"])
+    with server() as running:
+        measured["watch_stream"].append(_script("watch_stream", running, str(STREAMS), str(seconds))["events_per_s"])
+
+
+def _script(name: str, running: Running, *arguments: str) -> dict[str, float]:
     """In a process of its own: the client's work is more than the server's."""
-    done = subprocess.run([sys.executable, "-m", "bench.watchers", running.url, str(WATCHERS)], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", f"bench.{name}", running.url, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
-    return wrk.results(done.stdout)["p99_ms"]
+    return wrk.results(done.stdout)
 
 
 def measure(measured: Measured, runs: int, seconds: int, say: Say) -> None:
@@ -69,7 +81,8 @@ def measure(measured: Measured, runs: int, seconds: int, say: Say) -> None:
         ("creates", lambda: creates(measured, seconds)),
         ("gets", lambda: gets(measured, seconds)),
         ("lists", lambda: lists(measured, seconds)),
-        ("watchers", lambda: watchers(measured)),
+        ("patches", lambda: patches(measured, seconds)),
+        ("watchers", lambda: watchers(measured, seconds)),
     ]
     for number in range(runs):
         for name, part in parts:

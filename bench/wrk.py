@@ -55,3 +55,8 @@ def create(url: str, kind: str, name: str, *, connections: int, seconds: int) ->
 
 def get(url: str, path: str, *, connections: int, seconds: int) -> Load:
     return run("get.lua", url, path, connections=connections, seconds=seconds)
+
+
+def patch(url: str, kind: str, pods: int, *, connections: int, seconds: int) -> Load:
+    """Patch so many pods in turn by "merge", "strategic" or "apply"."""
+    return run("patch.lua", url, kind, str(pods), connections=connections, seconds=seconds)

@@ -76,7 +76,7 @@ class Watch:
             self.end()
             return
         if chunk is not None:
-            self._outbox.put(self._send, chunk)
+            self._outbox.put(self, chunk)
 
     def _encode(self, event: WatchEvent) -> bytes | None:
         """The chunk of an event, None if it is not for this watcher."""
@@ -140,9 +140,10 @@ class Watch:
         """From here on events are written to the connection as they come."""
         early, self._early = self._early or [], None
         for chunk in early:
-            self._send(chunk)
+            self.send(chunk)
 
-    def _send(self, chunk: bytes) -> None:
+    def send(self, chunk: bytes) -> None:
+        """Receiver: write to the connection, or keep what comes before the initial state is sent."""
         if self._early is not None:
             self._early.append(chunk)
             if len(self._early) > limits.WATCH_QUEUE_EVENTS_MAX:
@@ -183,7 +184,7 @@ class Watch:
 
     def _schedule_bookmark(self, timers: list[asyncio.TimerHandle]) -> None:
         def send() -> None:
-            self._outbox.put(self._send, _chunk(self._bookmark(self._store.revision)))
+            self._outbox.put(self, _chunk(self._bookmark(self._store.revision)))
             if not self._ended.done():
                 timers[1:] = [loop.call_later(BOOKMARK_INTERVAL_S, send)]
 
