@@ -18,6 +18,7 @@ from .resources import BY_GVK, ResourceType
 T = TypeVar("T", bound=Object)
 _encoder = msgspec.json.Encoder(enc_hook=to_wire)
 _sorting_encoder = msgspec.json.Encoder(enc_hook=to_wire, order="sorted")
+_LINE_BREAKS = dict.fromkeys(map(ord, "\r\n"))
 _decoders: dict[type[Object], msgspec.json.Decoder[Any]] = {}
 
 
@@ -117,7 +118,7 @@ def decode_lenient(struct: type[T], data: bytes) -> T:
 
 
 def prune(struct: type[Object], document: Any, path: str = "") -> list[str]:
-    """Drop unknown fields, nulls and white space in base64 from `document`, in place.
+    """Drop unknown fields, nulls and line breaks in base64 from `document`, in place. A null inside of a list stays.
 
     Args:
         path: field path of the document, for the names of what is dropped.
@@ -143,16 +144,16 @@ def prune(struct: type[Object], document: Any, path: str = "") -> list[str]:
                 for index, item in enumerate(value):
                     if inner is not None:
                         unknown += prune(inner, item, f"{where}[{index}]")
-            elif shape == "dict" and isinstance(value, dict):
+            elif shape in ("dict", "strings") and isinstance(value, dict):
                 for key, item in list(value.items()):
                     if inner is not None:
                         unknown += prune(inner, item, f"{where}.{key}")
-                    elif item is None:
+                    elif item is None and (is_bytes or shape == "strings"):
                         value[key] = ""
                     elif is_bytes and isinstance(item, str):
-                        value[key] = "".join(item.split())
+                        value[key] = item.translate(_LINE_BREAKS)
             elif is_bytes and isinstance(value, str):
-                document[name] = "".join(value.split())
+                document[name] = value.translate(_LINE_BREAKS)
     return unknown
 
 
@@ -164,7 +165,8 @@ def struct_of_field(struct: type[Object], name: str) -> type[Object] | None:
 
 @cache
 def _fields(struct: type[Object]) -> dict[str, tuple[str, type[Object] | None, bool]]:
-    """Wire name -> (shape: struct, list, dict or value; the struct inside; whether it, or what a dict holds, is base64)."""
+    """Wire name -> (shape: struct, list, dict, strings (a dict of them) or value; the struct inside; whether it, or what a dict holds,
+    is base64)."""
     fields: dict[str, tuple[str, type[Object] | None, bool]] = {}
     for field in msgspec.structs.fields(struct):
         kind = msgspec.inspect.type_info(field.type)
@@ -175,7 +177,8 @@ def _fields(struct: type[Object]) -> dict[str, tuple[str, type[Object] | None, b
         elif isinstance(kind, msgspec.inspect.ListType):
             fields[field.encode_name] = ("list", _struct_in(kind.item_type), False)
         elif isinstance(kind, msgspec.inspect.DictType):
-            fields[field.encode_name] = ("dict", _struct_in(kind.value_type), isinstance(kind.value_type, msgspec.inspect.BytesType))
+            shape = "strings" if isinstance(kind.value_type, msgspec.inspect.StrType) else "dict"
+            fields[field.encode_name] = (shape, _struct_in(kind.value_type), isinstance(kind.value_type, msgspec.inspect.BytesType))
         else:
             fields[field.encode_name] = ("value", None, isinstance(kind, msgspec.inspect.BytesType))
     return fields

@@ -1,151 +1,283 @@
 """From a request body to an object: JSON, YAML and protobuf, strictness, and upstream's words for what is wrong.
 
-The usual body has no unknown field and no null: one decode at C speed. Only a body that fails it takes the slow path, which names
-every unknown field.
-Source: k8s.io/apimachinery/pkg/runtime/serializer/json/json.go, k8s.io/apiserver/pkg/endpoints/handlers/create.go
+The usual body has no unknown field and no name twice: one decode at C speed and the search for duplicates, or, with nulls, two decodes.
+Only a body that fails takes the slow path (`typed_json.py`).
+Source: k8s.io/apimachinery/pkg/runtime/serializer/json/json.go, k8s.io/apiserver/pkg/endpoints/handlers/create.go, rest.go
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from minikube_py.apis.object import Object
-from minikube_py.apis.scheme import decoder, encode, prune, struct_of_field
-from minikube_py.core.errors import BadRequestError, UnsupportedMediaTypeError
+from minikube_py.apis.resources import BY_GVK
+from minikube_py.apis.scheme import decoder, encode, prune
+from minikube_py.core.errors import BadRequestError, Cause, UnsupportedMediaTypeError, invalid
 
+from .json_text import JsonSyntaxError, Members, Number, StrictErrors, duplicates, has_duplicates, parse, plain
 from .protobuf import ProtobufError, decode_unknown
-from .yaml_document import YamlError, load_yaml
+from .typed_json import DecodeError, TypedDecoder
+from .yaml_document import YamlError, read_yaml
 
-JSON_TYPES = frozenset({"", "application/json", "*/*"})
-YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml"})
-PROTOBUF_TYPE = "application/vnd.kubernetes.protobuf"
-# What msgspec raises for a body that is no JSON, not UTF-8, or nested too deeply.
-BROKEN_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-FIELD_VALIDATION = ("", "Ignore", "Warn", "Strict")
-WRONG_TYPE = re.compile(r"Expected `(?P<want>[^`]*)`, got `(?P<got>[^`]*)`(?: - at `\$(?P<path>[^`]*)`)?")
-GO_KINDS = {"str": "string", "int": "number", "float": "number", "bool": "bool", "array": "array", "object": "object", "null": "null"}
-GO_TYPES = {"str": "string", "int": "int32", "bool": "bool", "float": "float64", "bytes": "[]uint8", "object": "map", "array": "[]"}
+JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE = "application/json", "application/yaml", "application/vnd.kubernetes.protobuf"
+JSON_TYPES = frozenset({"", JSON_TYPE})
+MEDIA_TYPES = (JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE)
+FIELD_VALIDATION = ("", "Ignore", "Strict", "Warn")
+SUMMARY_BYTES = 30
+YAML_PREFIXES = ("yaml: unmarshal errors:\n", "error converting YAML to JSON: yaml: unmarshal errors:\n")
+SCHEME = "pkg/api/legacyscheme/scheme.go:30"
+# Go's name of the struct that upstream reads kind and version into.
+TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+# Group-versions that upstream can still read, though it serves them no more.
+UNSERVED = frozenset({
+    "apps/v1beta1", "apps/v1beta2", "autoscaling/v2beta1", "autoscaling/v2beta2", "batch/v1beta1", "certificates.k8s.io/v1beta1",
+    "coordination.k8s.io/v1beta1", "discovery.k8s.io/v1beta1", "events.k8s.io/v1beta1", "extensions/v1beta1", "networking.k8s.io/v1beta1",
+    "policy/v1beta1", "rbac.authorization.k8s.io/v1beta1", "scheduling.k8s.io/v1beta1", "storage.k8s.io/v1beta1",
+})
+
+
+def check_field_validation(value: str, options: str = "CreateOptions") -> None:
+    """Raises: InvalidError for a fieldValidation that upstream does not know.
+
+    Args:
+        options: the kind of the request's options.
+    """
+    if value not in FIELD_VALIDATION:
+        supported = ", ".join(f'"{name}"' for name in FIELD_VALIDATION)
+        why = f'Unsupported value: "{value}": supported values: {supported}'
+        raise invalid("meta.k8s.io", options, "", [Cause("FieldValueNotSupported", why, "fieldValidation")])
 
 
 def decode_document(body: bytes, content_type: str) -> Any:
-    """The plain document in a JSON, YAML or protobuf body.
+    """The plain document in a JSON, YAML or protobuf body; of names that are there twice the last one.
 
     Raises: BadRequestError for what cannot be parsed; UnsupportedMediaTypeError.
     """
     try:
         if content_type in JSON_TYPES:
-            return msgspec.json.decode(body)
+            return _json_document(body)
         if content_type == PROTOBUF_TYPE:
             return decode_unknown(body)
-        if content_type in YAML_TYPES:
-            return load_yaml(body)
-    except BROKEN_JSON as error:
-        raise BadRequestError(f"couldn't get version/kind; json parse error: {_json_problem(error)}") from error
-    except ProtobufError as error:
+        if content_type == YAML_TYPE:
+            return read_yaml(body).value
+    except JsonSyntaxError as error:
+        raise BadRequestError(f"couldn't get version/kind; json parse error: {error}") from error
+    except (ProtobufError, YamlError) as error:
         raise BadRequestError(str(error)) from error
-    except YamlError as error:
-        raise BadRequestError(f"error converting YAML to JSON: {error}") from error
-    raise unsupported(content_type)
+    raise unsupported()
 
 
-def unsupported(content_type: str) -> UnsupportedMediaTypeError:
-    supported = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+def _json_document(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return plain(parse(body))
+
+
+def duplicate_fields(body: bytes, content_type: str) -> list[str]:
+    """What strict decoding says of a body without a type: one error per name that occurs twice, or one for all in YAML.
+
+    Raises: BadRequestError for what cannot be parsed.
+    """
+    try:
+        if content_type == YAML_TYPE:
+            problem = read_yaml(body).problem
+            return [problem] if problem else []
+        if content_type not in JSON_TYPES or not has_duplicates(body):
+            return []
+        errors = StrictErrors()
+        duplicates(parse(body), errors)
+        return errors
+    except (JsonSyntaxError, YamlError) as error:
+        raise BadRequestError(str(error)) from error
+
+
+def strict_error(errors: Iterable[str]) -> str:
+    """The message of an error about unknown and duplicate fields."""
+    return f"strict decoding error: {', '.join(errors)}"
+
+
+def strict_warnings(errors: Iterable[str]) -> list[str]:
+    """The warnings that stand for such errors: one for each line of a YAML error."""
+    warnings = []
+    for error in errors:
+        prefix = next((prefix for prefix in YAML_PREFIXES if error.startswith(prefix)), None)
+        warnings += [error] if prefix is None else [line.strip() for line in error.removeprefix(prefix).split("\n")]
+    return warnings
+
+
+def unsupported(accepted: Iterable[str] = MEDIA_TYPES) -> UnsupportedMediaTypeError:
     return UnsupportedMediaTypeError(
-        f"the body of the request was in an unknown format - accepted media types include: {supported} (not {content_type})"
+        f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}"
     )
 
 
 def decode_object(
-    struct: type[Object], group_version: str, kind: str, body: bytes, content_type: str, field_validation: str = ""
+    struct: type[Object], group_version: str, kind: str, body: bytes, content_type: str, field_validation: str = "",
 ) -> tuple[Any, list[str]]:
-    """The object in a request body, and warnings about its unknown fields.
+    """The object in a request body, and warnings about its unknown and duplicate fields.
 
     Args:
         group_version, kind: what the body must be; a body that names none is taken for it.
-    Raises: BadRequestError, UnsupportedMediaTypeError.
+    Raises: BadRequestError, UnsupportedMediaTypeError, InvalidError.
     """
     if field_validation not in FIELD_VALIDATION:
-        raise BadRequestError(f'fieldValidation: Unsupported value: "{field_validation}": supported values: "Ignore", "Strict", "Warn"')
+        check_field_validation(field_validation)
+    if content_type in JSON_TYPES:
+        try:
+            obj: Any = _decode(struct, body)
+            if obj.api_version in ("", group_version) and obj.kind in ("", kind) and not has_duplicates(body):
+                return obj, []
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            pass
+    return _Body(struct, group_version, kind, body).decode(content_type, field_validation)
+
+
+def _decode(struct: type[Object], body: bytes) -> Any:
+    """The object in a body that is right, but for nulls, which Go's clients send for what they leave unset.
+
+    Raises: msgspec.MsgspecError, UnicodeDecodeError, RecursionError.
+    """
     try:
-        if content_type not in JSON_TYPES:
-            raise msgspec.ValidationError("not JSON")
-        obj: Any = decoder(struct).decode(body)
-        warnings: list[str] = []
+        return decoder(struct).decode(body)
     except msgspec.ValidationError:
-        document = decode_document(body, content_type)
-        obj, warnings = object_from_document(struct, group_version, kind, document, field_validation)
-    except BROKEN_JSON as error:
-        raise BadRequestError(
-            f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; "
-            f"json parse error: {_json_problem(error)}"
-        ) from error
-    check_kind(obj, group_version, kind)
-    return obj, warnings
+        if b"null" not in body:
+            raise
+        document = msgspec.json.decode(body)
+        if prune(struct, document):
+            raise
+        return decoder(struct).decode(encode(document))
+
+
+class _Body:
+    """A body on the slow path."""
+
+    def __init__(self, struct: type[Object], group_version: str, kind: str, body: bytes) -> None:
+        self._struct = struct
+        self._group_version = group_version
+        self._kind = kind
+        self._body = body
+
+    def decode(self, content_type: str, field_validation: str) -> tuple[Any, list[str]]:
+        """Raises: BadRequestError, UnsupportedMediaTypeError."""
+        errors: list[str] = []
+        try:
+            if content_type in JSON_TYPES:
+                tree = parse(self._body)
+            elif content_type == YAML_TYPE:
+                document = read_yaml(self._body)
+                errors = [document.problem] if document.problem else []
+                tree = parse(encode(document.value))
+            elif content_type == PROTOBUF_TYPE:
+                tree = parse(encode(decode_unknown(self._body)))
+            else:
+                raise unsupported()
+            kind, version = self._interpret(tree)
+        except JsonSyntaxError as error:
+            raise self._unrecognized(f"couldn't get version/kind; json parse error: {error}") from error
+        except (YamlError, ProtobufError) as error:
+            raise self._unrecognized(str(error)) from error
+        check_type(version, kind, self._group_version, self._kind)
+        obj, found = object_from_tree(self._struct, self._group_version, self._kind, tree)
+        errors += found
+        if errors and field_validation == "Strict":
+            raise BadRequestError(cannot_be_handled(self._group_version, self._kind, strict_error(errors)))
+        return obj, strict_warnings(errors) if field_validation != "Ignore" else []
+
+    def _unrecognized(self, problem: str) -> BadRequestError:
+        return BadRequestError(f"the object provided is unrecognized (must be of type {self._kind}): {problem} ({summary(self._body)})")
+
+    def _interpret(self, tree: Any) -> tuple[str, str]:
+        """Kind and version in the data.
+
+        Raises: BadRequestError if they cannot be read.
+        """
+        names = {bool: "bool", str: "string", Number: "number", list: "array"}
+        head = "couldn't get version/kind; json parse error: json: cannot unmarshal"
+        if tree is None:
+            return "", ""
+        if not isinstance(tree, Members):
+            raise self._unrecognized(f"{head} {names[type(tree)]} into Go value of type {TYPE_META}")
+        found = {"kind": "", "apiVersion": ""}
+        for name, value in tree:
+            if name in found and value is not None:
+                if type(value) is not str:
+                    raise self._unrecognized(f"{head} {names.get(type(value), 'object')} into Go struct field .{name} of type string")
+                found[name] = value
+        if found["apiVersion"].count("/") > 1:
+            raise self._unrecognized(f"unexpected GroupVersion string: {found['apiVersion']}")
+        return found["kind"], found["apiVersion"]
+
+
+def summary(body: bytes) -> str:
+    """The beginning of a body as upstream shows it: JSON as text, others in hexadecimal."""
+    if not body:
+        return "<empty>"
+    start, rest = body[:SUMMARY_BYTES], " ..." if len(body) > SUMMARY_BYTES else ""
+    return (start.decode("utf-8", "replace-each") if body.startswith(b"{") else start.hex()) + rest
+
+
+def cannot_be_handled(group_version: str, kind: str, problem: str, expected: str = "") -> str:
+    """The message about an object that does not decode."""
+    return f'{kind} in version "{group_version.rpartition("/")[2]}" cannot be handled as a {expected or kind}: {problem}'
 
 
 def check_kind(obj: Any, group_version: str, kind: str) -> None:
     """Raises: BadRequestError if the object says that it is of another kind."""
-    if obj.api_version and obj.api_version != group_version:
-        raise BadRequestError(
-            f"the API version in the data ({obj.api_version}) does not match the expected API version ({group_version})"
-        )
-    if obj.kind and obj.kind != kind:
-        raise BadRequestError(f'{obj.kind} in version "{group_version.rpartition("/")[2]}" cannot be handled as a {kind}: '
-                              f"the kind in the data ({obj.kind}) does not match the expected kind ({kind})")
+    check_type(obj.api_version, obj.kind, group_version, kind)
+
+
+def check_type(version: str, kind: str, group_version: str, expected: str) -> None:
+    """Refuse an object that says that it is of another kind; one that says nothing is taken for what is expected.
+
+    Raises: BadRequestError.
+    """
+    version, kind = version or group_version, kind or expected
+    if version == group_version and kind == expected:
+        return
+    group, _, number = version.rpartition("/")
+    if kind == expected and (version in UNSERVED or (group, number, kind) in BY_GVK):
+        raise BadRequestError(f"the API version in the data ({version}) does not match the expected API version ({group_version})")
+    if (group, number, kind) in BY_GVK:
+        problem = f"converting ({number}.{kind}) to ({_internal(group_version)}.{expected}): unknown conversion"
+    else:
+        problem = f'no kind "{kind}" is registered for version "{version}" in scheme "{SCHEME}"'
+    raise BadRequestError(cannot_be_handled(version, kind, problem, expected))
+
+
+def _internal(group_version: str) -> str:
+    """The package of upstream's internal types of a group."""
+    return group_version.rpartition("/")[0].split(".")[0] or "core"
+
+
+def object_from_tree(struct: type[Object], group_version: str, kind: str, tree: Any) -> tuple[Any, list[str]]:
+    """The object that a parsed JSON text describes, and strict decoding's errors.
+
+    Raises: BadRequestError for wrong types.
+    """
+    slow = TypedDecoder()
+    try:
+        document = slow.decode(struct, tree)
+        return decoder(struct).decode(encode(document)), slow.errors
+    except (DecodeError, msgspec.ValidationError) as error:
+        raise BadRequestError(cannot_be_handled(group_version, kind, str(error))) from error
 
 
 def object_from_document(
     struct: type[Object], group_version: str, kind: str, document: Any, field_validation: str = ""
 ) -> tuple[Any, list[str]]:
-    """The object that a plain document describes, the slow way: unknown fields are named, nulls are unset.
+    """The object that a plain document describes, and warnings about its unknown fields.
 
     Raises: BadRequestError for wrong types and, with Strict, unknown fields.
     """
-    version = group_version.rpartition("/")[2]
-    if not isinstance(document, dict):
-        raise BadRequestError(
-            f"couldn't get version/kind; json parse error: json: cannot unmarshal {_go_kind(document)} into Go value of type "
-            "struct { APIVersion string; Kind string }"
-        )
-    unknown = [f'unknown field "{path}"' for path in prune(struct, document)]
-    if unknown and field_validation == "Strict":
-        raise BadRequestError(f'{kind} in version "{version}" cannot be handled as a {kind}: strict decoding error: {", ".join(unknown)}')
+    data = encode(document)
     try:
-        obj = decoder(struct).decode(encode(document))
-    except msgspec.ValidationError as error:
-        raise BadRequestError(f'{kind} in version "{version}" cannot be handled as a {kind}: {_go_message(struct, error)}') from error
-    return obj, unknown if field_validation != "Ignore" else []
-
-
-def _go_kind(value: Any) -> str:
-    names = {str: "string", int: "number", float: "number", bool: "bool", list: "array", type(None): "null"}
-    return names.get(type(value), "object")
-
-
-def _go_message(struct: type[Object], error: msgspec.ValidationError) -> str:
-    """Upstream's sentence for a value of a wrong type; other errors in msgspec's words."""
-    found = WRONG_TYPE.match(str(error))
-    if found is None:
-        return str(error)
-    path = re.sub(r"\[[^\]]*\]", "", found["path"] or "").lstrip(".")
-    want = found["want"].replace(" | null", "")
-    owner: type[Object] | None = struct
-    for name in path.split(".")[:-1]:
-        owner = struct_of_field(owner, name) if owner is not None else None
-    field = f"{owner.__name__ if owner is not None else struct.__name__}.{path}"
-    return f"json: cannot unmarshal {GO_KINDS.get(found['got'], found['got'])} into Go struct field {field} of type {_go_type(want, field)}"
-
-
-def _go_type(want: str, field: str) -> str:
-    """Go's name of a type; that of a map's or a struct's is not known here, but for the maps of metadata."""
-    if want == "object" and field in ("ObjectMeta.metadata.labels", "ObjectMeta.metadata.annotations"):
-        return "map[string]string"
-    return GO_TYPES.get(want, want)
-
-
-def _json_problem(error: Exception) -> str:
-    """Go's words for a body that is no JSON."""
-    return "unexpected end of JSON input" if "truncated" in str(error) else str(error)
+        return decoder(struct).decode(data), []
+    except msgspec.ValidationError:
+        obj, errors = object_from_tree(struct, group_version, kind, parse(data))
+    if errors and field_validation == "Strict":
+        raise BadRequestError(cannot_be_handled(group_version, kind, strict_error(errors)))
+    return obj, strict_warnings(errors) if field_validation != "Ignore" else []

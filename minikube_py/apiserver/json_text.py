@@ -1,0 +1,263 @@
+"""JSON bodies as upstream's parser sees them: what is wrong with one, and which names occur twice in an object.
+
+A body that is right and has no name twice pays for one decode and one encode at C speed (`has_duplicates`); everything else here is the
+slow path, which is taken to name what is wrong.
+
+Source: go.dev/src/encoding/json/scanner.go (wording), sigs.k8s.io/json (duplicate fields)
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from typing import Any
+
+import msgspec
+
+DEPTH_MAX = 10_000
+STRICT_ERRORS_MAX = 100
+_SPACE = b" \t\r\n"
+_STRING = re.compile(rb'"(?:[^"\\\x00-\x1f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*')
+_SPACES = re.compile(rb"[ \t\r\n]*")
+_NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_ESCAPES = ((b"<", b"\\u003c"), (b">", b"\\u003e"), (b"&", b"\\u0026"))
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+class JsonSyntaxError(ValueError):
+    """The text is no JSON; the message is upstream's."""
+
+
+class Number(str):
+    """A number as it is written."""
+
+    __slots__ = ()
+
+
+class Members(list[tuple[str, Any]]):
+    """An object: its members in order, with names that occur twice."""
+
+    __slots__ = ()
+
+
+def has_duplicates(body: bytes) -> bool:
+    """Whether an object in valid JSON may have a name twice; False is certain.
+
+    A document decoded and encoded again has each name once. If that is the text that came, white space apart, there were no others:
+    white space inside strings neither begins nor ends a token. Go escapes three characters more than we do.
+    """
+    try:
+        again = _encode(_decode(body))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return True
+    if again == body:
+        return False
+    if b"\\u00" in body:
+        for char, escape in _ESCAPES:
+            again = again.replace(char, escape)
+    return again.translate(None, _SPACE) != body.translate(None, _SPACE)
+
+
+def parse(body: bytes) -> Any:
+    """The document with Members for objects and Number for numbers.
+
+    Raises: JsonSyntaxError.
+    """
+    check_syntax(body)
+    text = body.decode("utf-8", "replace-each")
+    try:
+        return json.loads(text, object_pairs_hook=_members, parse_int=Number, parse_float=Number)
+    except RecursionError as error:
+        raise JsonSyntaxError("exceeded max depth") from error
+
+
+def _replace_each(error: UnicodeError) -> tuple[str, int]:
+    """Go puts one replacement character for each byte that is not UTF-8."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "\ufffd" * (error.end - error.start), error.end
+
+
+codecs.register_error("replace-each", _replace_each)
+
+
+def _members(pairs: list[tuple[str, Any]]) -> Members:
+    return Members((whole(name), whole(value) if type(value) is str else value) for name, value in pairs)
+
+
+def whole(text: str) -> str:
+    """The text with half surrogate pairs replaced, as Go does."""
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
+
+
+def plain(tree: Any) -> Any:
+    """The document without what is there twice: the last one stands. Numbers are integers if they are written so and fit 64 bits."""
+    if isinstance(tree, Members):
+        return {name: plain(value) for name, value in tree}
+    if isinstance(tree, list):
+        return [plain(value) for value in tree]
+    if isinstance(tree, Number):
+        if "." not in tree and "e" not in tree and "E" not in tree and -(2**63) <= int(tree) < 2**63:
+            return int(tree)
+        return float(tree)
+    return whole(tree) if isinstance(tree, str) else tree
+
+
+class StrictErrors(list[str]):
+    """What strict decoding complains of: each once, in the order of the document, up to a number."""
+
+    __slots__ = ()
+
+    def add(self, kind: str, path: str) -> None:
+        message = f"{kind} field {quote(path)}"
+        if len(self) < STRICT_ERRORS_MAX and message not in self:
+            self.append(message)
+
+
+def duplicates(tree: Any, errors: StrictErrors, path: str = "") -> None:
+    """Note each name that occurs twice in an object of a document without a type."""
+    if isinstance(tree, Members):
+        seen: set[str] = set()
+        for name, value in tree:
+            where = f"{path}.{name}" if path else name
+            if name in seen:
+                errors.add("duplicate", where)
+            seen.add(name)
+            duplicates(value, errors, where)
+    elif isinstance(tree, list):
+        for index, value in enumerate(tree):
+            duplicates(value, errors, f"{path}[{index}]")
+
+
+def quote(text: str) -> str:
+    """The text in Go's double quotes (%q)."""
+    return '"' + "".join(_quoted(char) for char in text) + '"'
+
+
+def _quoted(char: str) -> str:
+    known = {'"': '\\"', "\\": "\\\\", "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
+    if char in known:
+        return known[char]
+    if char.isprintable():
+        return char
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def check_syntax(body: bytes) -> None:
+    """Raises: JsonSyntaxError in Go's words if the body is no JSON."""
+    stack: list[int] = []
+    position = _value_start(body, 0, stack)
+    while True:
+        position = _skip(body, position)
+        if not stack:
+            if position < len(body):
+                raise _invalid(body, position, "after top-level value")
+            return
+        if position >= len(body):
+            raise JsonSyntaxError("unexpected end of JSON input")
+        char = body[position]
+        if stack[-1] == ord("{"):
+            if char == ord("}"):
+                stack.pop()
+                position += 1
+            elif char == ord(","):
+                position = _value_start(body, _key(body, _skip(body, position + 1)), stack)
+            else:
+                raise _invalid(body, position, "after object key:value pair")
+        elif char == ord("]"):
+            stack.pop()
+            position += 1
+        elif char == ord(","):
+            position = _value_start(body, position + 1, stack)
+        else:
+            raise _invalid(body, position, "after array element")
+
+
+def _value_start(body: bytes, position: int, stack: list[int]) -> int:
+    """Read a scalar, an empty object or array, or up to the end of the first scalar inside; return the position behind."""
+    while True:
+        position = _skip(body, position)
+        char = body[position : position + 1]
+        if char not in (b"{", b"["):
+            return _scalar(body, position)
+        if len(stack) >= DEPTH_MAX:
+            raise _invalid(body, position, "exceeded max depth")
+        inner = _skip(body, position + 1)
+        if body[inner : inner + 1] == (b"}" if char == b"{" else b"]"):
+            return inner + 1
+        stack.append(char[0])
+        position = _key(body, inner) if char == b"{" else inner
+
+
+def _skip(body: bytes, position: int) -> int:
+    match = _SPACES.match(body, position)
+    return match.end() if match is not None else position
+
+
+def _key(body: bytes, position: int) -> int:
+    """Read a name and the colon; return the position behind."""
+    if body[position : position + 1] not in (b'"', b""):
+        raise _invalid(body, position, "looking for beginning of object key string")
+    position = _skip(body, _scalar(body, position))
+    if body[position : position + 1] != b":":
+        raise _invalid(body, position, "after object key")
+    return position + 1
+
+
+def _scalar(body: bytes, position: int) -> int:
+    char = body[position : position + 1]
+    if char == b'"':
+        return _string(body, position)
+    if char in b"-0123456789" and char:
+        return _number(body, position)
+    for literal in (b"true", b"false", b"null"):
+        if char == literal[:1]:
+            for offset, expected in enumerate(literal):
+                if body[position + offset : position + offset + 1] != bytes([expected]):
+                    raise _invalid(body, position + offset, f"in literal {literal.decode()} (expecting {_char(expected)})")
+            return position + len(literal)
+    raise _invalid(body, position, "looking for beginning of value")
+
+
+def _string(body: bytes, position: int) -> int:
+    match = _STRING.match(body, position)
+    end = match.end() if match is not None else position
+    if body[end : end + 1] == b'"':
+        return end + 1
+    if body[end : end + 1] != b"\\":
+        raise _invalid(body, end, "in string literal")
+    if body[end + 1 : end + 2] != b"u":
+        raise _invalid(body, end + 1, "in string escape code")
+    digits = end + 2
+    while digits < end + 6 and body[digits : digits + 1] in tuple(b"%c" % digit for digit in b"0123456789abcdefABCDEF"):
+        digits += 1
+    raise _invalid(body, digits, "in \\u hexadecimal character escape")
+
+
+def _number(body: bytes, position: int) -> int:
+    match = _NUMBER.match(body, position)
+    if match is None:
+        raise _invalid(body, position + 1, "in numeric literal")
+    end = match.end()
+    if body[end : end + 1] == b"." and not re.search(rb"[.eE]", match[0]):
+        raise _invalid(body, end + 1, "after decimal point in numeric literal")
+    if body[end : end + 1] in (b"e", b"E") and not re.search(rb"[eE]", match[0]):
+        sign = body[end + 1 : end + 2] in (b"+", b"-")
+        raise _invalid(body, end + (2 if sign else 1), "in exponent of numeric literal")
+    return end
+
+
+def _invalid(body: bytes, position: int, context: str) -> JsonSyntaxError:
+    if position >= len(body):
+        return JsonSyntaxError("unexpected end of JSON input")
+    return JsonSyntaxError(f"invalid character {_char(body[position])} {context}")
+
+
+def _char(byte: int) -> str:
+    """A byte as Go prints it in these messages."""
+    known = {ord("'"): r"'\''", ord('"'): "'\"'"}
+    return known.get(byte) or "'" + quote(chr(byte))[1:-1] + "'"
