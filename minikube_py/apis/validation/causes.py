@@ -21,10 +21,43 @@ IMMUTABLE = "field is immutable"
 
 
 def show(value: Any) -> str:
-    """A value as messages show it: text in quotes, numbers plain, null, and anything else as JSON."""
+    """A value as messages show it: text in quotes, numbers plain, null in quotes, and anything else as JSON."""
     if isinstance(value, str):
         return quote(value)
-    return msgspec.json.encode(value).decode()
+    if value is None:
+        return '"null"'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return show_number(value)
+    return json_text(value)
+
+
+def show_number(value: int | float) -> str:
+    """A number as Go's %v prints it: the shortest digits, with an exponent below 10^-4 and from 10^21."""
+    if isinstance(value, int):
+        return str(value)
+    if value.is_integer() and abs(value) < 1e21:
+        return str(int(value))
+    return repr(value)
+
+
+_HTML = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
+
+
+def json_text(value: Any) -> str:
+    """JSON as Go writes it: keys of maps in order, whole numbers without a fraction, characters of HTML escaped."""
+    return msgspec.json.encode(_whole(value), order="deterministic").decode().translate(_HTML)
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_whole(item) for item in value]
+    return value
 
 
 def _with(text: str, detail: str) -> str:
