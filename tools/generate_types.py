@@ -70,9 +70,13 @@ SCALARS = {
     META + "FieldsV1": "Any",
     META + "Patch": "Any",
     GROUP_VERSIONS["apiextensions_v1"] + "JSON": "Any",
-    GROUP_VERSIONS["apiextensions_v1"] + "JSONSchemaPropsOrArray": "Any",
-    GROUP_VERSIONS["apiextensions_v1"] + "JSONSchemaPropsOrBool": "Any",
-    GROUP_VERSIONS["apiextensions_v1"] + "JSONSchemaPropsOrStringArray": "Any",
+}
+
+# Schemas that are one of several things on the wire, which they say nothing about.
+UNIONS = {
+    GROUP_VERSIONS["apiextensions_v1"] + "JSONSchemaPropsOrArray": "JSONSchemaProps | list[JSONSchemaProps]",
+    GROUP_VERSIONS["apiextensions_v1"] + "JSONSchemaPropsOrBool": "JSONSchemaProps | bool",
+    GROUP_VERSIONS["apiextensions_v1"] + "JSONSchemaPropsOrStringArray": "JSONSchemaProps | list[str]",
 }
 
 # Strings that are *string upstream: absent and "" differ (Go types of k8s.io/api).
@@ -242,6 +246,8 @@ class Module:
             scalar = SCALARS[full]
             self.scalars.add(scalar)
             return scalar
+        if full in UNIONS:
+            return UNIONS[full]
         for module, prefix in GROUP_VERSIONS.items():
             if full.startswith(prefix):
                 kind = full[len(prefix) :]
@@ -344,6 +350,7 @@ def main() -> None:
                 full.startswith(prefix)
                 and "." not in kind
                 and full not in SCALARS
+                and full not in UNIONS
                 and "metadata" not in (m for m in schema.get("properties", {}) if kind.endswith("List") and "items" in schema["properties"])
             ):
                 module.add(kind, schema)

@@ -105,13 +105,13 @@ class ExternalDocumentation(Object):
 class JSONSchemaProps(Object):
     ref: str = field(default="", name="$ref")
     schema: str = field(default="", name="$schema")
-    additional_items: Any = None
-    additional_properties: Any = None
+    additional_items: JSONSchemaProps | bool | None = None
+    additional_properties: JSONSchemaProps | bool | None = None
     all_of: list[JSONSchemaProps] = []
     any_of: list[JSONSchemaProps] = []
     default: Any = None
     definitions: dict[str, JSONSchemaProps] = {}
-    dependencies: dict[str, Any] = {}
+    dependencies: dict[str, JSONSchemaProps | list[str]] = {}
     description: str = ""
     enum: list[Any] = []
     example: Any = None
@@ -120,7 +120,7 @@ class JSONSchemaProps(Object):
     external_docs: ExternalDocumentation | None = None
     format: str = ""
     id: str = ""
-    items: Any = None
+    items: JSONSchemaProps | list[JSONSchemaProps] | None = None
     max_items: Int64 | None = None
     max_length: Int64 | None = None
     max_properties: Int64 | None = None

@@ -17,6 +17,7 @@ from .object import Object
 STRUCT, LIST, MAP, ANY = "struct", "list", "map", "any"
 STRING, INT, FLOAT, BOOL, BYTES = "string", "int", "float", "bool", "bytes"
 QUANTITY, INT_OR_STRING, TIME = "quantity", "intorstring", "time"
+SCHEMA_OR = "schemaor"  # a schema or, by `inner`, a boolean or a list
 INT32_MAX = 2**31 - 1
 GO_SCALARS = {
     STRING: "string", FLOAT: "float64", BOOL: "bool", BYTES: "[]uint8", QUANTITY: "resource.Quantity", INT_OR_STRING: "intstr.IntOrString",
@@ -29,8 +30,8 @@ class Shape(NamedTuple):
 
     Attributes:
         go: what Go calls it ("int32", "v1.Protocol", "[]v1.Container"), a pointer by what it points to.
-        struct: of a struct.
-        inner: of the elements of a list or map.
+        struct: of a struct, or the one that may stand there.
+        inner: of the elements of a list or map; what may stand there instead of a struct.
         optional: whether it is a pointer, that null unsets.
     """
 
@@ -73,7 +74,9 @@ def _shape(kind: msgspec.inspect.Type) -> Shape:
         case msgspec.inspect.UnionType():
             members = [member for member in kind.types if not isinstance(member, msgspec.inspect.NoneType)]
             found = _shape(members[0])
-            if len(members) > 1:
+            if found.kind == STRUCT and len(members) > 1:
+                found = found._replace(kind=SCHEMA_OR, inner=_shape(members[1]))
+            elif len(members) > 1:
                 name = QUANTITY if any(isinstance(member, msgspec.inspect.FloatType) for member in members) else INT_OR_STRING
                 found = Shape(name, GO_SCALARS[name])
             return found._replace(optional=len(members) < len(kind.types))

@@ -70,9 +70,11 @@ class TypedDecoder:
         errors: unknown and duplicate fields.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, outermost: Place | None = None) -> None:
+        """Args: outermost: the place that wrong types are told for, if Go decodes this part by itself."""
         self.errors = StrictErrors()
         self._first = ""
+        self._outermost = outermost
 
     def decode(self, struct: type[Object], tree: Any) -> dict[str, Any]:
         """The plain document of a struct.
@@ -86,7 +88,7 @@ class TypedDecoder:
 
     def _mismatch(self, value: str, go: str, place: Place) -> None:
         """Note a wrong type; Go goes on and reports the first."""
-        self._first = self._first or _cannot(value, go, place)
+        self._first = self._first or _cannot(value, go, self._outermost or place)
 
     def _value(self, shape: Shape, tree: Any, old: Any, place: Place) -> Any:
         """The plain value; UNSET where there is none."""
@@ -100,6 +102,8 @@ class TypedDecoder:
             return self._map(shape, tree, old, place)
         if shape.kind == shapes.ANY:
             return plain(tree)
+        if shape.kind == shapes.SCHEMA_OR:
+            return self._schema_or(shape, tree, place)
         if shape.kind == shapes.QUANTITY:
             if not isinstance(tree, str):
                 raise DecodeError(FORMAT_WRONG)
@@ -141,6 +145,19 @@ class TypedDecoder:
             else:
                 document[name] = found
         return document
+
+    def _schema_or(self, shape: Shape, tree: Any, place: Place) -> Any:
+        """A schema or something else. Its own decoder is not strict: what is unknown in it goes without a word."""
+        other = Shape(shapes.STRUCT, "", shape.struct) if isinstance(tree, Members) else shape.inner
+        if other is None or (other.kind == shapes.BOOL and not isinstance(tree, bool)):
+            raise DecodeError("boolean or JSON schema expected")
+        if other.kind == shapes.LIST and not isinstance(tree, list):
+            return UNSET
+        inner = TypedDecoder(self._outermost or place)
+        found = inner._value(other, tree, UNSET, place)
+        if inner._first:
+            raise DecodeError(inner._first)
+        return found
 
     def _list(self, shape: Shape, tree: Any, old: Any, place: Place) -> Any:
         inner = shape.inner

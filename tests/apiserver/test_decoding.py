@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -10,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minikube_py.apis.apiextensions_v1 import CustomResourceDefinition
 from minikube_py.apis.apps_v1 import Deployment
 from minikube_py.apis.core_v1 import ConfigMap, Pod
+from minikube_py.apis.scheme import to_document
 from minikube_py.apiserver.decoding import PROTOBUF_TYPE, decode_document, decode_object, duplicate_fields
 from minikube_py.apiserver.json_text import has_duplicates
 from minikube_py.core.errors import BadRequestError, InvalidError, UnsupportedMediaTypeError
@@ -346,3 +349,36 @@ def test_any_json_is_an_object_or_a_bad_request(document: Any) -> None:
     except BadRequestError:
         return
     assert isinstance(obj, Pod)
+
+
+def schema_of(schema: dict[str, Any], validation: str = "") -> tuple[Any, list[str]]:
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    document = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "spec": {"versions": [version]}}
+    body = msgspec.json.encode(document)
+    obj, errors = decode_object(
+        CustomResourceDefinition, "apiextensions.k8s.io/v1", "CustomResourceDefinition", body, JSON, validation)
+    return to_document(obj)["spec"]["versions"][0]["schema"]["openAPIV3Schema"], errors
+
+
+@pytest.mark.parametrize("schema", [
+    {"items": {"type": "string"}}, {"items": [{"type": "string"}]}, {"additionalProperties": True}, {"additionalProperties": False},
+    {"additionalProperties": {"items": {"additionalProperties": {}}}}, {"dependencies": {"a": ["b"], "c": {"type": "string"}}},
+])
+def test_parts_of_schemas_that_may_be_several_things(schema: dict[str, Any]) -> None:
+    assert schema_of(schema) == (schema, [])
+
+
+def test_what_is_unknown_inside_of_them_goes_without_a_word() -> None:
+    assert schema_of({"items": {"odd": 1, "additionalProperties": {"odd": 1}}, "properties": {"a": {"odd": 1}}}) == (
+        {"items": {"additionalProperties": {}}, "properties": {"a": {}}},
+        ['unknown field "spec.versions[0].schema.openAPIV3Schema.properties.a.odd"'])
+
+
+@pytest.mark.parametrize(("schema", "problem"), [
+    ({"additionalProperties": "x"}, "boolean or JSON schema expected"),
+    ({"items": {"maximum": "x"}}, "json: cannot unmarshal string into Go struct field "
+     "JSONSchemaProps.spec.versions.schema.openAPIV3Schema.items of type float64"),
+])
+def test_wrong_types_inside_of_them(schema: dict[str, Any], problem: str) -> None:
+    with pytest.raises(BadRequestError, match=re.escape(problem)):
+        schema_of(schema)
