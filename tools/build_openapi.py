@@ -24,17 +24,19 @@ sys.path.insert(0, str(ROOT))
 
 from minikube_py.apis import resources as table  # noqa: E402
 from minikube_py.apiserver import openapi_document as v3  # noqa: E402
-from minikube_py.apiserver.openapi_custom import SCALE_SCHEMA  # noqa: E402
+from minikube_py.apiserver import openapi_paths  # noqa: E402
 from minikube_py.apiserver.openapi_v2 import swagger  # noqa: E402
 
 Document = dict[str, Any]
 
 RELEASE = "1.36.0"
 VERSION = f"v{RELEASE}"
+TITLE = "Kubernetes"
 OUTPUT = ROOT / "minikube_py" / "apiserver" / "_openapi"
 DEFINITION_PREFIX = "#/$defs/"
 
 INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
+SCALE = "io.k8s.api.autoscaling.v1.Scale"
 QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 UNTYPED: dict[str, Document] = {
     INT_OR_STRING: {
@@ -118,10 +120,12 @@ def schema_names(schemas: dict[str, Document]) -> dict[table.GroupVersionKind, s
 
 def listing(path: str, tag: str, operation_id: str, schema: str, schemas: dict[str, Document]) -> Document:
     """Return the document of a path that only lists what lies below it."""
-    content = {v3.JSON: {"schema": {"$ref": v3.SCHEMA_PREFIX + v3.META + schema}}}
+    reference = {"schema": {"$ref": v3.SCHEMA_PREFIX + v3.META + schema}}
+    content = {v3.JSON: reference, openapi_paths.YAML: reference}
     responses = {"200": {"description": "OK", "content": content}, "401": {"description": "Unauthorized"}}
-    operation = {"tags": [tag], "description": "list what is served", "operationId": operation_id, "responses": responses}
-    return v3.document(VERSION, {path: {"get": operation}}, v3.closure([v3.META + schema], schemas))
+    description = "get information of a group" if schema == "APIGroup" else "get available API versions"
+    operation = {"tags": [tag], "description": description, "operationId": operation_id, "responses": responses}
+    return v3.document(TITLE, VERSION, {path: {"get": operation}}, v3.closure([v3.META + schema], schemas))
 
 
 def version_listing(schemas: dict[str, Document]) -> Document:
@@ -129,8 +133,9 @@ def version_listing(schemas: dict[str, Document]) -> Document:
     info = "io.k8s.apimachinery.pkg.version.Info"
     content = {v3.JSON: {"schema": {"$ref": v3.SCHEMA_PREFIX + info}}}
     responses = {"200": {"description": "OK", "content": content}, "401": {"description": "Unauthorized"}}
-    operation = {"tags": ["version"], "description": "read the server's version", "operationId": "getCodeVersion", "responses": responses}
-    return v3.document(VERSION, {"/version/": {"get": operation}}, v3.closure([info], schemas))
+    operation = {"tags": ["version"], "description": "get the version information for this server", "operationId": "getCodeVersion",
+                 "responses": responses}  # fmt: skip
+    return v3.document(TITLE, VERSION, {"/version/": {"get": operation}}, v3.closure([info], schemas))
 
 
 def documents_v3(schemas: dict[str, Document]) -> dict[str, Document]:
@@ -147,9 +152,9 @@ def documents_v3(schemas: dict[str, Document]) -> dict[str, Document]:
         documents[f"apis/{group}"] = listing(f"/apis/{group}/", tag, f"get{word}APIGroup", "APIGroup", schemas)
     for group, version in table.GROUP_VERSIONS:
         resources = [resource for resource in table.RESOURCES if (resource.group, resource.version) == (group, version)]
-        paths = v3.GroupVersionPaths(group, version, names).build(resources)
-        roots = {*v3.references(paths), *v3.META_SCHEMAS}
-        documents[resources[0].api_prefix.removeprefix("/")] = v3.document(VERSION, paths, v3.closure(roots, schemas))
+        paths = openapi_paths.GroupVersionPaths(group, version, names).build(resources)
+        roots = {*v3.references(paths), *openapi_paths.META_SCHEMAS}
+        documents[resources[0].api_prefix.removeprefix("/")] = v3.document(TITLE, VERSION, paths, v3.closure(roots, schemas))
     return documents
 
 
@@ -166,7 +171,7 @@ def build(output: Path = OUTPUT) -> int:
     schemas = {name: UNTYPED.get(name) or convert(definition) for name, definition in definitions.items()}
     groups = documents_v3(schemas)
     documents = {"v2": swagger(VERSION, groups.values()), **{f"v3/{path}": document for path, document in groups.items()}}
-    documents["meta"] = v3.document(VERSION, {}, v3.closure((*v3.META_SCHEMAS, SCALE_SCHEMA), schemas))
+    documents["meta"] = v3.document(TITLE, VERSION, {}, v3.closure((*openapi_paths.META_SCHEMAS, SCALE), schemas))
     index: Document = {"version": VERSION, "documents": {}}
     blob = bytearray()
     for path, document in documents.items():

@@ -16,6 +16,7 @@ from .admission import Admission, Plugin
 from .admission.namespace import NamespaceLifecycle
 from .admission.pods import DefaultTolerationSeconds, Priority, ServiceAccountPlugin
 from .admission.rbac import EscalationCheck
+from .apiextensions.publishing import Publishing
 from .authentication import Authenticator
 from .authentication.bootstrap import BootstrapTokens
 from .authentication.keys import ServiceAccountKeys
@@ -139,6 +140,8 @@ class Api:
         self.health = Health()
         self.discovery = Discovery()
         self.openapi = OpenApi()
+        publishing = Publishing(self.discovery, self.openapi)
+        follow(self.registry, "apiextensions.k8s.io", "v1", "customresourcedefinitions", publishing.changed)
         reviews = Reviews(authenticator, authorizer, rbac)
         self.server = ApiServer(
             self.registry, Handlers(self.registry, self.subresources, self.watches), authenticate=authenticator.authenticate,

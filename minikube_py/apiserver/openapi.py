@@ -20,10 +20,9 @@ from typing import Final
 
 import msgspec
 
-from minikube_py.apis.resources import ResourceType
 from minikube_py.apiserver.accept import accepts_gzip, parse_accept
 from minikube_py.apiserver.openapi_archive import Archive, PackedDocument, pack, pack_bytes
-from minikube_py.apiserver.openapi_custom import custom_document
+from minikube_py.apiserver.openapi_custom import CustomResource, custom_document, definitions_v2
 from minikube_py.apiserver.openapi_document import JSON, Document
 from minikube_py.apiserver.openapi_proto import encode_v2
 from minikube_py.apiserver.openapi_v2 import merge
@@ -50,8 +49,7 @@ class _Custom:
 
     group: str
     version: str
-    resources: tuple[ResourceType, ...]
-    schemas: Mapping[str, Document]
+    resources: tuple[CustomResource, ...]
     packed: PackedDocument | None = None
 
     @property
@@ -68,16 +66,13 @@ class OpenApi:
         self._v2: dict[str, PackedDocument] = {}
         self._generation = 0
 
-    def publish(self, group: str, version: str, resources: Sequence[ResourceType], schemas: Mapping[str, Document]) -> None:
-        """Publish a group-version of custom resources, or replace what it publishes.
-
-        Args:
-            schemas: kind to its OpenAPI v3 schema, as in the definition; kinds without one accept any fields. Not copied: must not be
-                changed afterwards.
-        """
-        entry = _Custom(group, version, tuple(resources), schemas)
-        self._custom[entry.path] = entry
-        self._changed()
+    def publish(self, group: str, version: str, resources: Sequence[CustomResource]) -> None:
+        """Publish a group-version of custom resources, or replace what it publishes; what is published already stays as it is."""
+        entry = _Custom(group, version, tuple(sorted(resources, key=lambda custom: custom.resource.plural)))
+        known = self._custom.get(entry.path)
+        if known is None or known.resources != entry.resources:
+            self._custom[entry.path] = entry
+            self._changed()
 
     def withdraw(self, group: str, version: str) -> None:
         """Publish a group-version no longer; one that is not published is no error."""
@@ -149,8 +144,12 @@ class OpenApi:
         return entry.packed
 
     def _build_custom(self, entry: _Custom) -> Document:
-        meta = self._archive.decode("meta")["components"]["schemas"]
-        return custom_document(self._archive.version, entry.group, entry.version, entry.resources, entry.schemas, meta)
+        return custom_document(entry.group, entry.version, entry.resources, self._shared())
+
+    def _shared(self) -> Document:
+        """The schemas that documents of custom resources refer to."""
+        schemas: Document = self._archive.decode("meta")["components"]["schemas"]
+        return schemas
 
     async def _respond_v2(self, accept: str, accept_encoding: str, if_none_match: str) -> OpenApiResponse:
         media_type = _negotiate_v2(accept)
@@ -173,7 +172,7 @@ class OpenApi:
             return shipped
         document = msgspec.json.decode(shipped.body())
         for entry in custom:
-            merge(document, self._build_custom(entry))
+            merge(document, self._build_custom(entry), definitions_v2(entry.group, entry.version, entry.resources, self._shared()))
         return pack(document) if media_type == JSON else pack_bytes(encode_v2(document))
 
 

@@ -1,84 +1,126 @@
-"""OpenAPI v3 documents of custom resources, made from the schemas in their definitions.
+"""OpenAPI documents of custom resources: a v3 document for each group-version, and what they add to the v2 document.
 
-Owns what publishing adds to such a schema: names, apiVersion, kind, metadata, the list kind and the group-version-kind extension.
+Owns what publishing adds to the schema of a definition: names, apiVersion, kind, metadata, the list kind and extensions.
 
-Source: k8s.io/apiextensions-apiserver/pkg/controller/openapi/builder (names and shape; the descriptions are our own).
+Source: k8s.io/apiextensions-apiserver/pkg/controller/openapi/builder
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
+from minikube_py.apis.apiextensions_v1 import JSONSchemaProps
 from minikube_py.apis.resources import GroupVersionKind, ResourceType
-from minikube_py.apiserver.openapi_document import (
-    CUSTOM_PATCH_TYPES,
-    META,
-    META_SCHEMAS,
-    SCHEMA_PREFIX,
-    Document,
-    GroupVersionPaths,
-    closure,
-    document,
-    references,
-)
+
+from .openapi_document import META, SCHEMA_PREFIX, Document, closure, document, references
+from .openapi_paths import CUSTOM, GroupVersionPaths
+from .openapi_structural import metadata, plain, schema_v2, schema_v3
 
 SCALE: Final[GroupVersionKind] = ("autoscaling", "v1", "Scale")
 SCALE_SCHEMA: Final = "io.k8s.api.autoscaling.v1.Scale"
+# The documents of definitions have always called themselves so.
+TITLE: Final = "Kubernetes CRD Swagger"
+VERSION: Final = "v0.1.0"
+_CONVENTIONS: Final = "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md"
 
-_API_VERSION: Final = {"type": "string", "description": "The group and version of this object's schema."}
-_KIND: Final = {"type": "string", "description": "The kind of this object, in CamelCase."}
+
+@dataclass(frozen=True, slots=True)
+class CustomResource:
+    """One version of a definition as it is published.
+
+    Attributes:
+        schema: the version's schema, not to be changed; None for anything.
+        selectable_fields: JSON paths, `.spec.color`.
+    """
+
+    resource: ResourceType
+    schema: JSONSchemaProps | None = None
+    selectable_fields: tuple[str, ...] = ()
 
 
-def custom_document(
-    release: str,
-    group: str,
-    version: str,
-    resources: Sequence[ResourceType],
-    schemas: Mapping[str, Document],
-    shared: Mapping[str, Document],
-) -> Document:
-    """Return the v3 document of a group-version of custom resources.
+def schema_prefix(group: str, version: str) -> str:
+    """What stands before the kind in a schema's name: `com.example.v1.`."""
+    return ".".join(reversed(group.split("."))) + f".{version}."
+
+
+def custom_document(group: str, version: str, customs: Sequence[CustomResource], shared: Mapping[str, Document]) -> Document:
+    """The v3 document of a group-version of custom resources.
 
     Args:
-        release: version of the API as a whole, `v1.36.0`.
-        schemas: kind to its schema; a kind without one accepts any fields.
         shared: schemas of meta/v1 and of Scale, by name.
     """
-    prefix = ".".join(reversed(group.split("."))) + f".{version}."
+    prefix = schema_prefix(group, version)
     names: dict[GroupVersionKind, str] = {SCALE: SCALE_SCHEMA}
     own: Document = {}
-    for resource in resources:
+    for custom in customs:
+        resource = custom.resource
         names[resource.gvk] = prefix + resource.kind
         names[group, version, resource.list_kind] = prefix + resource.list_kind
-        own[prefix + resource.kind] = _object_schema(resource.gvk, schemas.get(resource.kind))
-        own[prefix + resource.list_kind] = _list_schema((group, version, resource.list_kind), prefix + resource.kind)
-    paths = GroupVersionPaths(group, version, names, CUSTOM_PATCH_TYPES).build(resources)
-    roots = {*references(paths), *META_SCHEMAS, *own}
-    return document(release, paths, closure(roots, {**shared, **own}))
+        own[prefix + resource.kind] = object_schema_v3(custom, shared)
+        own[prefix + resource.list_kind] = list_schema(resource, prefix + resource.kind, shared)
+    paths = GroupVersionPaths(group, version, names, CUSTOM).build(custom.resource for custom in customs)
+    return document(TITLE, VERSION, paths, closure({*references(paths), *own}, {**shared, **own}), secured=False)
 
 
-def _object_schema(gvk: GroupVersionKind, schema: Document | None) -> Document:
-    if schema is None or schema.get("x-kubernetes-preserve-unknown-fields"):
-        base: Document = {"type": "object", "x-kubernetes-preserve-unknown-fields": True, **(schema or {})}
-    else:
-        base = dict(schema)
-    properties = {"apiVersion": _API_VERSION, "kind": _KIND, "metadata": _metadata("ObjectMeta", "Standard object metadata.")}
-    base["properties"] = {**base.get("properties", {}), **properties}
-    return {**base, **_extension(gvk)}
+def definitions_v2(group: str, version: str, customs: Sequence[CustomResource], shared: Mapping[str, Document]) -> Document:
+    """The schemas of custom objects that differ in the v2 document: their references are those of v3 still."""
+    prefix = schema_prefix(group, version)
+    return {prefix + custom.resource.kind: object_schema_v2(custom, shared) for custom in customs}
 
 
-def _list_schema(gvk: GroupVersionKind, item: str) -> Document:
-    items = {"type": "array", "description": "The objects of the list.", "items": {"$ref": SCHEMA_PREFIX + item}}
-    properties = {"apiVersion": _API_VERSION, "kind": _KIND, "metadata": _metadata("ListMeta", "Standard list metadata."), "items": items}
-    text = f"{gvk[2]} is a list of {gvk[2].removesuffix('List')} objects."
-    return {"type": "object", "description": text, "required": ["items"], "properties": properties, **_extension(gvk)}
+def object_schema_v3(custom: CustomResource, shared: Mapping[str, Document]) -> Document:
+    if custom.schema is None:
+        return {"type": "object", **_extensions(custom)}
+    own = _own_properties(shared)
+    schema = schema_v3(plain(custom.schema), own)
+    return {**schema, "properties": {**schema.get("properties", {}), **own}, **_extensions(custom)}
 
 
-def _metadata(name: str, description: str) -> Document:
-    return {"allOf": [{"$ref": f"{SCHEMA_PREFIX}{META}{name}"}], "description": description}
+def object_schema_v2(custom: CustomResource, shared: Mapping[str, Document]) -> Document:
+    if custom.schema is None or custom.schema.x_kubernetes_preserve_unknown_fields:
+        # With any property named, kubectl would refuse all others.
+        return {"type": "object", **_extensions(custom)}
+    own = _own_properties(shared)
+    schema = schema_v2(plain(custom.schema), own)
+    return {**schema, "properties": {**schema.get("properties", {}), **own}, **_extensions(custom)}
 
 
-def _extension(gvk: GroupVersionKind) -> dict[str, Any]:
+def list_schema(resource: ResourceType, item: str, shared: Mapping[str, Document]) -> Document:
+    kinds = _type_properties(shared)
+    items = {
+        "type": "array", "description": f"List of {resource.plural}. More info: {_CONVENTIONS}", "items": {"$ref": SCHEMA_PREFIX + item},
+    }
+    list_metadata = metadata("ListMeta", f"Standard list metadata. More info: {_CONVENTIONS}#types-kinds")
+    return {
+        "type": "object",
+        "description": f"{resource.list_kind} is a list of {resource.kind}",
+        "required": ["items"],
+        "properties": {**kinds, "metadata": list_metadata, "items": items},
+        **_kind_extension((resource.group, resource.version, resource.list_kind)),
+    }
+
+
+def _own_properties(shared: Mapping[str, Document]) -> Document:
+    object_metadata = metadata("ObjectMeta", f"Standard object's metadata. More info: {_CONVENTIONS}#metadata")
+    return {**_type_properties(shared), "metadata": object_metadata}
+
+
+def _type_properties(shared: Mapping[str, Document]) -> Document:
+    """apiVersion and kind, described as those of built-in kinds."""
+    properties = shared[META + "DeleteOptions"]["properties"]
+    return {name: properties[name] for name in ("apiVersion", "kind")}
+
+
+def _extensions(custom: CustomResource) -> dict[str, Any]:
+    extensions = _kind_extension(custom.resource.gvk)
+    if custom.selectable_fields:
+        paths = sorted(path.removeprefix(".") for path in custom.selectable_fields)
+        extensions["x-kubernetes-selectable-fields"] = [{"fieldPath": path} for path in paths]
+    return extensions
+
+
+def _kind_extension(gvk: GroupVersionKind) -> dict[str, Any]:
     group, version, kind = gvk
     return {"x-kubernetes-group-version-kind": [{"group": group, "version": version, "kind": kind}]}

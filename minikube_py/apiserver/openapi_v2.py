@@ -2,34 +2,30 @@
 
 Owns the translation from v3 to v2 only, in the subset of OpenAPI that the documents of this server use.
 
-Source: swagger.io/specification/v2, kubernetes/kubernetes api/openapi-spec/swagger.json (shape),
-k8s.io/apiextensions-apiserver/pkg/controller/openapi/v2 (what v2 leaves out of custom resources' schemas).
+Source: swagger.io/specification/v2, kubernetes/kubernetes api/openapi-spec/swagger.json (shape)
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from minikube_py.apiserver.openapi_document import SCHEMA_PREFIX, Document
+from minikube_py.apiserver.openapi_document import BEARER_TOKEN, SCHEMA_PREFIX, Document
 
 DEFINITION_PREFIX: Final = "#/definitions/"
 
-_UNTRANSLATABLE: Final = ("allOf", "anyOf", "default", "not", "nullable", "oneOf")
-_NESTED: Final = ("additionalProperties", "items")
-
 
 def swagger(version: str, documents: Iterable[Document]) -> Document:
-    """Return one v2 document with the paths and schemas of all v3 `documents`; where two name the same, the later one counts."""
+    """One v2 document with the paths and schemas of all v3 `documents`; where two name the same, the later one counts."""
     merged: Document = {
         "swagger": "2.0",
         "info": {"title": "Kubernetes", "version": version},
         "paths": {},
         "definitions": {},
         "parameters": {},
-        "securityDefinitions": {"BearerToken": {"description": "Bearer token", "type": "apiKey", "name": "authorization", "in": "header"}},
+        "securityDefinitions": {"BearerToken": BEARER_TOKEN},
         "security": [{"BearerToken": []}],
     }
     for document in documents:
@@ -39,10 +35,14 @@ def swagger(version: str, documents: Iterable[Document]) -> Document:
     return merged
 
 
-def merge(target: Document, document: Document) -> None:
-    """Add the paths and schemas of a v3 document to the v2 document `target`."""
-    for name, schema in document["components"]["schemas"].items():
-        target["definitions"][name] = schema_v2(schema)
+def merge(target: Document, document: Document, schemas: Mapping[str, Document] | None = None) -> None:
+    """Add the paths and schemas of a v3 document to the v2 document `target`.
+
+    Args:
+        schemas: schemas that take the place of the document's, by name; they refer as those of v3 do.
+    """
+    for name, schema in {**document["components"]["schemas"], **(schemas or {})}.items():
+        target["definitions"][name] = definition(schema)
     for path, item in document["paths"].items():
         target["paths"][path] = {
             key: _parameters(value, target["parameters"]) if key == "parameters" else _operation(value, target["parameters"])
@@ -50,32 +50,26 @@ def merge(target: Document, document: Document) -> None:
         }
 
 
-def schema_v2(schema: Document) -> Document:
-    """Return a v3 schema as v2 has it: combinators, defaults and nullability are left out, references point to definitions."""
-    if schema.get("format") == "int-or-string" or schema.get("x-kubernetes-int-or-string"):
-        kept = {key: value for key, value in schema.items() if key not in _UNTRANSLATABLE}
-        return {**kept, "type": "string", "format": "int-or-string"}
-    if schema.get("nullable") and "$ref" not in schema and "allOf" not in schema:
-        # v2 cannot say that null is allowed; a client that validates must let everything pass.
-        return {key: value for key, value in schema.items() if key == "description" or key.startswith("x-kubernetes-")}
+def definition(schema: Document) -> Document:
+    """A v3 schema as v2 has it: without defaults, references to definitions, and a choice of plain types as a string."""
     result: Document = {}
     for key, value in schema.items():
         if key == "allOf" and len(value) == 1 and "$ref" in value[0]:
-            result["$ref"] = _definition(value[0]["$ref"])
+            result["$ref"] = _reference(value[0]["$ref"])
         elif key == "oneOf" and "type" not in schema and all(set(choice) == {"type"} for choice in value):
-            result["type"] = "string"  # a quantity: text or number
-        elif key == "$ref":
-            result["$ref"] = _definition(value)
+            result["type"] = "string"  # a quantity, or a number or name
+        elif key == "$ref" and isinstance(value, str):
+            result["$ref"] = _reference(value)
         elif key == "properties":
-            result[key] = {name: schema_v2(child) for name, child in value.items()}
-        elif key in _NESTED and isinstance(value, dict):
-            result[key] = schema_v2(value)
-        elif key not in _UNTRANSLATABLE:
+            result[key] = {name: definition(child) for name, child in value.items()}
+        elif key in ("additionalProperties", "items") and isinstance(value, dict):
+            result[key] = definition(value)
+        elif key != "default":
             result[key] = value
     return result
 
 
-def _definition(reference: str) -> str:
+def _reference(reference: str) -> str:
     return DEFINITION_PREFIX + reference.removeprefix(SCHEMA_PREFIX)
 
 
@@ -83,17 +77,18 @@ def _operation(operation: Document, shared: Document) -> Document:
     result = {key: value for key, value in operation.items() if key not in ("parameters", "requestBody", "responses")}
     parameters = _parameters(operation.get("parameters", []), shared)
     body = operation.get("requestBody")
+    result["schemes"] = ["https"]
     if body is not None:
         result["consumes"] = list(body["content"])
         schema = next(iter(body["content"].values()))["schema"]
-        parameter: Document = {"name": "body", "in": "body", "schema": schema_v2(schema)}
-        parameters.append(_shared({**parameter, "required": True} if body.get("required") else parameter, shared))
+        parameter: Document = {"name": "body", "in": "body", "schema": definition(schema)}
+        parameters.insert(0, _shared({**parameter, "required": True} if body.get("required") else parameter, shared))
     result["responses"] = {}
     for code, response in operation["responses"].items():
         content = response.get("content", {})
         answer: Document = {"description": response["description"]}
         for media_type in content:
-            answer["schema"] = schema_v2(content[media_type]["schema"])
+            answer["schema"] = definition(content[media_type]["schema"])
         result["responses"][code] = answer
         if content:
             result["produces"] = list(content)

@@ -13,15 +13,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 
+from minikube_py.apis.apiextensions_v1 import JSONSchemaProps
 from minikube_py.apis.resources import BY_GVR, GROUP_VERSIONS, MODIFY, RESOURCES, ResourceType, Subresource
 from minikube_py.apiserver.discovery import Discovery
 from minikube_py.apiserver.http import discovery as discovery_http
 from minikube_py.apiserver.http.query import Query
 from minikube_py.apiserver.openapi import V2_PROTOBUF, OpenApi, OpenApiResponse
 from minikube_py.apiserver.openapi_archive import Archive
+from minikube_py.apiserver.openapi_custom import CustomResource
 from minikube_py.apiserver.openapi_document import references
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +55,7 @@ WIDGET_SCHEMA = {
         }
     },
 }
+WIDGET = CustomResource(WIDGETS, msgspec.convert(WIDGET_SCHEMA, JSONSchemaProps), (".spec.teeth", ".spec.colour"))
 
 
 @pytest.fixture(scope="session")
@@ -112,6 +116,8 @@ async def test_every_resource_has_its_operations(openapi: OpenApi, group: str, v
         if "patch" in resource.verbs:
             names = {parameter["name"] for parameter in paths[item]["patch"]["parameters"]}
             assert {"dryRun", "fieldValidation", "fieldManager", "force"} == names
+        if "watch" in resource.verbs:
+            assert item.replace(resource.api_prefix, f"{resource.api_prefix}/watch") in paths
         assert all(f"{item}/{sub.name}" in paths for sub in resource.subresources)
 
 
@@ -196,40 +202,56 @@ async def test_what_is_not_served_has_no_document(openapi: OpenApi, path: str) -
 
 async def test_custom_resources_are_published_and_withdrawn(openapi: OpenApi) -> None:
     before = await get(openapi, "/openapi/v2")
-    openapi.publish("example.com", "v1", [WIDGETS], {"Widget": WIDGET_SCHEMA})
+    openapi.publish("example.com", "v1", [WIDGET])
     assert "apis/example.com/v1" in (await fetch(openapi, "/openapi/v3"))["paths"]
     document = await fetch(openapi, "/openapi/v3/apis/example.com/v1")
+    assert (document["info"]["title"], set(document["components"])) == ("Kubernetes CRD Swagger", {"schemas"})
     schemas = document["components"]["schemas"]
     assert references(document) <= set(schemas)
     widget = schemas["com.example.v1.Widget"]
     assert widget["x-kubernetes-group-version-kind"] == [{"group": "example.com", "version": "v1", "kind": "Widget"}]
+    assert widget["x-kubernetes-selectable-fields"] == [{"fieldPath": "spec.colour"}, {"fieldPath": "spec.teeth"}]
     assert {"apiVersion", "kind", "metadata", "spec"} == set(widget["properties"])
-    patch = document["paths"]["/apis/example.com/v1/namespaces/{namespace}/widgets/{name}"]["patch"]
-    assert "application/strategic-merge-patch+json" not in patch["requestBody"]["content"]
-
-    swagger = await fetch(openapi, "/openapi/v2")
-    spec = swagger["definitions"]["com.example.v1.Widget"]["properties"]["spec"]["properties"]
-    assert spec["port"] == {"x-kubernetes-int-or-string": True, "type": "string", "format": "int-or-string"}
-    assert spec["teeth"] == {"type": "integer", "description": "How many teeth it has.", "minimum": 3}
-    assert spec["colour"] == {}
-    assert "/apis/example.com/v1/widgets" in swagger["paths"]
+    assert "/apis/example.com/v1/widgets" in (await fetch(openapi, "/openapi/v2"))["paths"]
 
     openapi.withdraw("example.com", "v1")
     assert await openapi.respond("/openapi/v3/apis/example.com/v1", {}) is None
     assert (await get(openapi, "/openapi/v2")).headers["ETag"] == before.headers["ETag"]
 
 
+async def test_operations_of_custom_resources_are_upstreams(openapi: OpenApi) -> None:
+    openapi.publish("example.com", "v1", [WIDGET])
+    paths = (await fetch(openapi, "/openapi/v3/apis/example.com/v1"))["paths"]
+    collection = "/apis/example.com/v1/namespaces/{namespace}/widgets"
+    assert set(paths) == {"/apis/example.com/v1/widgets", collection, f"{collection}/{{name}}", f"{collection}/{{name}}/scale"}
+    operations = {o["operationId"]: o for item in paths.values() for method, o in item.items() if method != "parameters"}
+    assert set(operations) == {
+        "listExampleComV1WidgetForAllNamespaces", "listExampleComV1NamespacedWidget", "createExampleComV1NamespacedWidget",
+        "deleteExampleComV1CollectionNamespacedWidget", "readExampleComV1NamespacedWidget", "replaceExampleComV1NamespacedWidget",
+        "patchExampleComV1NamespacedWidget", "deleteExampleComV1NamespacedWidget", "readExampleComV1NamespacedWidgetScale",
+        "replaceExampleComV1NamespacedWidgetScale", "patchExampleComV1NamespacedWidgetScale",
+    }
+    patch = operations["patchExampleComV1NamespacedWidget"]
+    assert set(patch["requestBody"]["content"]) == {
+        "application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json",
+    }
+    assert set(patch["responses"]) == {"200", "401"}
+    assert patch["description"] == "partially update the specified Widget"
+    assert [p["name"] for p in operations["readExampleComV1NamespacedWidget"]["parameters"]] == ["resourceVersion"]
+
+
 async def test_a_custom_resource_without_schema_takes_anything(openapi: OpenApi) -> None:
-    openapi.publish("example.com", "v1", [WIDGETS], {})
+    openapi.publish("example.com", "v1", [CustomResource(WIDGETS)])
     document = await fetch(openapi, "/openapi/v3/apis/example.com/v1")
-    assert document["components"]["schemas"]["com.example.v1.Widget"]["x-kubernetes-preserve-unknown-fields"] is True
+    kind = [{"group": "example.com", "version": "v1", "kind": "Widget"}]
+    assert document["components"]["schemas"]["com.example.v1.Widget"] == {"type": "object", "x-kubernetes-group-version-kind": kind}
 
 
 async def test_publishing_changes_the_v2_document_in_both_forms(openapi: OpenApi) -> None:
     tags = set()
     for accept in ("application/json", V2_PROTOBUF):
         tags.add((await get(openapi, "/openapi/v2", accept=accept)).headers["ETag"])
-    openapi.publish("example.com", "v1", [WIDGETS], {"Widget": WIDGET_SCHEMA})
+    openapi.publish("example.com", "v1", [WIDGET])
     for accept in ("application/json", V2_PROTOBUF):
         tags.add((await get(openapi, "/openapi/v2", accept=accept)).headers["ETag"])
     assert len(tags) == 4
@@ -334,7 +356,7 @@ async def test_kubectl_explains_builtin_types(server: Server, tmp_path: Path) ->
 
 
 async def test_kubectl_explains_custom_types(server: Server, tmp_path: Path) -> None:
-    server.openapi.publish("example.com", "v1", [WIDGETS], {"Widget": WIDGET_SCHEMA})
+    server.openapi.publish("example.com", "v1", [WIDGET])
     server.discovery.add_group_version("example.com", "v1", [WIDGETS])
     text = await server.kubectl(tmp_path, "explain", "widgets.spec")
     assert "KIND:       Widget" in text

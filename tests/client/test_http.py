@@ -71,7 +71,7 @@ async def test_status_answers_become_errors_of_their_reason() -> None:
     async with served(handler) as url, HttpClient(Connection(server=url)) as client:
         with pytest.raises(InvalidError) as invalid:
             await client.patch(core_v1.ConfigMap, "a", "d", {})
-        with pytest.raises(NotFoundError, match="404 page not found"):
+        with pytest.raises(NotFoundError, match="the server could not find the requested resource"):
             await client.get(core_v1.ConfigMap, "a", "d")
     assert invalid.value.causes[0].field == "spec"
 
