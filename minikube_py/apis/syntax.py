@@ -37,6 +37,11 @@ _match_config_key = re.compile(_CONFIG_KEY).fullmatch
 _match_header = re.compile(_HEADER).fullmatch
 _match_percent = re.compile(_PERCENT).fullmatch
 _match_c_identifier = re.compile(_C_IDENTIFIER).fullmatch
+_UNDERSCORED = r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+_SEARCH = rf"{_UNDERSCORED}(\.{_UNDERSCORED})*"
+_match_search = re.compile(_SEARCH).fullmatch
+_HTTP_PATH = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
+_match_http_path = re.compile(_HTTP_PATH).fullmatch
 _match_env_name = re.compile(r"[\x20-<>-~]+").fullmatch
 _match_port_charset = re.compile("[-a-z0-9]+").fullmatch
 _match_port_right = re.compile("(?!.*--)(?=.*[a-z])[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?").fullmatch
@@ -117,6 +122,22 @@ def dns_subdomain(text: str) -> Complaints:
     if not _match_dns_subdomain(text):
         complaints.append(_BAD_DNS_SUBDOMAIN)
     return tuple(complaints)
+
+
+def search_subdomain(text: str) -> Complaints:
+    """As `dns_subdomain`, for DNS search paths: underscores are let in."""
+    if len(text) <= DNS_SUBDOMAIN_MAX and _match_search(text):
+        return RIGHT
+    complaints = [f"must be no more than {DNS_SUBDOMAIN_MAX} characters"] if len(text) > DNS_SUBDOMAIN_MAX else []
+    if not _match_search(text):
+        complaints.append(pattern_complaint(
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end "
+            "with an alphanumeric character", _SEARCH, "example.com"))
+    return tuple(complaints)
+
+
+def http_path(text: str) -> Complaints:
+    return RIGHT if _match_http_path(text) else (pattern_complaint("Invalid path", _HTTP_PATH),)
 
 
 def wildcard_subdomain(text: str) -> Complaints:

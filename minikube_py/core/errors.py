@@ -197,8 +197,11 @@ MODIFIED = "the object has been modified; please apply your changes to the lates
 
 
 def invalid(group: str, kind: str, name: str, causes: Sequence[Cause]) -> InvalidError:
-    """422 with one cause a wrong field. The message is "Kind.group \"name\" is invalid: field: message" or the list of them."""
-    texts = [f"{cause.field}: {cause.message}" if cause.field else cause.message for cause in causes]
+    """422 with one cause a wrong field. The message is "Kind.group \"name\" is invalid: field: message" or the list of them.
+
+    A rule may be run more than once (as part of others) and give its cause as often; the message says it once.
+    """
+    texts = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
     text = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
     return InvalidError(f'{qualified(group, kind)} "{name}" is invalid: {text}', details=resource_details(group, kind, name), causes=causes)
 

@@ -137,7 +137,9 @@ def test_names_have_the_syntax_of_their_kind(kind: str, version: str, name: str,
         (
             with_container(resources={"limits": {"disk": "1"}}),
             [
+                'spec.containers[0].resources.limits[disk]: Invalid value: "disk": must be a standard resource type or fully qualified',
                 'spec.containers[0].resources.limits[disk]: Invalid value: "disk": must be a standard resource for containers',
+                'spec.containers[0].resources.requests[disk]: Invalid value: "disk": must be a standard resource type or fully qualified',
                 'spec.containers[0].resources.requests[disk]: Invalid value: "disk": must be a standard resource for containers',
             ],
         ),
@@ -230,7 +232,7 @@ def changed(kind: str, **spec: Any) -> list[str]:
         ("Service", {"type": "x"}, None),
         ("CronJob", {"schedule": "* * *"}, ['spec.schedule: Invalid value: "* * *": expected exactly 5 fields, found 3: [* * *]']),
         ("CronJob", {"timeZone": "Mars/North"}, ['spec.timeZone: Invalid value: "Mars/North": unknown time zone Mars/North']),
-        ("Ingress", {"rules": [], "tls": []}, ["spec: Invalid value: []: either `defaultBackend` or `rules` must be specified"]),
+        ("Ingress", {"rules": [], "tls": []}, ["spec: Invalid value: null: either `defaultBackend` or `rules` must be specified"]),
         ("NetworkPolicy", {"ingress": [{"from": [{}]}]}, ["spec.ingress[0].from[0]: Required value: must specify a peer"]),
         (
             "NetworkPolicy",
@@ -273,7 +275,7 @@ def test_role_bindings_keep_their_role() -> None:
     new = scheme.deep_copy(old)
     new.role_ref.name = "edit"
     assert told_of_update(new, old) == [
-        'roleRef: Invalid value: {"kind":"ClusterRole","apiGroup":"rbac.authorization.k8s.io","name":"edit"}: cannot change roleRef'
+        'roleRef: Invalid value: {"APIGroup":"rbac.authorization.k8s.io","Kind":"ClusterRole","Name":"edit"}: cannot change roleRef'
     ]
 
 

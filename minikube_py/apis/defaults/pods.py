@@ -23,8 +23,7 @@ from ..core_v1 import (
     Probe,
     ResourceRequirements,
 )
-from ..object import Quantity
-from ..quantity import nano_value, total
+from ..pod_resources import aggregate
 from . import quantities
 from .images import image_pull_policy
 from .table import Defaults
@@ -177,11 +176,11 @@ def _pod_level_resources(spec: PodSpec, resources: ResourceRequirements) -> None
     """
     if not resources.limits and not resources.requests:
         return
-    for name, amount in _aggregate(spec, "limits").items():
+    for name, amount in aggregate(spec, "limits").items():
         if name.startswith(_HUGE_PAGES) and name not in resources.requests:
             resources.limits.setdefault(name, amount)
     if resources.limits:
-        for name, amount in _aggregate(spec, "requests").items():
+        for name, amount in aggregate(spec, "requests").items():
             if name in _POD_LEVEL:
                 resources.requests.setdefault(name, amount)
         for name, amount in resources.limits.items():
@@ -189,32 +188,9 @@ def _pod_level_resources(spec: PodSpec, resources: ResourceRequirements) -> None
                 resources.requests.setdefault(name, amount)
     else:
         everyone = [c.resources.limits if c.resources else {} for c in (*spec.containers, *spec.init_containers)]
-        for name, amount in _aggregate(spec, "limits").items():
+        for name, amount in aggregate(spec, "limits").items():
             if name in _POD_LEVEL and all(name in limits for limits in everyone):
                 resources.limits[name] = amount
-
-
-def _aggregate(spec: PodSpec, side: str) -> dict[str, Quantity]:
-    """What the containers need together: the sum of those that run side by side, or the most that one init container needs."""
-    def amounts(container: Container) -> dict[str, Quantity]:
-        return getattr(container.resources, side) if container.resources is not None else {}
-
-    names = dict.fromkeys(name for c in (*spec.containers, *spec.init_containers) for name in amounts(c))
-    needed: dict[str, Quantity] = {}
-    for name in names:
-        main = [amounts(c)[name] for c in spec.containers if name in amounts(c)]
-        sidecars: list[Quantity] = []
-        peak: Quantity = "0"
-        for container in spec.init_containers:
-            own = amounts(container).get(name)
-            if own is None:
-                continue
-            if container.restart_policy == "Always":
-                sidecars.append(own)
-            else:
-                peak = max(peak, total([*sidecars, own]), key=nano_value)
-        needed[name] = max(peak, total([*main, *sidecars]), key=nano_value)
-    return needed
 
 
 DEFAULTS: Defaults = {Pod: set_pod, PodTemplate: set_pod_template}

@@ -9,7 +9,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from ...core.errors import Cause
-from ..validation.causes import duplicate, invalid, json_text
+from ..validation.causes import Raw, duplicate, invalid, json_text
 from .nodes import Node
 
 _MISSING = object()
@@ -30,7 +30,7 @@ def check_lists(value: Any, node: Node, path: str = "") -> list[Cause]:
                 causes += check_lists(item, child, f"{path}.{name}" if path else name)
     elif isinstance(value, list):
         if node.list_type == "set":
-            causes += [duplicate(f"{path}[{index}]", value[index]) for index in _repeated(value)]
+            causes += [duplicate(f"{path}[{index}]", Raw(value[index])) for index in _repeated(value)]
         elif node.list_type == "map":
             causes += _check_map(value, node, path)
         if node.items is not None and node.items.keyed_lists:
@@ -42,10 +42,10 @@ def check_lists(value: Any, node: Node, path: str = "") -> list[Cause]:
 def _check_map(value: list[Any], node: Node, path: str) -> list[Cause]:
     for index, item in enumerate(value):
         if item is not None and not isinstance(item, dict):
-            return [invalid(f"{path}[{index}]", item, "must be an object for an array of list-type map")]
+            return [invalid(f"{path}[{index}]", Raw(item), "must be an object for an array of list-type map")]
     keys = [{name: item[name] for name in node.list_keys if name in item} if item is not None else {} for item in value]
     values = [next(iter(key.values()), _MISSING) for key in keys] if len(node.list_keys) == 1 else keys
-    return [duplicate(f"{path}[{index}]", keys[index]) for index in _repeated(values)]
+    return [duplicate(f"{path}[{index}]", Raw(keys[index])) for index in _repeated(values)]
 
 
 def _repeated(items: list[Any]) -> list[int]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from ...core.errors import Cause
 from .. import core_v1
 from ..object import Object
-from . import core, pods, services
+from . import core, pod_statuses, pod_updates, services
 from .metadata import validate_metadata, validate_metadata_update
 from .table import KIND_RULES, KindRules, Update
 
@@ -54,9 +54,9 @@ def validate_update(new: Object, old: Object, subresource: str = "") -> list[Cau
 
 
 _SUBRESOURCES: dict[tuple[type[Object], str], Update] = {
-    (core_v1.Pod, "status"): pods.update_status,
-    (core_v1.Pod, "ephemeralcontainers"): pods.update_ephemeral,
-    (core_v1.Pod, "resize"): pods.update_resize,
+    (core_v1.Pod, "status"): pod_statuses.update,
+    (core_v1.Pod, "ephemeralcontainers"): pod_updates.ephemeral,
+    (core_v1.Pod, "resize"): pod_updates.resize,
     (core_v1.Service, "status"): services.update_service_status,
     (core_v1.Node, "status"): core.update_node_status,
 }

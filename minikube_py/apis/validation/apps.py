@@ -22,7 +22,7 @@ from ..core_v1 import PodTemplateSpec
 from ..labels import from_label_selector
 from ..meta_v1 import LabelSelector
 from ..object import IntOrString
-from . import volumes
+from . import claims
 from .causes import Causes, forbidden, invalid, not_supported, required
 from .common import at_most_whole, immutable, int_or_percent, label_selector, non_negative
 from .pods import template_spec
@@ -166,15 +166,15 @@ def stateful_set(causes: Causes, obj: StatefulSet) -> None:
         non_negative(causes, "spec.ordinals.start", spec.ordinals.start)
     _stateful_template(causes, spec)
     for index, claim in enumerate(spec.volume_claim_templates):
-        volumes.claim_spec(causes, f"spec.volumeClaimTemplates[{index}].spec", claim.spec)
+        claims.claim_spec(causes, f"spec.volumeClaimTemplates[{index}].spec", claim.spec)
 
 
 def _stateful_template(causes: Causes, spec: StatefulSetSpec) -> None:
     """The template may mount the volumes that its claim templates will give it."""
     found: Causes = []
     selector_and_template(found, spec.selector, spec.template, "statefulset")
-    claims = {f'Not found: "{claim.metadata.name}"' for claim in spec.volume_claim_templates}
-    causes += [cause for cause in found if cause.message not in claims]
+    templates = {f'Not found: "{claim.metadata.name}"' for claim in spec.volume_claim_templates}
+    causes += [cause for cause in found if cause.message not in templates]
 
 
 def _stateful_strategy(causes: Causes, spec: StatefulSetSpec) -> None:

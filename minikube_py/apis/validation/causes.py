@@ -9,19 +9,36 @@ Source: staging/src/k8s.io/apimachinery/pkg/util/validation/field/errors.go
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from ...core.errors import Cause
 from ..syntax import quote
+from .go_values import go_json, is_typed
 
 Causes = list[Cause]
 IMMUTABLE = "field is immutable"
+WHOLE = "[]"  # the path of the object as a whole, as field.NewPath("") shows
+
+
+class _Omitted:
+    """The value of an error that shows none."""
+
+
+OMITTED = _Omitted()
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A value without a type of its own, as in custom resources: what is empty in it is shown as empty, not as null."""
+
+    value: Any
 
 
 def show(value: Any) -> str:
-    """A value as messages show it: text in quotes, numbers plain, null in quotes, and anything else as JSON."""
+    """A value as messages show it: text in quotes, numbers and flags plain, "null" for what is unset, and anything else as JSON."""
     if isinstance(value, str):
         return quote(value)
     if value is None:
@@ -30,7 +47,9 @@ def show(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return show_number(value)
-    return json_text(value)
+    if isinstance(value, Raw):
+        return json_text(value.value) if isinstance(value.value, dict | list) else show(value.value)
+    return go_json(value) if not value or is_typed(value) else json_text(value)
 
 
 def show_number(value: int | float) -> str:
@@ -69,6 +88,8 @@ def required(path: str, detail: str = "") -> Cause:
 
 
 def invalid(path: str, value: Any, detail: str) -> Cause:
+    if value is OMITTED:
+        return Cause("FieldValueInvalid", _with("Invalid value", detail), path)
     return Cause("FieldValueInvalid", _with(f"Invalid value: {show(value)}", detail), path)
 
 
@@ -78,24 +99,28 @@ def not_supported(path: str, value: Any, supported: Iterable[str]) -> Cause:
     return Cause("FieldValueNotSupported", _with(f"Unsupported value: {show(value)}", detail), path)
 
 
-def duplicate(path: str, value: Any) -> Cause:
-    return Cause("FieldValueDuplicate", f"Duplicate value: {show(value)}", path)
+def duplicate(path: str, value: Any, detail: str = "") -> Cause:
+    return Cause("FieldValueDuplicate", _with(f"Duplicate value: {show(value)}", detail), path)
 
 
 def forbidden(path: str, detail: str) -> Cause:
     return Cause("FieldValueForbidden", _with("Forbidden", detail), path)
 
 
-def not_found(path: str, value: Any) -> Cause:
-    return Cause("FieldValueNotFound", f"Not found: {show(value)}", path)
+def not_found(path: str, value: Any, detail: str = "") -> Cause:
+    return Cause("FieldValueNotFound", _with(f"Not found: {show(value)}", detail), path)
 
 
 def too_long(path: str, bytes_max: int) -> Cause:
-    return Cause("FieldValueTooLong", f"Too long: may not be more than {bytes_max} bytes", path)
+    return Cause("FieldValueTooLong", f"Too long: may not be more than {bytes_max} {'byte' if bytes_max == 1 else 'bytes'}", path)
 
 
 def too_many(path: str, count: int, items_max: int) -> Cause:
-    return Cause("FieldValueTooMany", f"Too many: {count}: must have at most {items_max} items", path)
+    return Cause("FieldValueTooMany", f"Too many: {count}: must have at most {items_max} {'item' if items_max == 1 else 'items'}", path)
+
+
+def internal(path: str, detail: str) -> Cause:
+    return Cause("InternalError", f"Internal error: {detail}", path)
 
 
 def type_invalid(path: str, value: Any, detail: str) -> Cause:

@@ -5,12 +5,11 @@ Source: pkg/apis/core/validation/validation.go, staging/src/k8s.io/apimachinery/
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from .. import meta_v1, syntax
+from .. import addresses, meta_v1, syntax
 from ..object import IntOrString
 from .causes import IMMUTABLE, Causes, forbidden, invalid, not_supported, required
 
@@ -92,7 +91,8 @@ def labels(causes: Causes, path: str, values: Mapping[str, str]) -> None:
             causes.append(invalid(path, value, complaint))
 
 
-def label_selector(causes: Causes, path: str, selector: meta_v1.LabelSelector | None) -> None:
+def label_selector(causes: Causes, path: str, selector: meta_v1.LabelSelector | None, *, strict_values: bool = True) -> None:
+    """A selector of labels. Values that are no label values could once be written, so a selector that has some may keep them."""
     if selector is None:
         return
     labels(causes, f"{path}.matchLabels", selector.match_labels)
@@ -107,40 +107,57 @@ def label_selector(causes: Causes, path: str, selector: meta_v1.LabelSelector | 
         else:
             causes.append(invalid(f"{where}.operator", expression.operator, "not a valid selector operator"))
         matches(causes, f"{where}.key", expression.key, syntax.label_key)
-        for number, value in enumerate(expression.values):
+        for number, value in enumerate(expression.values if strict_values else ()):
             matches(causes, f"{where}.values[{number}]", value, syntax.label_value)
 
 
 def ip_address(causes: Causes, path: str, text: str) -> None:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
+    """An address in a field that is older than the strict rules: it need not be in its shortest form, but must be clear."""
+    address = addresses.sloppy(text)
+    if address is None:
         causes.append(invalid(path, text, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"))
+    elif addresses.leading_zeros(text):
+        causes.append(invalid(path, text, "must not have leading 0s"))
+    elif addresses.is_mapped(address):
+        causes.append(invalid(path, text, "must not be an IPv4-mapped IPv6 address"))
 
 
 def cidr(causes: Causes, path: str, text: str) -> None:
-    try:
-        if "/" not in text:
-            raise ValueError(text)
-        ipaddress.ip_network(text, strict=False)
-    except ValueError:
+    """A network in a field that is older than the strict rules."""
+    interface = addresses.sloppy_interface(text)
+    if interface is None:
         causes.append(invalid(path, text, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"))
+        return
+    host, _, prefix = text.partition("/")
+    if addresses.leading_zeros(host) or (prefix.startswith("0") and prefix != "0"):
+        causes.append(invalid(path, text, "must not have leading 0s in IP or prefix length"))
+    elif addresses.is_mapped(interface.ip):
+        causes.append(invalid(path, text, "must not have an IPv4-mapped IPv6 address"))
+    elif interface.ip != interface.network.network_address:
+        causes.append(invalid(path, text, "must not have bits set beyond the prefix length"))
 
 
 def special_ip(causes: Causes, path: str, text: str) -> None:
-    """Refuse addresses that no endpoint can have; text that is no address is not this rule's business."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
+    """Refuse addresses that no endpoint can have."""
+    address = addresses.sloppy(text)
+    if address is None:
+        causes.append(invalid(path, text, "must be a valid IP address"))
         return
-    if address.is_unspecified:
-        causes.append(invalid(path, text, "may not be unspecified (0.0.0.0 or ::)"))
-    if address.is_loopback:
+    plain = addresses.unmapped(address)
+    if plain.is_unspecified:
+        causes.append(invalid(path, text, f"may not be unspecified ({text})"))
+    if plain.is_loopback:
         causes.append(invalid(path, text, "may not be in the loopback range (127.0.0.0/8, ::1/128)"))
-    if address.is_link_local:
+    if plain.is_link_local:
         causes.append(invalid(path, text, "may not be in the link-local range (169.254.0.0/16, fe80::/10)"))
-    if address.is_multicast and text.startswith(("224.0.0.", "ff02:")):
+    if addresses.is_link_local_multicast(plain):
         causes.append(invalid(path, text, "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"))
+
+
+def qualified(causes: Causes, path: str, text: str) -> None:
+    """`text` is a name with an optional domain before it."""
+    if complaints := syntax.label_key(text):
+        causes += [invalid(path, text, complaint) for complaint in complaints]
 
 
 def descending_path(causes: Causes, path: str, text: str) -> None:
@@ -169,3 +186,28 @@ def https_url(causes: Causes, path: str, text: str) -> None:
         causes.append(invalid(path, parts.fragment, "fragments are not permitted in the URL"))
     if parts.query:
         causes.append(invalid(path, parts.query, "query parameters are not permitted in the URL"))
+
+
+def local_path(causes: Causes, path: str, text: str) -> None:
+    """A path that stays below where it starts, and does not start with the dots that mark what belongs to the kubelet."""
+    if not text.startswith(("/", "..")) and ".." not in text:
+        return
+    descending_path(causes, path, text)
+    if text.startswith("..") and not text.startswith("../"):
+        causes.append(invalid(path, text, "must not start with '..'"))
+
+
+def dns_label(causes: Causes, path: str, text: str) -> None:
+    if complaints := syntax.dns_label(text):
+        causes += [invalid(path, text, complaint) for complaint in complaints]
+
+
+def subdomain(causes: Causes, path: str, text: str) -> None:
+    if complaints := syntax.dns_subdomain(text):
+        causes += [invalid(path, text, complaint) for complaint in complaints]
+
+
+def positive_field(causes: Causes, path: str, value: int) -> None:
+    """Numbers whose complaint is that of ValidatePositiveField."""
+    if value <= 0:
+        causes.append(invalid(path, value, "must be greater than zero"))

@@ -29,7 +29,7 @@ def validate_metadata(
     """
     causes: Causes = []
     if meta.generate_name:
-        for complaint in name(_as_prefix(meta.generate_name)):
+        for complaint in name(as_prefix(meta.generate_name)):
             causes.append(invalid(f"{path}.generateName", meta.generate_name, complaint))
     if not meta.name:
         causes.append(required(f"{path}.name", "name or generateName is required"))
@@ -46,7 +46,7 @@ def validate_metadata(
     return causes
 
 
-def _as_prefix(text: str) -> str:
+def as_prefix(text: str) -> str:
     """A prefix may end in a dash, which what is appended hides."""
     return f"{text[:-1]}a" if len(text) > 1 and text.endswith("-") else text
 

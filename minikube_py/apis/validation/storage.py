@@ -1,124 +1,18 @@
-"""Rules of persistent volumes, claims and the storage group.
+"""Rules of the storage group.
 
-Source: pkg/apis/core/validation/validation.go (ValidatePersistentVolume...), pkg/apis/storage/validation/validation.go
+Source: pkg/apis/storage/validation/validation.go
 """
 
 from __future__ import annotations
 
-from operator import attrgetter
-
-import msgspec
-
 from .. import syntax
-from ..core_v1 import PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec
 from ..quantity import nano_value
 from ..storage_v1 import CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment, VolumeAttributesClass
-from . import scheduling, volumes
+from . import volumes
 from .causes import Causes, duplicate, forbidden, invalid, not_supported, required, too_long
-from .common import immutable, label_selector, matches, no_backsteps
+from .common import immutable, label_selector, matches
 
 _PARAMETERS_MAX, _PARAMETERS_BYTES_MAX = 512, 256 * 1024
-_RECLAIM = ("Delete", "Recycle", "Retain")
-_SOURCES = (
-    "aws_elastic_block_store", "azure_disk", "azure_file", "cephfs", "cinder", "csi", "fc", "flex_volume", "flocker", "gce_persistent_disk",
-    "glusterfs", "host_path", "iscsi", "local", "nfs", "photon_persistent_disk", "portworx_volume", "quobyte", "rbd", "scale_io",
-    "storageos", "vsphere_volume",
-)
-_WIRE = dict(zip(PersistentVolumeSpec.__struct_fields__, PersistentVolumeSpec.__struct_encode_fields__, strict=True))
-_sources = attrgetter(*_SOURCES)
-_CLAIM_MUTABLE = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
-
-
-def persistent_volume(causes: Causes, obj: PersistentVolume) -> None:
-    spec = obj.spec
-    volumes.access_modes(causes, "spec.accessModes", spec.access_modes)
-    storage = spec.capacity.get("storage")
-    if not spec.capacity:
-        causes.append(required("spec.capacity"))
-    elif storage is None or len(spec.capacity) > 1:
-        causes.append(not_supported("spec.capacity", dict(spec.capacity), ("storage",)))
-    elif nano_value(storage) <= 0:
-        causes.append(invalid("spec.capacity[storage]", str(storage), "must be greater than zero"))
-    if spec.persistent_volume_reclaim_policy not in _RECLAIM:
-        causes.append(not_supported("spec.persistentVolumeReclaimPolicy", spec.persistent_volume_reclaim_policy, _RECLAIM))
-    if spec.volume_mode is not None and spec.volume_mode not in ("Block", "Filesystem"):
-        causes.append(not_supported("spec.volumeMode", spec.volume_mode, ("Block", "Filesystem")))
-    if spec.storage_class_name:
-        matches(causes, "spec.storageClassName", spec.storage_class_name, syntax.dns_subdomain)
-    if spec.node_affinity is not None and spec.node_affinity.required is not None:
-        scheduling.node_selector(causes, "spec.nodeAffinity.required", spec.node_affinity.required)
-    _source(causes, spec)
-
-
-def _source(causes: Causes, spec: PersistentVolumeSpec) -> None:
-    sources = _sources(spec)
-    names = [name for name, source in zip(_SOURCES, sources, strict=True) if source is not None]
-    if not names:
-        causes.append(required("spec", "must specify a volume type"))
-    causes += [forbidden(f"spec.{_WIRE[name]}", "may not specify more than 1 volume type") for name in names[1:]]
-    if spec.host_path is not None:
-        volumes.host_path(causes, "spec.hostPath", spec.host_path)
-        if spec.host_path.path == "/" and spec.persistent_volume_reclaim_policy == "Recycle":
-            causes.append(forbidden("spec.persistentVolumeReclaimPolicy", "may not be 'recycle' for a hostPath mount of '/'"))
-    elif spec.nfs is not None:
-        volumes.nfs(causes, "spec.nfs", spec.nfs)
-    elif spec.local is not None:
-        if not spec.local.path:
-            causes.append(required("spec.local.path"))
-        else:
-            no_backsteps(causes, "spec.local.path", spec.local.path)
-        if spec.node_affinity is None:
-            causes.append(required("spec.nodeAffinity", "Local volume requires node affinity"))
-    elif spec.csi is not None:
-        if not spec.csi.driver:
-            causes.append(required("spec.csi.driver"))
-        else:
-            volumes.csi_driver_name(causes, "spec.csi.driver", spec.csi.driver)
-        if not spec.csi.volume_handle:
-            causes.append(required("spec.csi.volumeHandle"))
-
-
-def update_persistent_volume(causes: Causes, new: PersistentVolume, old: PersistentVolume) -> None:
-    if any(getattr(new.spec, name) != getattr(old.spec, name) for name in _SOURCES):
-        causes.append(forbidden("spec.persistentvolumesource", "spec.persistentvolumesource is immutable after creation"))
-    immutable(causes, "spec.volumeMode", new.spec.volume_mode, old.spec.volume_mode)
-    if old.spec.node_affinity is not None:
-        immutable(causes, "spec.nodeAffinity", new.spec.node_affinity, old.spec.node_affinity)
-    persistent_volume(causes, new)
-
-
-def claim(causes: Causes, obj: PersistentVolumeClaim) -> None:
-    volumes.claim_spec(causes, "spec", obj.spec)
-
-
-def update_claim(causes: Causes, new: PersistentVolumeClaim, old: PersistentVolumeClaim) -> None:
-    """A claim may be bound once, and grow when it is bound."""
-    own, was = new.spec, old.spec
-    resources = was.resources
-    bound = old.status.phase == "Bound"
-    if bound and own.resources is not None and was.resources is not None:
-        size, size_was = own.resources.requests.get("storage"), was.resources.requests.get("storage")
-        if size is not None and size_was is not None and nano_value(size) < nano_value(old.status.capacity.get("storage", size_was)):
-            causes.append(forbidden("spec.resources.requests.storage", "field can not be less than status.capacity"))
-        resources = msgspec.structs.replace(was.resources, requests={**was.resources.requests, **({"storage": size} if size else {})})
-    allowed = msgspec.structs.replace(
-        was, volume_name=was.volume_name or own.volume_name, resources=resources,
-        storage_class_name=own.storage_class_name if was.storage_class_name is None and not bound else was.storage_class_name,
-        volume_attributes_class_name=own.volume_attributes_class_name,
-    )
-    if own != allowed:
-        causes.append(forbidden("spec", _CLAIM_MUTABLE + "\n" + _difference(own, allowed)))
-    claim(causes, new)
-
-
-def _difference(new: msgspec.Struct, old: msgspec.Struct) -> str:
-    lines = []
-    for name, wire in zip(new.__struct_fields__, new.__struct_encode_fields__, strict=True):
-        now, was = getattr(new, name), getattr(old, name)
-        if now != was:
-            lines += [f"- {wire}: {msgspec.json.encode(was).decode()}", f"+ {wire}: {msgspec.json.encode(now).decode()}"]
-    return "\n".join(lines) + "\n"
-
 
 def _parameters(causes: Causes, path: str, values: dict[str, str]) -> None:
     if len(values) > _PARAMETERS_MAX:

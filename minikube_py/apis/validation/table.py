@@ -33,7 +33,7 @@ from .. import (
     syntax,
 )
 from ..object import Object
-from . import apps, batch, core, extensions, networking, pods, policy, services, storage
+from . import apps, batch, claims, core, extensions, networking, persistent_volumes, pod_updates, pods, policy, services, storage
 from .causes import Causes
 from .common import Syntax
 
@@ -58,7 +58,7 @@ def _cluster(create: Create | None = None, update: Update | None = None, name: S
 _PATH = syntax.path_segment
 
 KIND_RULES: dict[type[Object], KindRules] = {
-    core_v1.Pod: KindRules(pods.create, pods.update),
+    core_v1.Pod: KindRules(pods.create, pod_updates.update),
     core_v1.PodTemplate: KindRules(pods.create_template),
     core_v1.Service: KindRules(services.service, services.update_service, name=syntax.dns_1035_label),
     core_v1.Endpoints: KindRules(services.endpoints),
@@ -71,8 +71,8 @@ KIND_RULES: dict[type[Object], KindRules] = {
     core_v1.ResourceQuota: KindRules(core.resource_quota, core.update_resource_quota),
     core_v1.ReplicationController: KindRules(core.replication_controller),
     core_v1.Event: KindRules(core.event),
-    core_v1.PersistentVolume: _cluster(storage.persistent_volume, storage.update_persistent_volume),
-    core_v1.PersistentVolumeClaim: KindRules(storage.claim, storage.update_claim),
+    core_v1.PersistentVolume: _cluster(persistent_volumes.volume, persistent_volumes.update_volume),
+    core_v1.PersistentVolumeClaim: KindRules(claims.claim, claims.update_claim),
     apps_v1.Deployment: KindRules(apps.deployment, apps.update_deployment),
     apps_v1.ReplicaSet: KindRules(apps.replica_set, apps.update_replica_set),
     apps_v1.DaemonSet: KindRules(apps.daemon_set, apps.update_daemon_set),
