@@ -1,9 +1,13 @@
-"""Generate the protobuf wire table of the built-in kinds from the descriptors that a kubectl binary carries.
+"""Generate facts about the built-in kinds from the descriptors that a kubectl binary carries: the protobuf wire table, and which fields
+hold a message by value.
 
     python tools/generate_wire.py /path/to/kubectl
 
 Any kubectl embeds the gzip-compressed FileDescriptorProtos of the API: names, numbers and types, as facts. What they do not tell: which
 messages are inlined in JSON follows from the generated structs: a message field whose name no struct field has is inlined.
+
+A field that Go holds by value is never left out on the wire, unlike a pointer: an unset struct is {}, an unset time null. The descriptors
+say it as an option. Groups that no kubectl has descriptors of are taken from a version that it has, or written down here.
 """
 
 from __future__ import annotations
@@ -20,7 +24,25 @@ from typing import get_args
 import msgspec
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
 
-TARGET = Path(__file__).parent.parent / "minikube_py" / "apiserver" / "protobuf" / "wire_table.py"
+APIS = Path(__file__).parent.parent / "minikube_py" / "apis"
+TARGET = APIS.parent / "apiserver" / "protobuf" / "wire_table.py"
+BY_VALUE = APIS / "value_fields.py"
+# The option gogoproto.nullable = false, as it is encoded.
+NOT_NULLABLE = bytes.fromhex("c8de1f00")
+# Packages of which an older version tells what the served one holds by value.
+STAND_INS = {"k8s.io.api.resource.v1beta2": "resource_v1", "k8s.io.api.admissionregistration.v1alpha1": "admissionregistration_v1"}
+# Of types that are in no kubectl, and times that are left out all the same.
+# Source: k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1/types.go, k8s.io/kube-aggregator/pkg/apis/apiregistration/v1/types.go
+WRITTEN_DOWN = {
+    "apiextensions_v1.CustomResourceDefinition": {"metadata", "spec", "status"},
+    "apiextensions_v1.CustomResourceDefinitionSpec": {"names"},
+    "apiextensions_v1.CustomResourceDefinitionStatus": {"acceptedNames"},
+    "apiextensions_v1.CustomResourceDefinitionCondition": {"lastTransitionTime"},
+    "apiregistration_v1.APIService": {"metadata", "spec", "status"},
+    "apiregistration_v1.APIServiceCondition": {"lastTransitionTime"},
+    "storage_v1.VolumeAttributesClass": {"metadata"},
+}
+OMITTED = {"meta_v1.ObjectMeta": {"creationTimestamp"}}
 GZIP_MAGIC = b"\x1f\x8b\x08"
 FILE_BYTES_MAX = 2_000_000
 MODULES = {"k8s.io.apimachinery.pkg.apis.meta.v1": "meta_v1"}
@@ -58,7 +80,7 @@ def module_of(package: str) -> str | None:
         return MODULES[package]
     match = re.fullmatch(r"k8s\.io\.api\.(\w+)\.(v\d)", package)
     name = f"{match[1]}_{match[2]}" if match else ""
-    return name if (TARGET.parents[2] / "apis" / f"{name}.py").exists() else None
+    return name if (APIS / f"{name}.py").exists() else None
 
 
 def rows(package: str, message: DescriptorProto) -> list[tuple[int, str, str, str]]:
@@ -101,8 +123,52 @@ def kind_of(field: FieldDescriptorProto) -> str:
     return f"{module_of(package)}.{name}"
 
 
+def by_value(files: dict[str, FileDescriptorProto]) -> dict[str, set[str]]:
+    """Struct -> the JSON names of its single fields that hold a message by value; inlined messages count for the struct around them."""
+    found: dict[str, set[str]] = {}
+    for package, file in files.items():
+        module = module_of(package) or STAND_INS.get(package)
+        if module is None:
+            continue
+        messages = {f".{package}.{message.name}": message for message in file.message_type}
+        for message in file.message_type:
+            struct = getattr(importlib.import_module(f"minikube_py.apis.{module}"), message.name, None)
+            key = f"{module}.{message.name}"
+            if isinstance(struct, type) and issubclass(struct, msgspec.Struct) and (module_of(package) or key not in found):
+                found.setdefault(key, set()).update(_values_of(message, {f.encode_name for f in msgspec.structs.fields(struct)}, messages))
+    for key, names in WRITTEN_DOWN.items():
+        found.setdefault(key, set()).update(names)
+    return {key: names - OMITTED.get(key, set()) for key, names in found.items()}
+
+
+def _values_of(message: DescriptorProto, known: set[str], messages: dict[str, DescriptorProto]) -> set[str]:
+    names: set[str] = set()
+    by_lower = {name.lower(): name for name in known}
+    for field in message.field:
+        if field.type != Type.TYPE_MESSAGE or field.label == Type.LABEL_REPEATED:
+            continue
+        name = by_lower.get(field.name.lower())
+        if name is not None and NOT_NULLABLE in field.options.SerializeToString():
+            names.add(name)
+        elif name is None and field.type_name in messages:
+            names |= _values_of(messages[field.type_name], known, messages)
+    return names
+
+
+def write_by_value(files: dict[str, FileDescriptorProto]) -> None:
+    lines = [
+        '"""Fields that Go holds by value: generated by tools/generate_wire.py; do not edit."""', "",
+        "# struct -> fields (names on the wire) that are never left out: an unset struct is {}, an unset time is null",
+        "VALUE_FIELDS: dict[str, tuple[str, ...]] = {",
+    ]
+    lines += [f"    {key!r}: {tuple(sorted(names))!r}," for key, names in sorted(by_value(files).items()) if names]
+    BY_VALUE.write_text("\n".join([*lines, "}", ""]))
+    subprocess.run([Path(sys.executable).with_name("ruff"), "format", "--quiet", BY_VALUE], check=True)
+
+
 def main(kubectl: str) -> None:
     files = descriptors(Path(kubectl).read_bytes())
+    write_by_value(files)
     lines = [
         '"""The protobuf wire format of the built-in kinds: generated by tools/generate_wire.py; do not edit."""', "",
         "# message -> (field number, JSON name, shape: one, list, map or inline; scalar or message)",

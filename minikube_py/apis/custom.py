@@ -17,6 +17,23 @@ import msgspec
 from . import meta_v1
 from .resources import ResourceType
 
+# By way of JSON: sets of fields in managedFields stay as they are written, which plain values cannot show.
+_encoder = msgspec.json.Encoder()
+_metadata_decoder = msgspec.json.Decoder(meta_v1.ObjectMeta)
+
+
+def metadata_from(document: Any) -> meta_v1.ObjectMeta:
+    """The metadata that a plain document describes.
+
+    Raises: msgspec.ValidationError if it is none.
+    """
+    return _metadata_decoder.decode(_encoder.encode(document))
+
+
+def metadata_document(metadata: meta_v1.ObjectMeta) -> Any:
+    """Metadata as a plain document of its own."""
+    return msgspec.json.decode(_encoder.encode(metadata))
+
 
 class CustomObject:
     """One custom resource.
@@ -52,12 +69,12 @@ class CustomObject:
         kind, api_version = content.pop("kind", ""), content.pop("apiVersion", "")
         if not isinstance(kind, str) or not isinstance(api_version, str):
             raise msgspec.ValidationError("kind and apiVersion must be strings")
-        metadata = msgspec.convert(content.pop("metadata", None) or {}, meta_v1.ObjectMeta)
+        metadata = metadata_from(content.pop("metadata", None) or {})
         return cls(kind, api_version, metadata, content)
 
     def document(self) -> dict[str, Any]:
         """The plain document; the content is shared, the metadata is not."""
-        return {"apiVersion": self.api_version, "kind": self.kind, "metadata": msgspec.to_builtins(self.metadata), **self.content}
+        return {"apiVersion": self.api_version, "kind": self.kind, "metadata": metadata_document(self.metadata), **self.content}
 
     def wire(self) -> dict[str, Any]:
         """What the JSON encoder writes."""

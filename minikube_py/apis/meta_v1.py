@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import field
 
-from .object import Int32, Int64, Object, Time
+from .object import NO_FIELDS, FieldsV1, Int32, Int64, Object, Time
 
 
 class APIGroup(Object):
@@ -109,7 +109,7 @@ class ListMeta(Object):
 class ManagedFieldsEntry(Object):
     api_version: str = ""
     fields_type: str = ""
-    fields_v1: Any = None
+    fields_v1: FieldsV1 = NO_FIELDS
     manager: str = ""
     operation: str = ""
     subresource: str = ""

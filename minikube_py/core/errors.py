@@ -31,7 +31,6 @@ class StatusError(Exception):
         details: the `details` document of metav1.Status without causes ({"name", "group", "kind", "uid", "retryAfterSeconds"}).
         causes: StatusCause rows.
         list_continue: a token in the Status' own metadata, with which an expired list goes on.
-        warnings: what the client is told beside it.
     """
 
     code: ClassVar[int] = 500
@@ -44,7 +43,6 @@ class StatusError(Exception):
         self._has_details = details is not None
         self.causes = tuple(causes)
         self.list_continue = ""
-        self.warnings: Sequence[str] = ()
 
     def status(self) -> dict[str, Any]:
         """The metav1.Status document."""
@@ -126,6 +124,12 @@ class InternalError(StatusError):
 
 class StorageError(StatusError):
     """What upstream's storage says in words alone: no reason."""
+
+    code, reason = 500, ""
+
+
+class UnreasonedError(StatusError):
+    """An error that upstream passes on in its words alone: no reason."""
 
     code, reason = 500, ""
 

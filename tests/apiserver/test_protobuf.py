@@ -113,6 +113,8 @@ def sample(kind: msgspec.inspect.Type, depth: int = 0) -> Any:
             return b"bytes"
         case msgspec.inspect.AnyType():
             return {"any": ["thing", 1]}
+        case msgspec.inspect.RawType():
+            return {"f:any": {}}
     raise AssertionError(kind)
 
 

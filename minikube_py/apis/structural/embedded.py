@@ -14,6 +14,7 @@ import msgspec
 
 from ...core.errors import Cause
 from .. import meta_v1, scheme, syntax
+from ..custom import metadata_document, metadata_from
 from ..validation.causes import invalid, required
 from ..validation.metadata import validate_metadata
 from .nodes import Node
@@ -61,7 +62,7 @@ def _coerce_resource(value: dict[str, Any], node: Node, path: str) -> list[str]:
         raise CoercionError(_text(invalid(f"{path}.metadata", metadata, problem)))
     unknown = scheme.prune(meta_v1.ObjectMeta, metadata, f"{path}.metadata")
     try:
-        value["metadata"] = msgspec.to_builtins(msgspec.convert(metadata, meta_v1.ObjectMeta))
+        value["metadata"] = metadata_document(metadata_from(metadata))
     except msgspec.ValidationError as error:
         raise CoercionError(_text(invalid(f"{path}.metadata", metadata, _go_message(error)))) from error
     return unknown
@@ -121,7 +122,7 @@ def _check_kind(value: Any, path: str) -> list[Cause]:
 
 def _check_metadata(value: Any, path: str) -> list[Cause]:
     try:
-        metadata = msgspec.convert(value if value is not None else {}, meta_v1.ObjectMeta)
+        metadata = metadata_from(value if value is not None else {})
     except msgspec.ValidationError as error:
         return [invalid(path, value, _go_message(error))]
     metadata.name = metadata.name or _FAKE_NAME
