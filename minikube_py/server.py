@@ -15,6 +15,7 @@ import time
 import uvloop
 import yaml
 
+from minikube_py.apiserver.api_services import ApiServiceRegistration
 from minikube_py.apiserver.assembly import Api, RegistryOptions, object_getter
 from minikube_py.apiserver.authentication.bootstrap import BootstrapTokens
 from minikube_py.apiserver.authentication.token_file import TokenFileError
@@ -113,8 +114,11 @@ class Server:
             raise FatalError("the server was not started")
         options = self._options
         await bootstrap_policy.reconcile(api.client("system:apiserver"))
+        registration = ApiServiceRegistration(api.client("system:apiserver"))
+        api.health.add("autoregister-completion", registration.problem)
         async with asyncio.TaskGroup() as group:
-            waits = []
+            group.create_task(registration.run(), name="api-service-registration")
+            waits = [registration.ready]
             if not options.disable_controller_manager:
                 waits.append(self._start_controllers(api, group))
             if not options.disable_scheduler:

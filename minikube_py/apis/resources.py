@@ -350,6 +350,14 @@ VERSION_PRIORITIES: Final[dict[tuple[str, str], int]] = {
 }
 """versionPriority of the built-in group-versions' APIServices."""
 
+RETURNED_WHEN_DELETED: Final = frozenset({
+    "persistentvolumeclaims", "persistentvolumes", "pods", "podtemplates", "resourcequotas", "serviceaccounts", "services",
+    *(f"{plural}.resource.k8s.io" for plural in ("deviceclasses", "resourceclaims", "resourceclaimtemplates", "resourceslices")),
+    *(f"{plural}.storage.k8s.io" for plural in (
+        "csidrivers", "csinodes", "storageclasses", "volumeattachments", "volumeattributesclasses")),
+})  # fmt: skip
+"""Resources whose deletion is answered with the object, not with a Status. Source: ReturnDeletedObject in pkg/registry."""
+
 BY_GVR: Final[dict[GroupVersionResource, ResourceType]] = {resource.gvr: resource for resource in RESOURCES}
 BY_GVK: Final[dict[GroupVersionKind, ResourceType]] = {resource.gvk: resource for resource in RESOURCES}
 """By the kind of the main resource; kinds of subresources (Scale, Eviction, TokenRequest, …) are not in it."""

@@ -1,60 +1,93 @@
-"""Accept and Accept-Encoding headers, parsed: clauses in the client's order of preference.
+"""Accept and Accept-Encoding headers, parsed: clauses in the client's order of preference, as upstream reads them.
 
 Owns the header grammar only; which representation to send is the endpoint's decision.
 
-Source: RFC 9110 sections 12.4 and 12.5.
+Source: RFC 9110 sections 12.4 and 12.5; github.com/munnerz/goautoneg, whose order, and whose carelessness with q=0, clients live with.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
+
+# What strconv.ParseFloat reads; anything else counts as 0.
+_FLOAT = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One alternative of the header: a lower-case media range or coding, its parameters without q, and its quality, 0 to 1."""
+    """One alternative of the header: a media range or coding, its parameters without q, and its quality."""
 
     value: str
     parameters: dict[str, str]
     quality: float
 
     def matches(self, media_type: str) -> bool:
-        """Tell whether the media range covers `media_type` (`type/subtype`, lower case)."""
+        """Tell whether the media range covers `media_type` (`type/subtype`)."""
         return self.value in (media_type, "*/*") or (self.value.endswith("/*") and media_type.startswith(self.value[:-1]))
 
+    def _before(self, other: Clause) -> bool:
+        """Whether this clause is tried before one that stands left of it. No order in the mathematical sense."""
+        kind, _, subtype = self.value.partition("/")
+        other_kind, _, other_subtype = other.value.partition("/")
+        return (
+            self.quality > other.quality or (kind != "*" and other_kind == "*") or (subtype != "*" and other_subtype == "*")
+        )
 
-@lru_cache(maxsize=128)
+
+@lru_cache(maxsize=512)
 def parse_accept(header: str) -> tuple[Clause, ...]:
-    """Return the acceptable clauses, most wanted first; equal ones keep the header's order, those with q=0 are left out.
-
-    An empty header accepts anything.
-    """
-    clauses = [_parse_clause(part) for part in header.split(",") if part.strip()]
-    if not clauses:
+    """Return the clauses, most wanted first; what is no media range is left out. An empty header accepts anything."""
+    if not header.strip():
         return (Clause("*/*", {}, 1.0),)
-    wanted = [clause for clause in clauses if clause.quality > 0]
-    wanted.sort(key=lambda clause: -clause.quality)
-    return tuple(wanted)
+    clauses: list[Clause] = []
+    for part in header.split(","):
+        clause = _parse_clause(part.strip(" "))
+        if clause is None:
+            continue
+        position = len(clauses)
+        while position and clause._before(clauses[position - 1]):
+            position -= 1
+        clauses.insert(position, clause)
+    return tuple(clauses)
 
 
 def accepts_gzip(header: str) -> bool:
     """Tell whether an Accept-Encoding header allows gzip; without a header, only the identity coding is sent."""
-    return bool(header) and any(clause.value in ("gzip", "*") for clause in parse_accept(header))
+    for coding in header.split(","):
+        name, _, rest = coding.partition(";")
+        if name.strip() in ("gzip", "*") and not re.fullmatch(r"\s*q=0(\.0*)?\s*", rest):
+            return True
+    return False
 
 
-def _parse_clause(text: str) -> Clause:
-    value, *rest = (piece.strip() for piece in text.split(";"))
+def names_gzip(header: str) -> bool:
+    """Tell whether an Accept-Encoding header names gzip without conditions, which is what API answers are compressed for.
+
+    Source: k8s.io/apiserver/pkg/endpoints/handlers/responsewriters (responseContentEncodingSupported)
+    """
+    return any(token.strip() == "gzip" for token in header.split(","))
+
+
+def _parse_clause(text: str) -> Clause | None:
+    value, *rest = text.split(";")
+    kind, slash, subtype = value.partition("/")
+    kind, subtype = kind.strip(" "), subtype.strip(" ")
+    if not slash or not subtype:
+        if kind != "*":
+            return None
+        subtype = "*"
+    if "/" in subtype:
+        return None
     parameters: dict[str, str] = {}
+    quality = 1.0
     for piece in rest:
         name, _, content = piece.partition("=")
-        parameters[name.strip().lower()] = content.strip().strip('"')
-    return Clause(value.lower(), parameters, _quality(parameters.pop("q", "1")))
-
-
-def _quality(text: str) -> float:
-    """Return the weight; one that is not a number counts as 1, as clients that send it mean no preference."""
-    try:
-        return min(max(float(text), 0.0), 1.0)
-    except ValueError:
-        return 1.0
+        if not content or "=" in content:
+            continue
+        if name.strip(" ") == "q":
+            quality = float(content) if _FLOAT.fullmatch(content) else 0.0
+        else:
+            parameters[name.strip(" ")] = content.strip(" ")
+    return Clause(f"{kind}/{subtype}", parameters, quality)

@@ -16,11 +16,18 @@ class Context:
     Attributes:
         dry_run: check everything, store nothing.
         field_manager: who is named in managedFields.
+        warnings: what the client is told beside its answer.
     """
 
     user: UserInfo = SYSTEM
     dry_run: bool = False
     field_manager: str = ""
+    warnings: list[str] | None = None
+
+    def warn(self, text: str) -> None:
+        """Tell the client something; there is none for the server's own calls."""
+        if self.warnings is not None:
+            self.warnings.append(text)
 
 
 INTERNAL = Context()

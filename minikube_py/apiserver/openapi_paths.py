@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from minikube_py.apis.resources import GroupVersionKind, ResourceType, Subresource
+from minikube_py.apis.resources import RETURNED_WHEN_DELETED, GroupVersionKind, ResourceType, Subresource
 
 from . import openapi_parameters as parameters
 from .openapi_document import JSON, META, SCHEMA_PREFIX, Document
@@ -31,14 +31,6 @@ _METHODS: Final = {"get": "get", "create": "post", "update": "put", "patch": "pa
 _WORDS: Final = {"get": "read", "create": "create", "update": "replace", "patch": "patch", "delete": "delete"}
 _PROXY_METHODS: Final = ("delete", "get", "head", "options", "patch", "post", "put")
 _OPTIONS: Final = {"create": parameters.WRITE, "update": parameters.WRITE, "patch": parameters.PATCH}
-# Kinds whose deletion answers with the object, not with a Status. Source: ReturnDeletedObject in pkg/registry.
-RETURNED_WHEN_DELETED: Final = frozenset({
-    ("", "PersistentVolume"), ("", "PersistentVolumeClaim"), ("", "Pod"), ("", "PodTemplate"), ("", "ResourceQuota"), ("", "Service"),
-    ("", "ServiceAccount"), ("resource.k8s.io", "DeviceClass"), ("resource.k8s.io", "ResourceClaim"),
-    ("resource.k8s.io", "ResourceClaimTemplate"), ("resource.k8s.io", "ResourceSlice"), ("storage.k8s.io", "CSIDriver"),
-    ("storage.k8s.io", "CSINode"), ("storage.k8s.io", "StorageClass"), ("storage.k8s.io", "VolumeAttachment"),
-    ("storage.k8s.io", "VolumeAttributesClass"),
-})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +182,7 @@ class GroupVersionPaths:
             described = self._parameters(path, resource, parameters.DELETE)
             operation = self._operation(operation_id, f"delete{_article(resource.kind)}{resource.kind}", described)
             operation["requestBody"] = _body(self._flavour.taken, _ref(META + "DeleteOptions"), required=False)
-            returned = (resource.group, resource.kind) in RETURNED_WHEN_DELETED
+            returned = resource.group_resource in RETURNED_WHEN_DELETED
             operation["responses"] = _responses(_ref(self._names[resource.gvk] if returned else META + "Status"), 200, 202)
             return _marked(operation, "delete", resource.gvk)
         return self._write(path, resource, verb, resource.gvk)

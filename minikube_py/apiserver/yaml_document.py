@@ -13,6 +13,7 @@ import binascii
 import math
 import re
 import sys
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import yaml
@@ -39,6 +40,8 @@ BASES = {"two": 2, "eight": 8, "sixteen": 16, "ten": 10}
 PROBLEMS = {"found a tab character that violates indentation": "found character that cannot start any token"}
 # Floats below this are written without an exponent, whole ones as integers. Source: go.dev/src/encoding/json/encode.go
 WHOLE_MAX = 1e21
+# Exponents from which Go writes a float with one. Source: go.dev/src/strconv/ftoa.go (%g)
+EXPONENT_MIN, EXPONENT_MAX = -4, 6
 
 
 class YamlError(ValueError):
@@ -153,7 +156,7 @@ class _Reader:
         found = self._scalar(node)
         if isinstance(found, float):
             if not math.isfinite(found):
-                raise YamlError(f"json: unsupported value: {_go_float(found)}")
+                raise YamlError(f"json: unsupported value: {go_float(found)}")
             return int(found) if found.is_integer() and abs(found) < WHOLE_MAX else found
         return found
 
@@ -189,7 +192,7 @@ class _Reader:
         if isinstance(key, int):
             return str(key), str(key)
         if isinstance(key, float):
-            return _go_float(key), _go_float(key)
+            return go_float(key), go_float(key)
         raise YamlError("unsupported map key of type: %!s(<nil>), key: <nil>")
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
@@ -239,9 +242,15 @@ def _tagged(tag: str, text: str) -> Any:
     return found if tag in wanted or tag == "null" else text
 
 
-def _go_float(value: float) -> str:
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    return f"{value:g}" if value.is_integer() else repr(value)
+def go_float(value: float) -> str:
+    """The shortest text of a float, with an exponent of two digits where Go has one."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
+    sign, digits, power = Decimal(repr(value)).normalize().as_tuple()
+    if not isinstance(power, int) or not any(digits):
+        return "-0" if sign else "0"
+    exponent = len(digits) + power - 1
+    if not EXPONENT_MIN <= exponent < EXPONENT_MAX:
+        fraction = "".join(map(str, digits[1:]))
+        return f"{'-' if sign else ''}{digits[0]}{'.' if fraction else ''}{fraction}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
+    return f"{value:f}".split(".")[0] if value.is_integer() else format(Decimal(repr(value)), "f")

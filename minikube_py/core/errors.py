@@ -31,6 +31,7 @@ class StatusError(Exception):
         details: the `details` document of metav1.Status without causes ({"name", "group", "kind", "uid", "retryAfterSeconds"}).
         causes: StatusCause rows.
         list_continue: a token in the Status' own metadata, with which an expired list goes on.
+        warnings: what the client is told beside it.
     """
 
     code: ClassVar[int] = 500
@@ -43,6 +44,7 @@ class StatusError(Exception):
         self._has_details = details is not None
         self.causes = tuple(causes)
         self.list_continue = ""
+        self.warnings: Sequence[str] = ()
 
     def status(self) -> dict[str, Any]:
         """The metav1.Status document."""

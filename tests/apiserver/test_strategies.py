@@ -8,8 +8,8 @@ import pytest
 
 from minikube_py.apis import meta_v1
 from minikube_py.apis.core_v1 import Container, PodSpec, ResourceRequirements
-from minikube_py.apis.resources import RESOURCES, ResourceType
-from minikube_py.apiserver.strategies import CONDITIONAL, RETURNED, stored
+from minikube_py.apis.resources import RESOURCES, RETURNED_WHEN_DELETED, ResourceType
+from minikube_py.apiserver.strategies import CONDITIONAL, stored
 from minikube_py.apiserver.strategies.pods import qos_class
 from tests.conftest import ControlPlane
 
@@ -18,7 +18,7 @@ KEPT = [resource for resource in RESOURCES if stored(resource)]
 
 def test_tables_name_kinds_that_are_served() -> None:
     served = {resource.group_resource for resource in KEPT}
-    assert served >= CONDITIONAL and served >= RETURNED
+    assert served >= CONDITIONAL and served >= RETURNED_WHEN_DELETED
 
 
 @pytest.mark.parametrize("resource", KEPT, ids=lambda resource: f"{resource.group_resource}-{resource.version}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from minikube_py.core.errors import (
     ExpiredError,
     NotFoundError,
     RequestEntityTooLargeError,
+    StatusError,
     unknown_method,
     unknown_path,
 )
@@ -39,14 +41,13 @@ from ..selection import Selection
 from ..storage import Storage
 from ..subresources import Subresources
 from .list_options import ListOptions, check_known, list_options
-from .negotiation import JSON, Negotiated, negotiate
+from .negotiation import JSON, JSON_TYPE, Negotiated, negotiate, wants_pretty
 from .paging import Pager
 from .query import Query, parse_revision
 from .request_info import RequestInfo
-from .responses import STREAMED_ENTRIES_MIN, encoded, json_response, list_body, object_body, stream_list
+from .responses import STREAMED_ENTRIES_MIN, encoded, encoded_large, json_response, list_body, object_body, stream_list
 from .watch import Watches
 
-PRETTY_AGENTS = ("curl", "Wget", "Mozilla/5.0")
 # Subresources that show or change a part of the object itself.
 PARTS = frozenset({"", "status", "finalize", "approval", "ephemeralcontainers", "resize"})
 
@@ -71,24 +72,27 @@ class Request:
         self.storage = storage
         self.warnings = [storage.deprecation] if storage.deprecation else []
         manager = query.text("fieldManager") or http.headers.get("User-Agent", "").partition("/")[0]
-        self.context = Context(user, query.dry_run(), manager)
+        self.context = Context(user, query.dry_run(), manager, self.warnings)
 
     def negotiated(self) -> Negotiated:
+        """Raises: NotAcceptableError."""
         accept = self.http.headers.get("Accept")
-        return negotiate(accept) if accept else JSON
+        return negotiate(accept, watch=self.info.verb == "watch") if accept else JSON
 
     def pretty(self) -> bool:
         """Whether the client gets indented JSON: it asked for it, or it is one that people look at."""
-        if self.query.has("pretty"):
-            return self.query.flag("pretty")
-        return self.http.headers.get("User-Agent", "").startswith(PRETTY_AGENTS)
+        return wants_pretty(self.query, self.http.headers.get("User-Agent", ""))
 
     def content_type(self) -> str:
-        """The media type of the body; a missing one is JSON."""
-        return self.http.headers.get("Content-Type", "").partition(";")[0].strip().lower() or "application/json"
+        return content_type_of(self.http)
 
     async def body(self) -> bytes:
         return await read_body(self.http)
+
+
+def content_type_of(http: web.BaseRequest) -> str:
+    """The media type of the body; a missing one is JSON."""
+    return http.headers.get("Content-Type", "").partition(";")[0].strip().lower() or JSON_TYPE
 
 
 async def read_body(http: web.BaseRequest) -> bytes:
@@ -114,8 +118,16 @@ class Handlers:
 
     async def handle(self, request: Request) -> web.StreamResponse:
         """Raises: any StatusError."""
+        try:
+            return await self._handle(request)
+        except StatusError as error:
+            error.warnings = request.warnings
+            raise
+
+    async def _handle(self, request: Request) -> web.StreamResponse:
         info = request.info
         _check_method(request.storage.resource, info)
+        request.negotiated()  # What cannot be answered is not begun.
         if info.subresource == "scale":
             return await self._scale(request)
         if info.subresource not in PARTS:
@@ -152,7 +164,7 @@ class Handlers:
     def _answer(self, request: Request, entry: Entry, status: int = 200) -> web.Response:
         """One object in the form asked for."""
         negotiated = request.negotiated()
-        body = object_body(request.storage, entry, negotiated.form, request.query.text("includeObject"))
+        body = object_body(request.storage, entry, negotiated, request.query.text("includeObject"))
         if negotiated is JSON and not request.warnings and not request.pretty():
             return json_response(body + b"\n", status)
         return encoded(body, negotiated, status=status, pretty=request.pretty(), warnings=request.warnings)
@@ -181,10 +193,10 @@ class Handlers:
         plain = not request.warnings and not request.pretty()
         if len(entries) >= STREAMED_ENTRIES_MIN and negotiated == JSON and not storage.converts and plain:
             return await stream_list(request.http, storage, entries, metadata)
-        body = list_body(storage, entries, metadata, negotiated.form, query.text("includeObject"))
+        body = list_body(storage, entries, metadata, negotiated, query.text("includeObject"))
         if negotiated is JSON and plain:
             return json_response(body)
-        return encoded(body, negotiated, pretty=request.pretty(), warnings=request.warnings)
+        return await encoded_large(body, negotiated, pretty=request.pretty(), warnings=request.warnings)
 
     def _listing(self, storage: Storage, selection: Selection, options: ListOptions) -> Listing:
         """What is selected, at the revision asked for.
@@ -205,7 +217,7 @@ class Handlers:
 
     async def _watch(self, request: Request) -> web.StreamResponse:
         return await self._watches.serve(
-            request.http, request.storage, self._selection(request), request.query, request.negotiated().form
+            request.http, request.storage, self._selection(request), request.query, request.negotiated()
         )
 
     # Writing.
@@ -275,7 +287,7 @@ class Handlers:
         if query.has("orphanDependents"):
             options.orphan_dependents = query.flag("orphanDependents")
         if options.dry_run:
-            request.context = Context(request.context.user, True, request.context.field_manager)
+            request.context = replace(request.context, dry_run=True)
         return options_from(options)
 
     async def _delete(self, request: Request) -> web.Response:
@@ -308,7 +320,7 @@ class Handlers:
             await asyncio.gather(*map(delete, entries[start : start + limits.STORE_BATCH_WRITES_MAX]))
         metadata = {"resourceVersion": str(self._registry.store.revision)}
         negotiated = request.negotiated()
-        body = list_body(storage, entries, metadata, negotiated.form, request.query.text("includeObject"))
+        body = list_body(storage, entries, metadata, negotiated, request.query.text("includeObject"))
         return encoded(body, negotiated, pretty=request.pretty(), warnings=request.warnings)
 
     # Subresources.

@@ -1,7 +1,13 @@
-"""Encoding of answers: JSON, YAML, pretty JSON, Tables, metadata only, and errors."""
+"""Encoding of answers: JSON, YAML, indented JSON, Tables, metadata only, errors, and compression.
+
+Source: k8s.io/apiserver/pkg/endpoints/handlers/response.go, responsewriters/writers.go
+"""
 
 from __future__ import annotations
 
+import asyncio
+import gzip
+import zlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,17 +16,28 @@ from aiohttp import web
 
 from minikube_py.apis.scheme import encode
 from minikube_py.core.clock import SYSTEM_CLOCK
-from minikube_py.core.errors import StatusError
+from minikube_py.core.errors import BadRequestError, NotAcceptableError, StatusError
 from minikube_py.store.interface import Entry
 
+from ..accept import names_gzip
 from ..printers import partial_object_metadata, table
 from ..storage import Storage
-from .negotiation import Form, Negotiated
+from ..warning import warning_headers
+from ..yaml_text import dump_yaml
+from .negotiation import JSON, JSON_TYPE, YAML_TYPE, Form, Negotiated, negotiate_status
 
-JSON_TYPE = "application/json"
 # Objects in a list that is answered part by part, and the bytes of a part.
 STREAMED_ENTRIES_MIN = 2000
 PART_BYTES = 512 * 1024
+# Answers beyond this are compressed for clients that take it, fast rather than well. Source: responsewriters/writers.go
+GZIP_BYTES_MIN = 128 * 1024
+GZIP_LEVEL = 1
+# zlib's number for the largest window in the gzip format.
+GZIP_WINDOW = 31
+# Bytes that are rewritten on the event loop: a millisecond of it.
+YAML_BYTES_MAX = 4 * 1024
+PRETTY_BYTES_MAX = 512 * 1024
+INCLUDE_OBJECT = ("", "Metadata", "Object", "None")
 
 
 def json_response(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
@@ -30,40 +47,101 @@ def json_response(body: bytes, status: int = 200, headers: dict[str, str] | None
 
 
 def encoded(body: bytes, negotiated: Negotiated, *, status: int = 200, pretty: bool = False, warnings: Iterable[str] = ()) -> web.Response:
-    """A response of a JSON document in the form asked for."""
+    """A response of a JSON document in the coding asked for. Compact JSON ends its line, indented JSON does not."""
     if negotiated.yaml:
-        import yaml
-
-        dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-        text = yaml.dump(msgspec.json.decode(body), Dumper=dumper, default_flow_style=False, allow_unicode=True)
-        response = web.Response(body=text.encode(), status=status)
-        response.headers["Content-Type"] = "application/yaml"
+        response = web.Response(body=dump_yaml(msgspec.json.decode(body)), status=status)
+        response.headers["Content-Type"] = YAML_TYPE
+    elif pretty or negotiated.pretty:
+        response = json_response(msgspec.json.format(body, indent=2), status)
     else:
-        response = json_response(msgspec.json.format(body, indent=2) + b"\n" if pretty else body, status)
-    for warning in warnings:
-        quoted = warning.replace("\\", "\\\\").replace('"', '\\"')
-        response.headers.add("Warning", f'299 - "{quoted}"')
+        response = json_response(body if body.endswith(b"\n") else body + b"\n", status)
+    for header in warning_headers(warnings):
+        response.headers.add("Warning", header)
     return response
 
 
-def object_body(storage: Storage, entry: Entry, form: Form, include_object: str) -> bytes:
-    """One object as JSON, in a form."""
+async def encoded_large(body: bytes, negotiated: Negotiated, *, pretty: bool, warnings: Iterable[str] = ()) -> web.Response:
+    """`encoded`, beside the event loop where it takes its time."""
+    if (negotiated.yaml and len(body) > YAML_BYTES_MAX) or len(body) > PRETTY_BYTES_MAX:
+        return await asyncio.to_thread(encoded, body, negotiated, pretty=pretty, warnings=warnings)
+    return encoded(body, negotiated, pretty=pretty, warnings=warnings)
+
+
+async def compressed(http: web.BaseRequest, response: web.StreamResponse) -> web.StreamResponse:
+    """The response, with its body compressed if that is large and the client takes it."""
+    body = response.body if isinstance(response, web.Response) else None
+    if not isinstance(body, bytes) or len(body) <= GZIP_BYTES_MIN or not _compresses(http, response):
+        return response
+    smaller = web.Response(
+        body=await asyncio.to_thread(gzip.compress, body, GZIP_LEVEL, mtime=0), status=response.status, headers=response.headers.copy()
+    )
+    smaller.headers["Content-Encoding"] = "gzip"
+    smaller.headers.add("Vary", "Accept-Encoding")
+    return smaller
+
+
+def _compresses(http: web.BaseRequest, response: web.StreamResponse) -> bool:
+    headers = response.headers
+    return (
+        names_gzip(http.headers.get("Accept-Encoding", "")) and "Content-Encoding" not in headers
+        and headers.get("Content-Type", "").startswith((JSON_TYPE, YAML_TYPE))
+    )
+
+
+def object_body(storage: Storage, entry: Entry, negotiated: Negotiated, include_object: str) -> bytes:
+    """One object as JSON, in a form.
+
+    Raises: BadRequestError, NotAcceptableError for forms that do not fit.
+    """
+    form = negotiated.form
     if form is Form.OBJECT:
         return storage.data(entry)
+    if form is Form.PARTIAL:
+        return encode(partial_object_metadata(storage.served(entry), negotiated.meta_version))
     if form is Form.TABLE:
-        obj = storage.served(entry)
         metadata = {"resourceVersion": str(entry.revision)}
-        return table(storage.resource, [obj], metadata, include_object=include_object or "Metadata", now=SYSTEM_CLOCK.now(),
-                     printer=storage.printer)
-    return encode(partial_object_metadata(storage.served(entry)))
+        return table(storage.resource, [storage.served(entry)], metadata, include_object=checked_include(include_object),
+                     now=SYSTEM_CLOCK.now(), printer=storage.printer, version=negotiated.meta_version)
+    raise NotAcceptableError(
+        f"you requested PartialObjectMetadataList, but the requested object is not a list ({_go_type(storage, storage.resource.kind)})"
+    )
+
+
+def checked_include(include_object: str) -> str:
+    """What the rows of a Table carry.
+
+    Raises: BadRequestError.
+    """
+    if include_object not in INCLUDE_OBJECT:
+        raise BadRequestError(
+            f'Unable to convert to Table as requested: includeObject: Invalid value: "{include_object}": '
+            "must be 'Metadata', 'Object', 'None', or empty"
+        )
+    return include_object or "Metadata"
+
+
+def _go_type(storage: Storage, kind: str) -> str:
+    """Go's name of upstream's internal type of a kind."""
+    return f"*{storage.resource.group.split('.')[0] or 'core'}.{kind}"
 
 
 async def stream_list(http: web.BaseRequest, storage: Storage, entries: list[Entry], metadata: dict[str, Any]) -> web.StreamResponse:
-    """Answer with a long list, part by part: other requests get their turn in between, and the whole is never in memory at once."""
+    """Answer with a long list, part by part: other requests get their turn in between, and the whole is never in memory at once.
+
+    For clients that take it the parts are compressed, beside the event loop.
+    """
     resource = storage.resource
     head, tail = _list_frame(resource.list_kind, resource.group_version, metadata)
     response = web.StreamResponse(headers={"Content-Type": JSON_TYPE})
-    response.content_length = len(head) + len(tail) + sum(len(entry.data) for entry in entries) + max(len(entries) - 1, 0)
+    length = len(head) + len(tail) + sum(len(entry.data) for entry in entries) + max(len(entries) - 1, 0)
+    compressor = None
+    if length > GZIP_BYTES_MIN and _compresses(http, response):
+        compressor = zlib.compressobj(GZIP_LEVEL, wbits=GZIP_WINDOW)
+        response.headers["Content-Encoding"] = "gzip"
+        response.headers["Vary"] = "Accept-Encoding"
+        response.enable_chunked_encoding()
+    else:
+        response.content_length = length
     await response.prepare(http)
     part = [head]
     part_bytes = 0
@@ -73,12 +151,19 @@ async def stream_list(http: web.BaseRequest, storage: Storage, entries: list[Ent
         part.append(entry.data)
         part_bytes += len(entry.data)
         if part_bytes >= PART_BYTES:
-            await response.write(b"".join(part))
+            await _write(response, b"".join(part), compressor)
             part, part_bytes = [], 0
     part.append(tail)
-    await response.write(b"".join(part))
-    await response.write_eof()
+    await _write(response, b"".join(part), compressor)
+    await response.write_eof(compressor.flush() if compressor is not None else b"")
     return response
+
+
+async def _write(response: web.StreamResponse, data: bytes, compressor: zlib._Compress | None) -> None:
+    if compressor is not None:
+        data = await asyncio.to_thread(compressor.compress, data)
+    if data:
+        await response.write(data)
 
 
 def _list_frame(kind: str, version: str, metadata: dict[str, Any]) -> tuple[bytes, bytes]:
@@ -86,30 +171,39 @@ def _list_frame(kind: str, version: str, metadata: dict[str, Any]) -> tuple[byte
     return b'{"kind":"%b","apiVersion":"%b","metadata":%b,"items":[' % (kind.encode(), version.encode(), encode(metadata)), b"]}\n"
 
 
-def list_body(storage: Storage, entries: list[Entry], metadata: dict[str, Any], form: Form, include_object: str) -> bytes:
-    """A list as JSON, in a form. The usual one joins what is stored; no object is encoded."""
-    resource = storage.resource
+def list_body(storage: Storage, entries: list[Entry], metadata: dict[str, Any], negotiated: Negotiated, include_object: str) -> bytes:
+    """A list as JSON, in a form. The usual one joins what is stored; no object is encoded.
+
+    Raises: BadRequestError, NotAcceptableError for forms that do not fit.
+    """
+    resource, form = storage.resource, negotiated.form
     if form is Form.TABLE:
         objects = [storage.served(entry) for entry in entries]
-        return table(resource, objects, metadata, include_object=include_object or "Metadata", now=SYSTEM_CLOCK.now(),
-                     printer=storage.printer)
+        return table(resource, objects, metadata, include_object=checked_include(include_object), now=SYSTEM_CLOCK.now(),
+                     printer=storage.printer, version=negotiated.meta_version)
+    if form is Form.PARTIAL:
+        raise NotAcceptableError(
+            f"you requested PartialObjectMetadata, but the requested object is a list ({_go_type(storage, resource.list_kind)})"
+        )
     if form is Form.OBJECT:
         kind, version = resource.list_kind, resource.group_version
         items = b",".join([entry.data for entry in entries] if not storage.converts else [storage.data(entry) for entry in entries])
     else:
-        kind, version = "PartialObjectMetadataList", "meta.k8s.io/v1"
-        items = b",".join([encode(partial_object_metadata(storage.served(entry))) for entry in entries])
+        kind, version = "PartialObjectMetadataList", negotiated.meta_version
+        items = b",".join([encode(partial_object_metadata(storage.served(entry), version)) for entry in entries])
     head, tail = _list_frame(kind, version, metadata)
     return head + items + tail
 
 
-def status_response(error: StatusError) -> web.Response:
-    """An error as metav1.Status."""
-    headers = {}
+def status_response(error: StatusError, accept: str = "", *, pretty: bool = False) -> web.Response:
+    """An error as metav1.Status, in a coding that the client takes, or else in indented JSON."""
+    body = encode(error.status())
+    negotiated = negotiate_status(accept) if accept else JSON
+    response = encoded(body, negotiated or JSON, status=error.code, pretty=pretty or negotiated is None, warnings=error.warnings)
     retry_after = error.details.get("retryAfterSeconds")
     if retry_after:
-        headers["Retry-After"] = str(retry_after)
-    return json_response(encode(error.status()) + b"\n", error.code, headers)
+        response.headers["Retry-After"] = str(retry_after)
+    return response
 
 
 def not_found_page() -> web.Response:

@@ -32,13 +32,13 @@ from ..discovery_documents import version_document
 from ..openapi import OpenApi
 from ..registry import Registry
 from . import discovery as discovery_http
-from .handlers import Handlers, Request, read_body
+from .handlers import Handlers, Request, content_type_of, read_body
 from .health import Health
 from .metrics import ServerMetrics
-from .negotiation import negotiate
+from .negotiation import negotiate, wants_pretty
 from .query import Query, parse_query
 from .request_info import RequestInfo, parse
-from .responses import JSON_TYPE, encoded, indented, json_response, not_found_page, status_response
+from .responses import compressed, encoded, indented, json_response, not_found_page, status_response
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ class ApiServer:
         in_flight[kind] += 1
         code = 500
         try:
-            response = await self._answer(http, info, query)
+            response = await compressed(http, await self._answer(http, info, query))
             code = response.status
         except StatusError as error:
             code = error.code
@@ -164,7 +164,7 @@ class ApiServer:
             if self._streams is None:
                 raise unknown_path()
             return await self._streams(http, info, query)
-        if info.verb == "":
+        if info.verb == "" or http.method == "HEAD":
             raise unknown_method()
         if storage is None:
             return await self._review(http, info, query, resource, user)
@@ -188,14 +188,16 @@ class ApiServer:
         self, http: web.BaseRequest, info: RequestInfo, query: Query, resource: ResourceType, user: UserInfo
     ) -> web.StreamResponse:
         """Answer a resource that is only asked."""
+        negotiated, pretty = negotiate(http.headers.get("Accept", "")), wants_pretty(query, http.headers.get("User-Agent", ""))
         if info.verb == "create" and resource.plural == "bindings":
             raise MethodNotAllowedError("use the binding subresource of the pod")
         if info.verb != "create" or info.name:
             if resource.plural == "componentstatuses" and info.verb == "list":
-                return json_response(encode({"kind": "ComponentStatusList", "apiVersion": "v1", "metadata": {}, "items": []}))
+                empty = {"kind": "ComponentStatusList", "apiVersion": "v1", "metadata": {}, "items": []}
+                return encoded(encode(empty), negotiated, pretty=pretty)
             raise unknown_method()
         body = await read_body(http)
-        content_type = http.headers.get("Content-Type", "").partition(";")[0].strip().lower() or JSON_TYPE
+        content_type = content_type_of(http)
         obj, warnings = decode_object(
             type_of(*resource.gvk), resource.group_version, resource.kind, body, content_type, query.text("fieldValidation")
         )
@@ -203,7 +205,7 @@ class ApiServer:
         if resource.namespaced:
             obj.metadata.namespace = info.namespace
         answer = self._reviews(obj, user, info.namespace)
-        return encoded(encode(answer), negotiate(http.headers.get("Accept", "")), status=201, warnings=warnings)
+        return encoded(encode(answer), negotiated, status=201, pretty=pretty, warnings=warnings)
 
     async def _answer_path(self, http: web.BaseRequest, info: RequestInfo, query: Query) -> web.StreamResponse:
         """Answer a path that is no resource."""
@@ -253,7 +255,9 @@ def _error_response(http: web.BaseRequest, error: StatusError) -> web.Response:
         return _cut(http)
     if isinstance(error, UnknownPathError) and not _is_routed(http.path):
         return not_found_page()
-    return status_response(error)
+    headers = http.headers
+    query = parse_query(http.raw_path.partition("?")[2])
+    return status_response(error, headers.get("Accept", ""), pretty=wants_pretty(query, headers.get("User-Agent", "")))
 
 
 def _is_routed(path: str) -> bool:

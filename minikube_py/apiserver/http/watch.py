@@ -13,6 +13,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Iterable
+from typing import Any
 
 from aiohttp import web
 
@@ -28,10 +29,10 @@ from ..selection import Selection
 from ..storage import Storage
 from ..watching import frame, transition
 from .list_options import ListOptions, check_known, list_options
-from .negotiation import Form
+from .negotiation import Form, Negotiated
 from .outbox import Outbox
 from .query import Query
-from .responses import json_response
+from .responses import checked_include, json_response
 
 log = logging.getLogger(__name__)
 
@@ -50,12 +51,17 @@ class Watch:
         storage: what is watched.
     """
 
-    def __init__(self, selection: Selection, form: Form, include_object: str, store: Store, outbox: Outbox) -> None:
+    def __init__(self, selection: Selection, negotiated: Negotiated, include_object: str, store: Store, outbox: Outbox) -> None:
         self._outbox = outbox
         self._selection = selection
         self.storage: Storage = selection.storage
-        self._form = form
-        self._include_object = include_object
+        # An object is no list: upstream sends it as it is.
+        self._form = Form.OBJECT if negotiated.form is Form.PARTIAL_LIST else negotiated.form
+        self._version = negotiated.meta_version
+        # Whether the columns of a Table are still to be sent, and whether that is for the initial events to do.
+        self._columns_due = True
+        self._initial = False
+        self._include_object = checked_include(include_object) if self._form is Form.TABLE else ""
         self._store = store
         self._transport: asyncio.Transport | None = None
         self._early: list[bytes] | None = []
@@ -90,7 +96,11 @@ class Watch:
             if chunk is None:
                 chunk = event.frames[form] = _chunk(frame(self.storage, event, type_, entry))
             return chunk
-        return _chunk(self._line(type_, entry))
+        return _chunk(self._line(type_, entry, live=True))
+
+    def expect_initial(self, initial: list[Entry], *, send_end: bool) -> None:
+        """Learn what comes first, before the first live event does."""
+        self._initial = self._form is Form.TABLE and (send_end or any(map(self._selection.matches, initial)))
 
     def end(self) -> None:
         """End the watch: in an orderly way if it is live, by force if the client still reads the initial state."""
@@ -158,17 +168,24 @@ class Watch:
             transport.abort()
             self.end()
 
-    def _line(self, type_: EventType, entry: Entry) -> bytes:
+    def _line(self, type_: EventType, entry: Entry, *, live: bool = False) -> bytes:
         storage = self.storage
         if self._form is Form.OBJECT:
             body = storage.data(entry)
         elif self._form is Form.TABLE:
-            metadata = {"resourceVersion": str(entry.revision)}
-            body = table(storage.resource, [storage.served(entry)], metadata, include_object=self._include_object or "Metadata",
-                         now=SYSTEM_CLOCK.now(), printer=storage.printer)
+            body = self._table(storage.served(entry), str(entry.revision), live=live)
         else:
-            body = encode(partial_object_metadata(storage.served(entry)))
+            body = encode(partial_object_metadata(storage.served(entry), self._version))
         return b'{"type":"%b","object":%b}\n' % (type_.encode(), body.strip())
+
+    def _table(self, obj: Any, revision: str, *, live: bool) -> bytes:
+        """One object as a Table; the first that is sent says what the columns are."""
+        with_columns = self._columns_due and not (live and self._initial)
+        self._columns_due = self._columns_due and not with_columns
+        return table(
+            self.storage.resource, [obj], {"resourceVersion": revision}, include_object=self._include_object, now=SYSTEM_CLOCK.now(),
+            printer=self.storage.printer, version=self._version, with_columns=with_columns,
+        )
 
     def _bookmark(self, revision: int, *, initial_end: bool = False) -> bytes:
         resource = self.storage.resource
@@ -177,9 +194,10 @@ class Watch:
             metadata["annotations"] = {INITIAL_EVENTS_END: "true"}
         document = {"kind": resource.kind, "apiVersion": resource.group_version, "metadata": metadata}
         if self._form is Form.TABLE:
-            document = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "columnDefinitions": [], "rows": []}
-        elif self._form is not Form.OBJECT:
-            document |= {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
+            empty, _ = self.storage.from_document(document, "Ignore")
+            return b'{"type":"BOOKMARK","object":%b}\n' % self._table(empty, str(revision), live=not initial_end).strip()
+        if self._form is not Form.OBJECT:
+            document |= {"kind": "PartialObjectMetadata", "apiVersion": self._version}
         return encode({"type": "BOOKMARK", "object": document}) + b"\n"
 
     def _schedule_bookmark(self, timers: list[asyncio.TimerHandle]) -> None:
@@ -215,17 +233,20 @@ class Watches:
         for watch in [*self._running]:
             watch.end()
 
-    async def serve(self, request: web.BaseRequest, storage: Storage, selection: Selection, query: Query, form: Form) -> web.StreamResponse:
+    async def serve(
+        self, request: web.BaseRequest, storage: Storage, selection: Selection, query: Query, negotiated: Negotiated
+    ) -> web.StreamResponse:
         """Answer a watch request; returns when it has ended.
 
         A revision that is too old is answered with one ERROR event (410 Expired).
         Raises: BadRequestError, InvalidError for options that do not fit.
         """
         store = self._registry.store
-        watch = Watch(selection, form, query.text("includeObject"), store, self._outbox)
+        watch = Watch(selection, negotiated, query.text("includeObject"), store, self._outbox)
         listing = self._registry.list(storage, selection.namespace)
         options = list_options(query, watch=True)
         start, initial, send_end = _start(options, listing.revision, listing.entries)
+        watch.expect_initial(initial, send_end=send_end)
         timeout_s = options.timeout_s or random.uniform(WATCH_TIMEOUT_MIN_S, 2 * WATCH_TIMEOUT_MIN_S)
         try:
             subscription = store.watch(storage.collection, start, watch.deliver)

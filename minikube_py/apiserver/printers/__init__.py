@@ -38,22 +38,23 @@ def cells(resource: ResourceType, obj: Any, now: datetime) -> list[Any]:
     return printer_of(resource).cells(obj, now)
 
 
-def partial_object_metadata(obj: Any) -> dict[str, Any]:
+def partial_object_metadata(obj: Any, version: str = "meta.k8s.io/v1") -> dict[str, Any]:
     """An object reduced to its metadata. Plain documents are objects, too."""
     metadata = obj.get("metadata", {}) if isinstance(obj, dict) else obj.metadata
-    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
+    return {"kind": "PartialObjectMetadata", "apiVersion": version, "metadata": metadata}
 
 
 def table(
     resource: ResourceType, objects: Sequence[Any], metadata: dict[str, Any], *, include_object: str = "Metadata", now: datetime,
-    printer: Printer | None = None, with_columns: bool = True,
+    printer: Printer | None = None, with_columns: bool = True, version: str = "meta.k8s.io/v1",
 ) -> bytes:
-    """A meta.k8s.io/v1 Table of objects, as JSON.
+    """A Table of objects, as JSON.
 
     Args:
         metadata: the list's.
         include_object: what of each object its row carries: "Metadata", "Object" or "None".
         printer: that of a custom resource; built-in resources have their own.
+        version: of the meta.k8s.io group.
         with_columns: False for the later events of a watch, whose reader knows the columns.
     """
     chosen = printer or printer_of(resource)
@@ -62,11 +63,12 @@ def table(
         row: dict[str, Any] = {"cells": chosen.cells(obj, now)}
         if chosen.conditions is not None and (conditions := chosen.conditions(obj)):
             row["conditions"] = conditions
+        row["object"] = None
         if include_object == "Object":
             row["object"] = obj
         elif include_object != "None":
-            row["object"] = partial_object_metadata(obj)
+            row["object"] = partial_object_metadata(obj, version)
         rows.append(row)
-    definitions = [column.document() for column in chosen.columns] if with_columns else []
-    document = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "columnDefinitions": definitions, "rows": rows}
+    definitions = [column.document() for column in chosen.columns] if with_columns else None
+    document = {"kind": "Table", "apiVersion": version, "metadata": metadata, "columnDefinitions": definitions, "rows": rows}
     return encode(document) + b"\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from minikube_py.apis.resources import RESOURCES, ResourceType
+from minikube_py.apis.resources import RESOURCES, RETURNED_WHEN_DELETED, ResourceType
 from minikube_py.apis.scheme import type_of
 from minikube_py.store.interface import Store
 
@@ -13,6 +13,7 @@ from ..storage import Conversion, Storage
 from ..strategy import Strategy
 from .batch import JobStrategy
 from .cluster import (
+    ApiServiceStrategy,
     CertificateSigningRequestStrategy,
     CreateOnUpdateStrategy,
     EventStrategy,
@@ -31,6 +32,7 @@ from .pods import PodStrategy
 from .services import ServiceStrategy
 
 STRATEGIES: dict[str, Callable[[], Strategy]] = {
+    "apiservices.apiregistration.k8s.io": ApiServiceStrategy,
     "certificatesigningrequests.certificates.k8s.io": CertificateSigningRequestStrategy,
     "customresourcedefinitions.apiextensions.k8s.io": CustomResourceDefinitionStrategy,
     "endpoints": CreateOnUpdateStrategy,
@@ -65,16 +67,13 @@ STRATEGIES: dict[str, Callable[[], Strategy]] = {
 
 # Kinds whose updates must say which version they replace.
 CONDITIONAL = frozenset({
+    "apiservices.apiregistration.k8s.io",
     "csidrivers.storage.k8s.io", "csinodes.storage.k8s.io", "csistoragecapacities.storage.k8s.io",
     "customresourcedefinitions.apiextensions.k8s.io", "leases.coordination.k8s.io", "poddisruptionbudgets.policy",
     "runtimeclasses.node.k8s.io", "volumeattachments.storage.k8s.io",
     *(f"{plural}.admissionregistration.k8s.io" for plural in (
         "mutatingadmissionpolicies", "mutatingadmissionpolicybindings", "mutatingwebhookconfigurations", "validatingadmissionpolicies",
         "validatingadmissionpolicybindings", "validatingwebhookconfigurations")),
-})
-# Kinds whose deletion is answered with the object.
-RETURNED = frozenset({
-    "namespaces", "persistentvolumeclaims", "persistentvolumes", "pods", "podtemplates", "resourcequotas", "serviceaccounts", "services",
 })
 # Kinds whose dependents stay unless a deletion says otherwise, for clients from before propagation policies.
 ORPHANING = frozenset({"jobs.batch", "replicationcontrollers"})
@@ -104,7 +103,7 @@ def builtin_storages(store: Store, service_cidr: str, node_ports: tuple[int, int
         else:
             strategy = STRATEGIES.get(resource.group_resource, Strategy)()
         strategy.unconditional_update = resource.group_resource not in CONDITIONAL
-        strategy.returns_deleted = resource.group_resource in RETURNED
+        strategy.returns_deleted = resource.group_resource in RETURNED_WHEN_DELETED
         strategy.default_propagation = "Orphan" if resource.group_resource in ORPHANING else "Background"
         storages[resource.gvr] = Storage(resource, type_of(*resource.gvk), strategy, resource.group_resource)
     for resource in RESOURCES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minikube_py.apis import core_v1
+from minikube_py.apis import apiregistration_v1, core_v1
 
 from ..context import Context
 from ..strategy import Strategy
@@ -109,6 +109,23 @@ class PersistentVolumeClaimStrategy(Strategy):
     def prepare_create(self, obj: Any, context: Context) -> None:
         super().prepare_create(obj, context)
         obj.status = core_v1.PersistentVolumeClaimStatus(phase="Pending")
+
+
+class ApiServiceStrategy(Strategy):
+    """A group-version that this server answers for itself is available from the start.
+
+    Source: k8s.io/kube-aggregator/pkg/registry/apiservice/strategy.go
+    """
+
+    def prepare_create(self, obj: Any, context: Context) -> None:
+        super().prepare_create(obj, context)
+        if obj.spec.service is None:
+            obj.status.conditions = [
+                apiregistration_v1.APIServiceCondition(
+                    type="Available", status="True", last_transition_time=obj.metadata.creation_timestamp, reason="Local",
+                    message="Local APIServices are always available",
+                )
+            ]
 
 
 class CertificateSigningRequestStrategy(Strategy):

@@ -1,33 +1,85 @@
-"""Accept headers choose the form of an answer."""
+"""Accept headers choose the form of an answer, as upstream reads them."""
 
 from __future__ import annotations
 
 import pytest
 
-from minikube_py.apiserver.http.negotiation import JSON, Form, Negotiated, negotiate
+from minikube_py.apiserver.accept import names_gzip
+from minikube_py.apiserver.http.negotiation import JSON, Form, Negotiated, negotiate, negotiate_status, wants_pretty
+from minikube_py.apiserver.http.query import Query
 from minikube_py.core.errors import NotAcceptableError
 
 KUBECTL = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json"
+YAML = Negotiated(Form.OBJECT, True)
 
 
 @pytest.mark.parametrize(("accept", "wanted"), [
-    ("", JSON), ("*/*", JSON), ("application/*", JSON), ("application/json", JSON),
+    ("", JSON), (" ", JSON), ("*/*", JSON), ("*", JSON), ("application/*", JSON), ("application/json", JSON),
     ("application/vnd.kubernetes.protobuf, application/json", JSON),
     ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", JSON),
     (KUBECTL, Negotiated(Form.TABLE, False)),
+    ("application/json;as=Table;v=v1beta1;g=meta.k8s.io", Negotiated(Form.TABLE, False, "v1beta1")),
     ("application/json;as=Table;v=v9;g=meta.k8s.io,application/json", JSON),
     ("application/json;as=Sculpture;v=v1;g=meta.k8s.io,application/json", JSON),
     ("application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io", Negotiated(Form.PARTIAL, False)),
     ("application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,"
      "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io", Negotiated(Form.PARTIAL_LIST, False)),
-    ("application/yaml", Negotiated(Form.OBJECT, True)),
+    ("application/yaml;as=Table;v=v1;g=meta.k8s.io", Negotiated(Form.TABLE, True)),
+    ("application/yaml", YAML),
     ("application/yaml;q=0.5, application/json;q=0.9", JSON),
+    ("application/json;stream=watch", JSON),
+    ("application/yaml;stream=watch, application/json", JSON),
+    ("application/json;stream=trout, application/yaml", YAML),
+    ("application/json;sv=v1", JSON),
+    ("application/json;sv=v9, application/yaml", YAML),
+    ("application/json;pretty=1", Negotiated(Form.OBJECT, False, pretty=True)),
+    ("application/json;charset=utf-8;foo", JSON),
+    # A range with stars comes behind one without, whatever its quality.
+    ("*/*, application/yaml;q=0.1", YAML),
+    # What is refused is taken when there is nothing else.
+    ("application/json;q=0", JSON),
+    ("application/yaml;q=nonsense, application/json;q=0.1", JSON),
 ])
 def test_first_clause_that_can_be_served_wins(accept: str, wanted: Negotiated) -> None:
     assert negotiate(accept) == wanted
 
 
-@pytest.mark.parametrize("accept", ["image/png", "application/json;q=0", "application/json;as=Table;v=v9;g=meta.k8s.io"])
+@pytest.mark.parametrize("accept", [
+    "image/png", "json", "application/json/v1", "application/json;as=Table;v=v9;g=meta.k8s.io", "application/json;as=Table",
+    "application/vnd.kubernetes.protobuf", "application/JSON", "application/x-yaml",
+])
 def test_what_cannot_be_served_is_not_acceptable(accept: str) -> None:
-    with pytest.raises(NotAcceptableError, match="only the following media types are accepted: application/json, application/yaml"):
+    with pytest.raises(NotAcceptableError) as refused:
         negotiate(accept)
+    assert str(refused.value) == "only the following media types are accepted: application/json, application/yaml"
+
+
+@pytest.mark.parametrize("accept", ["application/yaml", "text/plain"])
+def test_watches_are_streams(accept: str) -> None:
+    with pytest.raises(NotAcceptableError) as refused:
+        negotiate(accept, watch=True)
+    assert str(refused.value) == "only the following media types are accepted: application/json;stream=watch"
+    assert negotiate(KUBECTL, watch=True).form is Form.TABLE
+
+
+def test_errors_are_no_tables() -> None:
+    assert negotiate_status(KUBECTL) == negotiate_status("") == JSON
+    assert negotiate_status("application/json;as=Table;v=v1;g=meta.k8s.io, application/yaml") == YAML
+    assert negotiate_status("application/json;as=Table;v=v1;g=meta.k8s.io") is None
+
+
+@pytest.mark.parametrize(("query", "agent", "pretty"), [
+    ("", "kubectl/v1.36.0", False), ("", "curl/8.0", True), ("", "Wget/1.2", True), ("", "Mozilla/5.0 (X11)", True),
+    ("", "Mozilla/4", False),
+    ("pretty=true", "", True), ("pretty=1", "", True), ("pretty=false", "curl/8.0", False), ("pretty=yes", "curl/8.0", False),
+    ("pretty=", "curl/8.0", True), ("pretty", "", False),
+])
+def test_who_gets_indented_json(query: str, agent: str, pretty: bool) -> None:
+    assert wants_pretty(Query(query), agent) is pretty
+
+
+@pytest.mark.parametrize(("header", "named"), [
+    ("gzip", True), ("deflate, gzip ,br", True), ("", False), ("*", False), ("gzip;q=0.5", False), ("x-gzip", False),
+])
+def test_gzip_must_be_named(header: str, named: bool) -> None:
+    assert names_gzip(header) is named
