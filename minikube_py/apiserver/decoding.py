@@ -19,7 +19,7 @@ from minikube_py.core.errors import BadRequestError, Cause, UnsupportedMediaType
 
 from .json_text import JsonSyntaxError, Members, Number, StrictErrors, duplicates, has_duplicates, parse, plain
 from .protobuf import ProtobufError, decode_unknown
-from .typed_json import DecodeError, TypedDecoder
+from .typed_json import Converter, DecodeError, TypedDecoder
 from .yaml_document import YamlError, read_yaml
 
 JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE = "application/json", "application/yaml", "application/vnd.kubernetes.protobuf"
@@ -29,6 +29,7 @@ FIELD_VALIDATION = ("", "Ignore", "Strict", "Warn")
 SUMMARY_BYTES = 30
 YAML_PREFIXES = ("yaml: unmarshal errors:\n", "error converting YAML to JSON: yaml: unmarshal errors:\n")
 SCHEME = "pkg/api/legacyscheme/scheme.go:30"
+encode_sorted = msgspec.json.Encoder(order="sorted").encode
 # Go's name of the struct that upstream reads kind and version into.
 TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
 # Group-versions that upstream can still read, though it serves them no more.
@@ -37,6 +38,18 @@ UNSERVED = frozenset({
     "coordination.k8s.io/v1beta1", "discovery.k8s.io/v1beta1", "events.k8s.io/v1beta1", "extensions/v1beta1", "networking.k8s.io/v1beta1",
     "policy/v1beta1", "rbac.authorization.k8s.io/v1beta1", "scheduling.k8s.io/v1beta1", "storage.k8s.io/v1beta1",
 })
+
+
+class UndecodableError(BadRequestError):
+    """An object whose fields have wrong types.
+
+    Attributes:
+        problem: what is wrong, without what it is wrong with.
+    """
+
+    def __init__(self, group_version: str, kind: str, problem: str) -> None:
+        super().__init__(cannot_be_handled(group_version, kind, problem))
+        self.problem = problem
 
 
 def check_field_validation(value: str, options: str = "CreateOptions") -> None:
@@ -253,31 +266,35 @@ def _internal(group_version: str) -> str:
     return group_version.rpartition("/")[0].split(".")[0] or "core"
 
 
-def object_from_tree(struct: type[Object], group_version: str, kind: str, tree: Any) -> tuple[Any, list[str]]:
+def object_from_tree(
+    struct: type[Object], group_version: str, kind: str, tree: Any, slow: TypedDecoder | None = None
+) -> tuple[Any, list[str]]:
     """The object that a parsed JSON text describes, and strict decoding's errors.
 
-    Raises: BadRequestError for wrong types.
+    Raises: UndecodableError.
     """
-    slow = TypedDecoder()
+    slow = slow or TypedDecoder()
     try:
         document = slow.decode(struct, tree)
         return decoder(struct).decode(encode(document)), slow.errors
     except (DecodeError, msgspec.ValidationError) as error:
-        raise BadRequestError(cannot_be_handled(group_version, kind, str(error))) from error
+        raise UndecodableError(group_version, kind, str(error)) from error
 
 
 def object_from_document(
-    struct: type[Object], group_version: str, kind: str, document: Any, field_validation: str = ""
+    struct: type[Object], group_version: str, kind: str, document: Any, field_validation: str = "", *, strategic: bool = False
 ) -> tuple[Any, list[str]]:
     """The object that a plain document describes, and warnings about its unknown fields.
 
-    Raises: BadRequestError for wrong types and, with Strict, unknown fields.
+    Args:
+        strategic: whether a strategic merge patch made the document.
+    Raises: UndecodableError; with Strict, BadRequestError for unknown fields.
     """
-    data = encode(document)
     try:
-        return decoder(struct).decode(data), []
+        return decoder(struct).decode(encode(document)), []
     except msgspec.ValidationError:
-        obj, errors = object_from_tree(struct, group_version, kind, parse(data))
+        tree = parse(encode_sorted(document))
+        obj, errors = object_from_tree(struct, group_version, kind, tree, Converter() if strategic else None)
     if errors and field_validation == "Strict":
         raise BadRequestError(cannot_be_handled(group_version, kind, strict_error(errors)))
     return obj, strict_warnings(errors) if field_validation != "Ignore" else []

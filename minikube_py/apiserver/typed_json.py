@@ -86,9 +86,10 @@ class TypedDecoder:
             raise DecodeError(self._first)
         return found if isinstance(found, dict) else {}
 
-    def _mismatch(self, value: str, go: str, place: Place) -> None:
+    def _mismatch(self, tree: Any, shape: Shape, place: Place) -> None:
         """Note a wrong type; Go goes on and reports the first."""
-        self._first = self._first or _cannot(value, go, self._outermost or place)
+        shown = f"number {tree}" if isinstance(tree, Number) and shape.kind in (shapes.INT, shapes.FLOAT) else _kind(tree)
+        self._first = self._first or _cannot(shown, shape.go, self._outermost or place)
 
     def _value(self, shape: Shape, tree: Any, old: Any, place: Place) -> Any:
         """The plain value; UNSET where there is none."""
@@ -125,7 +126,7 @@ class TypedDecoder:
 
     def _struct(self, shape: Shape, tree: Any, old: Any, place: Place) -> Any:
         if not isinstance(tree, Members) or shape.struct is None:
-            self._mismatch(_kind(tree), shape.go, place)
+            self._mismatch(tree, shape, place)
             return old
         document: dict[str, Any] = dict(old) if isinstance(old, dict) else {}
         fields = fields_of(shape.struct)
@@ -162,7 +163,7 @@ class TypedDecoder:
     def _list(self, shape: Shape, tree: Any, old: Any, place: Place) -> Any:
         inner = shape.inner
         if not isinstance(tree, list) or isinstance(tree, Members) or inner is None:
-            self._mismatch(_kind(tree), shape.go, place)
+            self._mismatch(tree, shape, place)
             return old
         before = old if isinstance(old, list) else []
         items = []
@@ -174,7 +175,7 @@ class TypedDecoder:
     def _map(self, shape: Shape, tree: Any, old: Any, place: Place) -> Any:
         inner = shape.inner
         if not isinstance(tree, Members) or inner is None:
-            self._mismatch(_kind(tree), shape.go, place)
+            self._mismatch(tree, shape, place)
             return old
         document: dict[str, Any] = dict(old) if isinstance(old, dict) else {}
         seen: set[str] = set()
@@ -196,19 +197,19 @@ class TypedDecoder:
                 return tree
             case shapes.INT if isinstance(tree, Number):
                 bound = 1 << BITS[shape.go] if shape.go in BITS else 1 << 63
-                if INTEGER.fullmatch(tree) and -bound <= int(tree) < bound:
-                    return int(tree)
-                self._mismatch(f"number {tree}", shape.go, place)
-                return UNSET
+                number = self._integer(tree)
+                if number is not None and -bound <= number < bound:
+                    return number
             case shapes.FLOAT if isinstance(tree, Number):
                 if math.isfinite(float(tree)):
                     return float(tree)
-                self._mismatch(f"number {tree}", shape.go, place)
-                return UNSET
             case shapes.BYTES if type(tree) is str:
                 return self._base64(tree)
-        self._mismatch(_kind(tree), shape.go, place)
+        self._mismatch(tree, shape, place)
         return UNSET
+
+    def _integer(self, text: Number) -> int | None:
+        return int(text) if INTEGER.fullmatch(text) else None
 
     def _base64(self, text: str) -> Any:
         """Canonical base64; Go skips line breaks and wants the padding."""
@@ -217,6 +218,36 @@ class TypedDecoder:
             return base64.b64encode(base64.b64decode(packed)).decode()
         self._first = self._first or f"illegal base64 data at input byte {_base64_problem(text.encode())}"
         return UNSET
+
+
+class Converter(TypedDecoder):
+    """Takes a strategically patched document, which upstream converts without writing it as JSON: in other words, and less strictly.
+
+    Source: k8s.io/apimachinery/pkg/runtime/converter.go
+    """
+
+    def decode(self, struct: type[Object], tree: Any) -> dict[str, Any]:
+        found = super().decode(struct, tree)
+        self.errors.sort()
+        return found
+
+    def _mismatch(self, tree: Any, shape: Shape, place: Place) -> None:
+        kinds = {"array": "slice", "object": "map", "number": "float64" if _is_float(tree) else "int64"}
+        kind = kinds.get(_kind(tree), _kind(tree))
+        if shape.kind in (shapes.STRUCT, shapes.MAP, shapes.LIST, shapes.BYTES):
+            target = {shapes.STRUCT: "struct from:", shapes.MAP: "map from"}.get(shape.kind, "slice from")
+            raise DecodeError(f"cannot restore {target} {kind}")
+        if (kind, shape.kind) in (("int64", shapes.STRING), ("float64", shapes.INT)):
+            raise DecodeError(f"cannot convert {kind} to {shape.go}")
+        raise DecodeError(f"unrecognized type: {shape.kind if shape.kind != shapes.INT else shape.go}")
+
+    def _integer(self, text: Number) -> int | None:
+        """Whole floats are integers."""
+        return int(float(text)) if _is_float(text) and float(text).is_integer() else super()._integer(text)
+
+
+def _is_float(tree: Any) -> bool:
+    return isinstance(tree, Number) and not INTEGER.fullmatch(tree)
 
 
 def _cannot(value: str, go: str, place: Place) -> str:

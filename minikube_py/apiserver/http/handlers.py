@@ -32,10 +32,11 @@ from minikube_py.store.interface import CompactedError, Entry, Listing
 
 from ..authentication.user import UserInfo
 from ..context import Context
-from ..decoding import decode_document, decode_object
+from ..decoding import check_field_validation, decode_document, decode_object
 from ..deletion import DeleteOptions, options_from
 from ..patch import json_patch, merge_patch
-from ..patching import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, patch_transform, replace_transform
+from ..patch_document import JSON_PATCH, read_patch
+from ..patching import check_patch_type, patch_transform, replace_transform
 from ..registry import Registry
 from ..selection import Selection
 from ..storage import Storage
@@ -258,12 +259,13 @@ class Handlers:
 
     async def _patch(self, request: Request) -> web.Response:
         storage, info = request.storage, request.info
+        content_type, validation = request.content_type(), request.query.text("fieldValidation")
+        check_patch_type(storage, content_type)
         body = await request.body()
-        content_type = request.content_type()
-        patch = decode_document(body, "" if content_type.endswith("json") else content_type) if content_type in (
-            JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH) else {}
+        check_field_validation(validation, "PatchOptions")
+        patch, errors = read_patch(content_type, body, validation)
         transform = patch_transform(
-            storage, content_type, patch, field_validation=request.query.text("fieldValidation"), warnings=request.warnings
+            storage, content_type, patch, field_validation=validation, warnings=request.warnings, errors=errors
         )
         entry, _ = await self._registry.update(
             storage, info.namespace, info.name, transform, request.context, subresource=info.subresource
