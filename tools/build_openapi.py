@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
+
+from openapi_schemas import Converter  # noqa: E402
 
 from minikube_py.apis import resources as table  # noqa: E402
 from minikube_py.apiserver import openapi_document as v3  # noqa: E402
@@ -33,25 +35,7 @@ RELEASE = "1.36.0"
 VERSION = f"v{RELEASE}"
 TITLE = "Kubernetes"
 OUTPUT = ROOT / "minikube_py" / "apiserver" / "_openapi"
-DEFINITION_PREFIX = "#/$defs/"
-
-INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
 SCALE = "io.k8s.api.autoscaling.v1.Scale"
-QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
-UNTYPED: dict[str, Document] = {
-    INT_OR_STRING: {
-        "description": "IntOrString is a whole number or a string, such as a port number or its name, a count or a percentage.",
-        "format": "int-or-string",
-        "oneOf": [{"type": "integer"}, {"type": "string"}],
-    },
-    QUANTITY: {
-        "description": (
-            "Quantity is a fixed-point number with an optional suffix: a binary one (Ki, Mi, Gi, Ti, Pi, Ei), "
-            "a decimal one (n, u, m, k, M, G, T, P, E) or a decimal exponent (e3, E-2)."
-        ),
-        "oneOf": [{"type": "string"}, {"type": "number"}],
-    },
-}
 
 
 class BuildError(Exception):
@@ -73,39 +57,6 @@ def load_definitions() -> dict[str, Document]:
         raise BuildError(f"kubernetes-validate holds no definitions of Kubernetes {RELEASE} ({path} is missing; there is {found})")
     definitions: dict[str, Document] = json.loads(path.read_bytes())["$defs"]
     return definitions
-
-
-def convert(schema: Document) -> Document:
-    """Return one definition in OpenAPI v3 form.
-
-    Null is not a type there, the constants that the dependency puts on apiVersion and kind are dropped, and a reference with a description
-    beside it is wrapped in allOf.
-    """
-    result: Document = {}
-    for key, value in schema.items():
-        match key:
-            case "type":
-                result["type"] = value if isinstance(value, str) else next(name for name in value if name != "null")
-            case "$ref":
-                target = {"$ref": value.replace(DEFINITION_PREFIX, v3.SCHEMA_PREFIX)}
-                result.update({"allOf": [target]} if len(schema) > 1 else target)
-            case "properties":
-                result[key] = {name: convert(_without_constant(name, child)) for name, child in value.items()}
-            case "items" | "additionalProperties" if isinstance(value, dict):
-                result[key] = convert(value)
-            case "enum":
-                raise BuildError(f"the definitions hold an enumeration, which upstream's documents do not: {value}")
-            case "x-kubernetes-group-version-kind":
-                result[key] = [gvk for gvk in value if (gvk["group"], gvk["version"]) in table.VERSION_PRIORITIES]
-            case _:
-                result[key] = value
-    return result
-
-
-def _without_constant(name: str, schema: Document) -> Document:
-    if name not in ("apiVersion", "kind"):
-        return schema
-    return {key: value for key, value in schema.items() if key != "enum"}
 
 
 def schema_names(schemas: dict[str, Document]) -> dict[table.GroupVersionKind, str]:
@@ -168,7 +119,7 @@ def build(output: Path = OUTPUT) -> int:
     Raises: BuildError if the build dependency is not what it should be.
     """
     definitions = load_definitions()
-    schemas = {name: UNTYPED.get(name) or convert(definition) for name, definition in definitions.items()}
+    schemas = Converter(definitions).schemas()
     groups = documents_v3(schemas)
     documents = {"v2": swagger(VERSION, groups.values()), **{f"v3/{path}": document for path, document in groups.items()}}
     documents["meta"] = v3.document(TITLE, VERSION, {}, v3.closure((*openapi_paths.META_SCHEMAS, SCALE), schemas))

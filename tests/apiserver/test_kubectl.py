@@ -51,9 +51,14 @@ def binary(version: str) -> Path:
 
 
 class Kubectl:
-    """One kubectl with a home of its own."""
+    """One kubectl with a home of its own.
+
+    Attributes:
+        minor: of its version.
+    """
 
     def __init__(self, lab: Lab, home: Path, version: str) -> None:
+        self.minor = int(version.partition(".")[2])
         self._program = binary(version)
         self._home = home
         self._environment = {"HOME": str(home), "PATH": os.environ["PATH"], "KUBECONFIG": str(lab.kubeconfig)}

@@ -154,6 +154,73 @@ async def test_schemas_carry_what_patches_and_explain_need(openapi: OpenApi) -> 
     assert "components/schemas" not in json.dumps(definitions)
 
 
+POD = "/api/v1/namespaces/{namespace}/pods/{name}"
+LIST = "allowWatchBookmarks continue fieldSelector labelSelector limit resourceVersion resourceVersionMatch sendInitialEvents shardSelector"
+
+
+@pytest.mark.parametrize(("path", "method", "parameters", "answers", "description"), [
+    ("/api/v1/pods", "get", f"{LIST} timeoutSeconds watch pretty", "200 PodList", "list or watch objects of kind Pod"),
+    ("/api/v1/componentstatuses", "get", f"{LIST} timeoutSeconds watch pretty", "200 ComponentStatusList",
+     "list objects of kind ComponentStatus"),
+    (POD, "get", "name namespace pretty", "200 Pod", "read the specified Pod"),
+    (POD, "put", "name namespace pretty dryRun fieldManager fieldValidation", "200 201 Pod", "replace the specified Pod"),
+    (POD, "delete", "name namespace pretty dryRun gracePeriodSeconds ignoreStoreReadErrorWithClusterBreakingPotential orphanDependents "
+     "propagationPolicy", "200 202 Pod", "delete a Pod"),
+    ("/api/v1/nodes/{name}", "delete", "name pretty dryRun gracePeriodSeconds ignoreStoreReadErrorWithClusterBreakingPotential "
+     "orphanDependents propagationPolicy", "200 202 Status", "delete a Node"),
+    (f"{POD}/eviction", "post", "name namespace pretty dryRun fieldManager fieldValidation", "200 201 202 Eviction",
+     "create eviction of a Pod"),
+    (f"{POD}/log", "get", "name namespace pretty container follow insecureSkipTLSVerifyBackend limitBytes previous sinceSeconds stream "
+     "tailLines timestamps", "200 string", "read log of the specified Pod"),
+    (f"{POD}/exec", "post", "name namespace command container stderr stdin stdout tty", "200 string",
+     "connect POST requests to exec of Pod"),
+    ("/api/v1/nodes/{name}/proxy/{path}", "head", "name path path", "200 string", "connect HEAD requests to proxy of Node"),
+    ("/api/v1/namespaces/{namespace}/endpoints", "post", "namespace pretty dryRun fieldManager fieldValidation", "200 201 202 Endpoints",
+     "create Endpoints"),
+])  # fmt: skip
+async def test_operations_are_upstreams(openapi: OpenApi, path: str, method: str, parameters: str, answers: str, description: str) -> None:
+    item = (await fetch(openapi, "/openapi/v3/api/v1"))["paths"][path]
+    operation = item[method]
+    described = [*operation.get("parameters", []), *item.get("parameters", [])]
+    assert sorted(parameter["name"] for parameter in described) == sorted(parameters.split())
+    *codes, kind = answers.split()
+    assert [*operation["responses"]] == [*codes, "401"]
+    schemas = [media["schema"] for code in codes for media in operation["responses"][code]["content"].values()]
+    assert {schema.get("type") or schema["$ref"].rsplit(".", 1)[1] for schema in schemas} == {kind}
+    assert operation["description"] == description
+
+
+async def test_parameters_that_all_operations_of_a_path_have_are_named_once(openapi: OpenApi) -> None:
+    paths = (await fetch(openapi, "/openapi/v3/api/v1"))["paths"]
+    assert [parameter["name"] for parameter in paths[POD]["parameters"]] == ["name", "namespace", "pretty"]
+    bindings = paths["/api/v1/namespaces/{namespace}/bindings"]
+    assert "parameters" not in bindings["post"]
+    assert [p["name"] for p in bindings["parameters"]] == ["dryRun", "fieldManager", "fieldValidation", "namespace", "pretty"]
+
+
+async def test_schemas_state_defaults_and_enumerations(openapi: OpenApi) -> None:
+    schemas = (await fetch(openapi, "/openapi/v3/api/v1"))["components"]["schemas"]
+    core = "io.k8s.api.core.v1."
+    protocol = schemas[core + "ContainerPort"]["properties"]["protocol"]
+    assert (protocol["default"], protocol["enum"]) == ("TCP", ["SCTP", "TCP", "UDP"])
+    assert protocol["description"].endswith('Possible enum values:\n - `"SCTP"`\n - `"TCP"`\n - `"UDP"`')
+    claim = schemas[core + "PersistentVolumeClaimSpec"]["properties"]
+    assert claim["accessModes"]["items"]["enum"][0] == "ReadOnlyMany"
+    assert claim["resources"]["default"] == {}
+    pod = schemas[core + "PodSpec"]["properties"]
+    assert pod["containers"]["items"] == {"allOf": [{"$ref": f"#/components/schemas/{core}Container"}], "default": {}}
+    assert "default" not in pod["securityContext"]
+    assert schemas[core + "Container"]["properties"]["name"]["default"] == ""
+    assert '"default"' not in json.dumps((await fetch(openapi, "/openapi/v2"))["definitions"][core + "ContainerPort"])
+
+
+async def test_meta_kinds_are_those_of_every_group(openapi: OpenApi) -> None:
+    schemas = (await fetch(openapi, "/openapi/v3/apis/apps/v1"))["components"]["schemas"]
+    kinds = schemas["io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"]["x-kubernetes-group-version-kind"]
+    assert {"group": "", "version": "v1", "kind": "DeleteOptions"} in kinds
+    assert {"group": "policy", "version": "v1beta1", "kind": "DeleteOptions"} in kinds
+
+
 async def test_a_document_asked_for_by_its_hash_may_be_kept_for_good(openapi: OpenApi) -> None:
     plain = await get(openapi, "/openapi/v3/apis/batch/v1")
     assert "Cache-Control" not in plain.headers
