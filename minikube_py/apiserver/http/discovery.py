@@ -12,7 +12,7 @@ from aiohttp import web
 from ..accept import Clause, parse_accept
 from ..discovery import Discovery
 from ..discovery_documents import AGGREGATED_GROUP, AGGREGATED_KIND, AGGREGATED_VERSION
-from .negotiation import JSON, YAML_TYPES, Form, Negotiated, negotiate, wants_pretty
+from .negotiation import JSON, JSON_TYPE, YAML_TYPE, Form, Negotiated, negotiate_status, not_acceptable, wants_pretty
 from .query import Query
 from .responses import encoded
 
@@ -34,16 +34,21 @@ def respond(discovery: Discovery, http: web.BaseRequest, path: str, query: Query
     if aggregated is not None:
         return _aggregated(discovery, http, path, aggregated, pretty=pretty)
     body = discovery.legacy(path)
-    return None if body is None else encoded(body + b"\n", negotiate(accept), pretty=pretty)
+    if body is None:
+        return None
+    negotiated = negotiate_status(accept)
+    if negotiated is None:
+        raise not_acceptable((JSON_TYPE, YAML_TYPE))
+    return encoded(body + b"\n", negotiated, pretty=pretty or negotiated.pretty)
 
 
 def negotiate_aggregated(accept: str) -> Negotiated | None:
     """The coding of the aggregated document, if a client takes that at all: it is then preferred to the legacy one, whatever the order."""
     for clause in parse_accept(accept):
         if _is_aggregated(clause):
-            if clause.matches("application/json"):
+            if clause.matches(JSON_TYPE):
                 return JSON
-            if clause.value in YAML_TYPES:
+            if clause.matches(YAML_TYPE):
                 return _YAML
     return None
 
