@@ -56,6 +56,7 @@ class Server:
         self._api: Api | None = None
         self._port = 0
         self.ready = asyncio.Event()
+        self._roles = asyncio.Event()
         self._join: JoinEndpoint | None = None
 
     def _make_store(self) -> SqliteStore | MemoryStore:
@@ -82,7 +83,9 @@ class Server:
             self._api = api = Api(self._store, self._pki, registry_options, args)
             self._join = self._join_endpoint(api)
             api.server.add_extra(self._join.answer)
-            api.health.add("informer-sync", lambda: None if self.ready.is_set() else "caches are not full", readiness_only=True)
+            roles = self._roles
+            api.health.add("poststarthook/rbac/bootstrap-roles", lambda: None if roles.is_set() else "not finished")
+            api.health.add("informer-sync", lambda: None if self.ready.is_set() else "caches are not full", ("readyz",))
             context = self._pki.server_ssl_context()
             self._port = await api.server.listen(options.bind_address, options.https_listen_port, context)
             api.discovery.server_address = f"{options.advertise_address}:{self._port}"
@@ -114,6 +117,7 @@ class Server:
             raise FatalError("the server was not started")
         options = self._options
         await bootstrap_policy.reconcile(api.client("system:apiserver"))
+        self._roles.set()
         registration = ApiServiceRegistration(api.client("system:apiserver"))
         api.health.add("autoregister-completion", registration.problem)
         async with asyncio.TaskGroup() as group:
@@ -166,8 +170,13 @@ class Server:
         print(f"minikube-py is ready; the kubeconfig is {kubeconfig}. Try:\n\n    minikube-py kubectl get nodes\n    "
               f"kubectl --kubeconfig {kubeconfig} get pods -A\n", flush=True)
 
+    async def drain(self) -> None:
+        """Let go of clients, while the components still run."""
+        if self._api is not None:
+            await self._api.drain()
+
     async def stop(self) -> None:
-        """Say goodbye to clients and make everything safe."""
+        """End what is left of connections and make everything safe."""
         if self._api is not None:
             await self._api.close()
         await self._store.close()
@@ -201,6 +210,6 @@ async def _serve(options: ServerOptions) -> None:
     server = Server(options)
     try:
         await server.start()
-        await run_until_stopped(server.run(), server.announce(started))
+        await run_until_stopped(server.run(), server.announce(started), before_end=server.drain)
     finally:
         await server.stop()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from minikube_py.apis.resources import BY_GVR, ResourceType
 from minikube_py.apis.scheme import gvk_of
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock
 from minikube_py.store.interface import Store, WatchEvent
@@ -27,9 +29,13 @@ from .authentication.tokens import Tokens
 from .authentication.user import MASTERS
 from .authorization import AlwaysAllow, Authorizer, AuthorizerChain, NodeRoleAuthorizer, RbacAuthorizer
 from .discovery import Discovery
+from .http.debug import Debug
+from .http.exposition import Exposition
 from .http.handlers import Handlers
 from .http.health import Health
+from .http.lifecycle import Lifecycle
 from .http.metrics import ServerMetrics
+from .http.paths import Paths
 from .http.server import ApiServer
 from .http.streams import KubeletStreams
 from .http.watch import Watches
@@ -135,26 +141,52 @@ class Api:
         authenticator = Authenticator(tokens, anonymous=args.anonymous_auth)
         self.token_issuer = TokenIssuer(keys, get_object)
         self.subresources = Subresources(self.registry, self.token_issuer.create)
-        self.watches = Watches(self.registry)
+        metrics = ServerMetrics(self.served)
+        self.watches = Watches(self.registry, metrics)
         self.streams = KubeletStreams(self.registry, pki.client_ssl_context(pki.kubelet_client))
+        self._args = args
         self.health = Health()
+        self.lifecycle = Lifecycle(send_retry_after=args.shutdown_send_retry_after)
+        self._add_checks(store)
+        self.exposition = Exposition(metrics, self.health, store.statistics)
         self.discovery = Discovery()
         self.openapi = OpenApi()
         publishing = Publishing(self.discovery, self.openapi)
         follow(self.registry, "apiextensions.k8s.io", "v1", "customresourcedefinitions", publishing.changed)
+        paths = Paths(self.discovery, self.openapi, self.health, self.exposition, Debug() if args.profiling else None)
         reviews = Reviews(authenticator, authorizer, rbac)
         self.server = ApiServer(
             self.registry, Handlers(self.registry, self.subresources, self.watches), authenticate=authenticator.authenticate,
-            authorizer=authorizer, discovery=self.discovery, openapi=self.openapi, health=self.health,
-            metrics=ServerMetrics(store.state.counts, store.state.watchers), reviews=reviews.review, streams=self.streams.handle,
+            authorizer=authorizer, paths=paths, metrics=metrics, lifecycle=self.lifecycle, reviews=reviews.review,
+            streams=self.streams.handle,
         )
+
+    def _add_checks(self, store: SqliteStore | MemoryStore) -> None:
+        """Upstream's checks, as far as there is what they look at."""
+        self.health.add("etcd", store.trouble)
+        self.health.add("etcd-readiness", store.trouble, ("readyz",))
+        self.health.add("shutdown", self.lifecycle.check, ("readyz",))
+
+    def served(self, group: str, version: str, plural: str) -> ResourceType | None:
+        """The resource of that name, if it is served."""
+        storage = self.registry.storage(group, version, plural)
+        return storage.resource if storage is not None else BY_GVR.get((group, version, plural))
 
     def client(self, user: str, groups: tuple[str, ...] = (MASTERS,)) -> LocalClient:
         """A client for a component in this process."""
         return LocalClient(self.registry, self.subresources, user, groups)
 
+    async def drain(self) -> None:
+        """Upstream's end of a server: not ready, then deaf to new requests, then without running ones and watches."""
+        if self.lifecycle.initiate():
+            await asyncio.sleep(self._args.shutdown_delay_duration)
+        if not self.lifecycle.draining:
+            draining = asyncio.ensure_future(self.server.drain())
+            self.watches.end_all()
+            await draining
+
     async def close(self) -> None:
         """End watches and running requests, then stop listening."""
-        self.watches.end_all()
+        await self.drain()
         await self.server.close()
         await self.streams.close()

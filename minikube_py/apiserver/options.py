@@ -2,39 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from minikube_py.core.duration import parse_duration
 
 
 @dataclass(frozen=True, slots=True)
 class ApiServerArgs:
-    """The known ones, typed.
+    """The known ones, typed; each has the name of its flag, durations are in seconds.
 
     Attributes:
         token_auth_file: CSV of static bearer tokens.
         anonymous_auth: whether requests without a credential are let in as system:anonymous.
         authorization_mode: RBAC, or AlwaysAllow.
+        event_ttl: how long an Event is kept after its last write.
+        profiling: whether /debug is served.
+        shutdown_delay_duration: how long the server goes on answering, not ready, before it ends.
+        shutdown_send_retry_after: whether late requests are answered with 429 until the running ones have ended.
     """
 
     token_auth_file: Path | None = None
     anonymous_auth: bool = True
     authorization_mode: str = "RBAC"
+    event_ttl: float = 3600.0
+    profiling: bool = True
+    shutdown_delay_duration: float = 0.0
+    shutdown_send_retry_after: bool = False
 
     @classmethod
     def parse(cls, arguments: Sequence[str]) -> ApiServerArgs:
         """Raises: ValueError for an unknown name or a wrong value."""
-        values: dict[str, str] = {}
+        values: dict[str, Any] = {}
         for argument in arguments:
             name, separator, value = argument.removeprefix("--").partition("=")
-            if name not in ("token-auth-file", "anonymous-auth", "authorization-mode"):
+            read = READERS.get(name)
+            if read is None:
                 raise ValueError(f"--kube-apiserver-arg: unknown option {name!r}")
-            values[name] = value if separator else "true"
-        anonymous = values.get("anonymous-auth", "true")
-        if anonymous not in ("true", "false"):
-            raise ValueError(f"--kube-apiserver-arg: anonymous-auth={anonymous}: neither true nor false")
-        mode = values.get("authorization-mode", "RBAC")
-        if not set(mode.split(",")) <= {"RBAC", "Node", "AlwaysAllow"}:
-            raise ValueError(f"--kube-apiserver-arg: authorization-mode={mode}: known are RBAC, Node, AlwaysAllow")
-        file = values.get("token-auth-file")
-        return cls(Path(file) if file else None, anonymous == "true", mode)
+            try:
+                values[name.replace("-", "_")] = read(value if separator else "true")
+            except ValueError as error:
+                raise ValueError(f"--kube-apiserver-arg: {name}={value}: {error}") from error
+        return cls(**values)
+
+
+def _flag(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("neither true nor false")
+    return text == "true"
+
+
+def _modes(text: str) -> str:
+    if not set(text.split(",")) <= {"RBAC", "Node", "AlwaysAllow"}:
+        raise ValueError("known are RBAC, Node, AlwaysAllow")
+    return text
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "token-auth-file": lambda text: Path(text) if text else None,
+    "anonymous-auth": _flag,
+    "authorization-mode": _modes,
+    "event-ttl": parse_duration,
+    "profiling": _flag,
+    "shutdown-delay-duration": parse_duration,
+    "shutdown-send-retry-after": _flag,
+}

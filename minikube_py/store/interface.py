@@ -11,7 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, Protocol
 
+from minikube_py.core.histogram import Histogram
+
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
+Operation = Literal["create", "update", "delete"]
 
 
 class StoreError(Exception):
@@ -117,8 +120,37 @@ class Subscription(Protocol):
         """Deliver nothing more; may be called twice."""
 
 
+class StoreStatistics(Protocol):
+    """What a store counts, for metrics.
+
+    Attributes:
+        commits: seconds per transaction.
+        batches: writes per transaction.
+        writes: seconds from the call to the acknowledgement, by operation and resource.
+    """
+
+    @property
+    def commits(self) -> Histogram: ...
+    @property
+    def batches(self) -> Histogram: ...
+    @property
+    def writes(self) -> dict[tuple[str, str], Histogram]: ...
+
+    def objects(self) -> dict[str, int]:
+        """Objects per resource."""
+
+    def size_bytes(self) -> int:
+        """What the store takes up on the disk."""
+
+
 class Store(Protocol):
     """What the Registry stands on. Reads are from memory and do not wait."""
+
+    @property
+    def statistics(self) -> StoreStatistics: ...
+
+    def trouble(self) -> str | None:
+        """Why writes cannot be made now; None if, as far as is known, they can."""
 
     @property
     def revision(self) -> int:

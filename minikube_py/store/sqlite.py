@@ -13,6 +13,7 @@ import asyncio
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,21 @@ from minikube_py.core import limits
 
 from .interface import Entry, StoreError
 from .sqlite_file import Changes, SqliteFile
-from .writes import Batch, WritableStore, Write
+from .state import MemoryState
+from .writes import Batch, Statistics, WritableStore, Write
 
 log = logging.getLogger(__name__)
+
+
+class FileStatistics(Statistics):
+    """What a store in a file counts."""
+
+    def __init__(self, state: MemoryState, path: Path) -> None:
+        super().__init__(state)
+        self._files = (path, path.with_name(path.name + "-wal"))
+
+    def size_bytes(self) -> int:
+        return sum(file.stat().st_size for file in self._files if file.exists())
 
 
 class SqliteStore(WritableStore):
@@ -49,6 +62,9 @@ class SqliteStore(WritableStore):
         self._deleted: dict[tuple[str, str], int] = {}
         self._flush_timer: asyncio.TimerHandle | None = None
         self._flush_due = False
+        self._probe_due = False
+        self._failed: StoreError | None = None
+        self.statistics = FileStatistics(self.state, path)
         self.batches = 0
 
     async def open(self) -> None:
@@ -99,7 +115,8 @@ class SqliteStore(WritableStore):
         for write in batch:
             if write.durable:
                 changes.add(write.resource, write.entry, write.deleted)
-        if self._next_revision > self._reserved - limits.STORE_REVISIONS_RESERVED // 2:
+        if self._probe_due or self._next_revision > self._reserved - limits.STORE_REVISIONS_RESERVED // 2:
+            self._probe_due = False
             changes.reserve = self._next_revision + limits.STORE_REVISIONS_RESERVED
         if not changes.rows and changes.reserve is None:
             self._saved(batch, None)
@@ -111,17 +128,21 @@ class SqliteStore(WritableStore):
 
         def job() -> None:
             error: StoreError | None = None
+            started = time.monotonic()
             try:
                 self._file.commit(changes)
             except StoreError as raised:
                 error = raised
-            loop.call_soon_threadsafe(self._committed, batch, changes, error)
+            loop.call_soon_threadsafe(self._committed, batch, changes, error, time.monotonic() - started)
 
         self._jobs.put(job)
 
-    def _committed(self, batch: Batch, changes: Changes, error: StoreError | None) -> None:
+    def _committed(self, batch: Batch, changes: Changes, error: StoreError | None, seconds: float) -> None:
+        self._failed = error
         if error is None:
             self.batches += 1
+            self.statistics.commits.observe(seconds)
+            self.statistics.batches.observe(len(changes.rows))
             if changes.reserve is not None:
                 self._reserved = changes.reserve
             # What is dirty did not change meanwhile: no write becomes visible while a batch is being saved.
@@ -153,7 +174,18 @@ class SqliteStore(WritableStore):
         return revision < self._reserved - limits.STORE_REVISIONS_RESERVED // 4
 
     def _urgent(self) -> bool:
-        return self._flush_due
+        return self._flush_due or self._probe_due
+
+    def trouble(self) -> str | None:
+        """See Store.trouble. After a failure each call also tries the disk, so that the next one knows better."""
+        found = super().trouble()
+        if found is not None or self._failed is None:
+            return found
+        self._probe_due = True
+        if not self._saving:
+            self._begin_saving()
+            self._save_next()
+        return str(self._failed)
 
     def _schedule_flush(self) -> None:
         if self._flush_timer is None and self._loop is not None and not self._closed:

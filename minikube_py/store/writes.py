@@ -7,10 +7,12 @@ says how a batch of changes is made safe.
 from __future__ import annotations
 
 import asyncio
+import time
 from abc import abstractmethod
 from typing import Any
 
 from minikube_py.core import limits
+from minikube_py.core.histogram import Histogram
 
 from .interface import (
     Deliver,
@@ -20,27 +22,72 @@ from .interface import (
     FullError,
     Listing,
     MissingError,
+    Operation,
     RevisionConflictError,
     StoreError,
     Subscription,
 )
 from .state import MemoryState
 
+# Seconds. Source: k8s.io/apiserver/pkg/storage/etcd3/metrics (etcd_request_duration_seconds)
+WRITE_BUCKETS_S = (
+    0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0
+)
+# Seconds. Source: etcd_disk_wal_fsync_duration_seconds
+COMMIT_BUCKETS_S = tuple(0.001 * 2**power for power in range(14))
+BATCH_BUCKETS = tuple(2**power for power in range(10))
+# Seconds after which a transaction that does not end is a fault. Source: kube-apiserver --etcd-healthcheck-timeout
+STUCK_S = 2.0
+
 
 class Write:
-    """One accepted change on its way to safety."""
+    """One accepted change on its way to safety.
 
-    __slots__ = ("deleted", "done", "durable", "entry", "resource")
+    Attributes:
+        accepted: when, by the monotonic clock (the event loop's may stand still for a turn).
+    """
 
-    def __init__(self, resource: str, entry: Entry, deleted: bool, durable: bool, done: asyncio.Future[Entry]) -> None:
+    __slots__ = ("accepted", "deleted", "done", "durable", "entry", "operation", "resource")
+
+    def __init__(
+        self, operation: Operation, resource: str, entry: Entry, durable: bool, done: asyncio.Future[Entry], accepted: float
+    ) -> None:
+        self.operation: Operation = operation
         self.resource = resource
         self.entry = entry
-        self.deleted = deleted
+        self.deleted = operation == "delete"
         self.durable = durable
         self.done = done
+        self.accepted = accepted
 
 
 Batch = list[Write]
+
+
+class Statistics:
+    """What a store counts. See StoreStatistics."""
+
+    def __init__(self, state: MemoryState) -> None:
+        self.commits = Histogram(COMMIT_BUCKETS_S)
+        self.batches = Histogram(BATCH_BUCKETS)
+        self.writes: dict[tuple[str, str], Histogram] = {}
+        self._state = state
+
+    def objects(self) -> dict[str, int]:
+        return self._state.counts()
+
+    def size_bytes(self) -> int:
+        return 0
+
+    def written(self, batch: Batch, now: float) -> None:
+        """Count writes that have become visible."""
+        writes = self.writes
+        for write in batch:
+            key = (write.operation, write.resource)
+            histogram = writes.get(key)
+            if histogram is None:
+                histogram = writes[key] = Histogram(WRITE_BUCKETS_S)
+            histogram.observe(now - write.accepted)
 
 
 class WritableStore:
@@ -52,6 +99,8 @@ class WritableStore:
 
     def __init__(self) -> None:
         self.state = MemoryState()
+        self.statistics = Statistics(self.state)
+        self._saving_since = 0.0
         self._next_revision = 1
         self._next_row = 1
         self._pending: dict[tuple[str, str], Write] = {}
@@ -86,18 +135,26 @@ class WritableStore:
     def watch(self, resource: str, revision: int, deliver: Deliver) -> Subscription:
         return self.state.watch(resource, revision, deliver)
 
+    def trouble(self) -> str | None:
+        if self._closed:
+            return "the store is not open"
+        lasts_s = time.monotonic() - self._saving_since
+        if self._saving and lasts_s > STUCK_S:
+            return f"the disk has not answered for {lasts_s:.0f} s"
+        return None
+
     async def create(self, resource: str, key: str, obj: Any, encode: Encode, *, durable: bool = True) -> Entry:
         if self.head(resource, key) is not None:
             raise ExistsError(f"{resource}/{key} exists")
-        return await self._accept(resource, key, obj, encode, self._row_for(resource, key), deleted=False, durable=durable)
+        return await self._accept("create", resource, key, obj, encode, self._row_for(resource, key), durable)
 
     async def update(self, resource: str, key: str, obj: Any, encode: Encode, *, previous: int, durable: bool = True) -> Entry:
         row = self._expect(resource, key, previous)
-        return await self._accept(resource, key, obj, encode, row, deleted=False, durable=durable)
+        return await self._accept("update", resource, key, obj, encode, row, durable)
 
     async def delete(self, resource: str, key: str, obj: Any, encode: Encode, *, previous: int, durable: bool = True) -> Entry:
         row = self._expect(resource, key, previous)
-        return await self._accept(resource, key, obj, encode, row, deleted=True, durable=durable)
+        return await self._accept("delete", resource, key, obj, encode, row, durable)
 
     def _row_for(self, resource: str, key: str) -> int:
         """The row of a new object: that of its predecessor as long as the disk may still have it, so that no two rows have one key."""
@@ -117,7 +174,7 @@ class WritableStore:
         return head.row
 
     def _accept(
-        self, resource: str, key: str, obj: Any, encode: Encode, row: int, *, deleted: bool, durable: bool
+        self, operation: Operation, resource: str, key: str, obj: Any, encode: Encode, row: int, durable: bool
     ) -> asyncio.Future[Entry]:
         if self._closed:
             raise StoreError("the store is not open")
@@ -126,8 +183,9 @@ class WritableStore:
         revision = self._next_revision
         data = encode(obj, revision)
         self._next_revision = revision + 1
-        done: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()
-        write = Write(resource, Entry(key, revision, data, obj, row), deleted, durable, done)
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Entry] = loop.create_future()
+        write = Write(operation, resource, Entry(key, revision, data, obj, row), durable, done, time.monotonic())
         if not durable and not self._queue and not self._saving and self._may_relax(revision):
             self._apply([write])
             return done
@@ -135,7 +193,7 @@ class WritableStore:
         self._queue.append(write)
         if not self._saving:
             self._begin_saving()
-            asyncio.get_running_loop().call_soon(self._save_next)
+            loop.call_soon(self._save_next)
         return done
 
     def _begin_saving(self) -> None:
@@ -144,6 +202,7 @@ class WritableStore:
 
     def _save_next(self) -> None:
         """Start the next batch; the event loop has gathered what came in the same turn."""
+        self._saving_since = time.monotonic()
         batch, self._queue = self._queue[: limits.STORE_BATCH_WRITES_MAX], self._queue[limits.STORE_BATCH_WRITES_MAX :]
         self._save(batch)
 
@@ -164,6 +223,7 @@ class WritableStore:
             self._drained.set()
 
     def _apply(self, batch: Batch) -> None:
+        self.statistics.written(batch, time.monotonic())
         pending = self._pending
         for write in batch:
             key = (write.resource, write.entry.key)

@@ -6,7 +6,6 @@ Source: k8s.io/apiserver/pkg/endpoints/request/requestinfo.go
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from urllib.parse import unquote
 
 METHOD_VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -36,7 +35,6 @@ class RequestInfo:
     rest: str = ""
 
 
-@lru_cache(maxsize=4096)
 def parse(method: str, raw_path: str, watch: bool) -> RequestInfo:
     """Take a path apart.
 

@@ -46,6 +46,18 @@ def json_response(body: bytes, status: int = 200, headers: dict[str, str] | None
     return response
 
 
+def text_error(text: str, status: int, headers: dict[str, str] | None = None) -> web.Response:
+    """An error in plain text, as Go's http.Error says it."""
+    return web.Response(text=text + "\n", status=status, headers={"X-Content-Type-Options": "nosniff", **(headers or {})})
+
+
+def raw_response(status: int, content_type: str, body: bytes) -> web.Response:
+    """A response whose content type is taken as it is."""
+    response = web.Response(status=status, body=body)
+    response.headers["Content-Type"] = content_type
+    return response
+
+
 def encoded(body: bytes, negotiated: Negotiated, *, status: int = 200, pretty: bool = False, warnings: Iterable[str] = ()) -> web.Response:
     """A response of a JSON document in the coding asked for. Compact JSON ends its line, indented JSON does not."""
     if negotiated.yaml:

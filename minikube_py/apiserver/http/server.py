@@ -8,9 +8,13 @@ Source: k8s.io/apiserver/pkg/server/config.go (DefaultBuildHandlerChain)
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
+import random
 import ssl
-from collections.abc import Awaitable, Callable
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -27,18 +31,15 @@ from ..authentication.user import UserInfo
 from ..authorization.attributes import Attributes, Authorizer, forbidden
 from ..authorization.impersonation import impersonated, is_impersonation
 from ..decoding import decode_object
-from ..discovery import Discovery
-from ..discovery_documents import version_document
-from ..openapi import OpenApi
 from ..registry import Registry
-from . import discovery as discovery_http
 from .handlers import Handlers, Request, content_type_of, read_body
-from .health import Health
-from .metrics import ServerMetrics
+from .lifecycle import Lifecycle
+from .metrics import APPLY_TYPES, Series, ServerMetrics, Target
 from .negotiation import negotiate, wants_pretty
+from .paths import Paths
 from .query import Query, parse_query
-from .request_info import RequestInfo, parse
-from .responses import compressed, encoded, indented, json_response, not_found_page, status_response
+from .request_info import RequestInfo
+from .responses import compressed, encoded, not_found_page, raw_response, status_response
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +55,15 @@ STREAMS = frozenset({
     ("pods", "log"), ("pods", "exec"), ("pods", "attach"), ("pods", "portforward"), ("pods", "proxy"), ("services", "proxy"),
     ("nodes", "proxy"),
 })
-# Streams that change something although their method is GET: their verb is create.
+# Streams that change something although their method may be GET: they need the verb create too.
+# Source: feature AuthorizePodWebsocketUpgradeCreatePermission, kubernetes.io/docs/reference/command-line-tools-reference/feature-gates/
 CONNECT = frozenset({"exec", "attach", "portforward"})
-OTHER_PATHS = ("/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/openapi/v3/", "/readyz", "/version")
-SHUTDOWN_GRACE_S = 5.0
+# Seconds that a request may take at most, and so that the end of the server waits. Source: kube-apiserver --request-timeout
+REQUEST_TIMEOUT_S = 60.0
+# Seconds that requests that may last (exec, logs) are given at the end.
+SHUTDOWN_GRACE_S = 0.5
+# The status in metrics of a request whose client went away. Source: k8s.io/apiserver/pkg/endpoints/metrics
+CLIENT_GONE = 499
 
 
 class ApiServer:
@@ -66,26 +72,31 @@ class ApiServer:
     Args:
         authenticate: who sends a request. Raises: UnauthorizedError.
         streams: the handler of stream subresources, or None where there is no way to nodes.
+        paths: answers what is no resource.
         reviews: answers virtual resources.
+
+    Attributes:
+        lifecycle: whether the server goes on.
+        metrics: what it counts.
     """
 
     def __init__(
-        self, registry: Registry, handlers: Handlers, *, authenticate: Authenticate, authorizer: Authorizer, discovery: Discovery,
-        openapi: OpenApi, health: Health, metrics: ServerMetrics, reviews: Review, streams: Stream | None = None,
+        self, registry: Registry, handlers: Handlers, *, authenticate: Authenticate, authorizer: Authorizer, paths: Paths,
+        metrics: ServerMetrics, lifecycle: Lifecycle, reviews: Review, streams: Stream | None = None,
     ) -> None:
         self._registry = registry
         self._handlers = handlers
         self._authenticate = authenticate
         self._authorizer = authorizer
-        self._discovery = discovery
-        self._openapi = openapi
-        self._health = health
+        self._paths = paths
         self.metrics = metrics
+        self.lifecycle = lifecycle
         self._reviews = reviews
         self._streams = streams
         self._extra: Extra | None = None
         self._server: web.Server | None = None
         self._listeners: list[asyncio.Server] = []
+        self._busy: set[Any] = set()
 
     def add_extra(self, extra: Extra) -> None:
         """Let `extra` answer paths outside of the API, with an authentication of its own."""
@@ -98,7 +109,7 @@ class ApiServer:
         """
         loop = asyncio.get_running_loop()
         if self._server is None:
-            factory = partial(_request, loop)
+            factory = partial(HttpRequest, loop)
             self._server = web.Server(
                 self._serve, request_factory=factory, handler_cancellation=True, access_log=None, keepalive_timeout=180.0
             )
@@ -106,24 +117,53 @@ class ApiServer:
         self._listeners.append(listener)
         return int(listener.sockets[0].getsockname()[1])
 
+    async def drain(self) -> None:
+        """Refuse new requests and let running ones end, but for those that may last; may be called twice."""
+        if not self.lifecycle.send_retry_after:
+            self._stop_listening()
+        self._close_idle()
+        await self.lifecycle.wait_drained(REQUEST_TIMEOUT_S)
+
     async def close(self) -> None:
-        """Stop accepting, let running requests end, close what is left."""
+        """Stop accepting and end every connection."""
+        self._stop_listening()
+        if self._server is not None:
+            self._close_idle()
+            await self._server.shutdown(SHUTDOWN_GRACE_S)
+
+    def _stop_listening(self) -> None:
         for listener in self._listeners:
             listener.close()
+
+    def _close_idle(self) -> None:
+        """Close connections without a request; the others close with their answers."""
         if self._server is not None:
-            self._server.pre_shutdown()
-            await self._server.shutdown(SHUTDOWN_GRACE_S)
+            for connection in self._server.connections:
+                if connection not in self._busy:
+                    connection.force_close()
 
     async def _serve(self, http: web.BaseRequest) -> web.StreamResponse:
         raw_path, _, query_text = http.raw_path.partition("?")
         query = parse_query(query_text) if len(query_text) < 2048 else Query(query_text)
-        info = parse(http.method, raw_path, query_text != "" and query.flag("watch"))
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        kind = "readOnly" if http.method in ("GET", "HEAD") else "mutating"
-        in_flight = self.metrics.in_flight
-        in_flight[kind] += 1
+        target = self.metrics.target(http.method, raw_path, query_text != "" and query.flag("watch"))
+        info, series, lifecycle = target.info, target.series, self.lifecycle
+        if lifecycle.draining:
+            late = lifecycle.refuse(http, info.path)
+            if late is not None:
+                return late
+        if query_text or http.method == "PATCH":
+            series = self._series(http, target, query)
+        started = time.monotonic()
+        in_flight = self.metrics.in_flight.get(target.kind)
+        if in_flight is not None:
+            in_flight.enter(started)
+            lifecycle.running += 1
+        else:
+            series.running += 1
+        connection = http.protocol
+        self._busy.add(connection)
         code = 500
+        response: web.StreamResponse | None = None
         try:
             response = await compressed(http, await self._answer(http, info, query))
             code = response.status
@@ -132,30 +172,45 @@ class ApiServer:
             response = _error_response(http, error)
         except ConnectionError:
             # The client went away.
-            code = 499
+            code = CLIENT_GONE
             response = _cut(http)
         except asyncio.CancelledError:
-            code = 499
+            code = CLIENT_GONE
             raise
         except Exception as error:
             log.exception("request failed method=%s path=%s", http.method, http.raw_path)
             response = _error_response(http, InternalError(f"Internal error occurred: {error}"))
         finally:
-            in_flight[kind] -= 1
-            self.metrics.observe(info, code, loop.time() - started)
+            self._busy.discard(connection)
+            if in_flight is not None:
+                in_flight.running -= 1
+                lifecycle.left()
+                if code == CLIENT_GONE:
+                    series.aborts += 1
+            else:
+                series.running -= 1
+            series.observe(code, time.monotonic() - started, _size(http, response) if series.sizes is not None else 0)
+        if lifecycle.draining:
+            response.force_close()
         return response
+
+    def _series(self, http: web.BaseRequest, target: Target, query: Query) -> Series:
+        """Where a request is counted whose target alone does not say it."""
+        apply = http.method == "PATCH" and http.headers.get("Content-Type", "").startswith(APPLY_TYPES)
+        dry_run = query.has("dryRun")
+        return self.metrics.series(target.info, apply=apply, dry_run=dry_run) if apply or dry_run else target.series
 
     async def _answer(self, http: web.BaseRequest, info: RequestInfo, query: Query) -> web.StreamResponse:
         if self._extra is not None and not info.is_resource:
             answer = await self._extra(http, await read_body(http))
             if answer is not None:
-                return _raw(*answer)
+                return raw_response(*answer)
         user = self._authenticate(http)
         if is_impersonation(http.headers):
             user = impersonated(http.headers, user, self._authorizer)
         self._authorize(user, info)
         if not info.is_resource:
-            return await self._answer_path(http, info, query)
+            return await self._paths.respond(http, info.path, query)
         storage = self._registry.storage(info.group, info.version, info.resource)
         resource = storage.resource if storage is not None else BY_GVR.get((info.group, info.version, info.resource))
         if resource is None:
@@ -172,16 +227,18 @@ class ApiServer:
 
     def _authorize(self, user: UserInfo, info: RequestInfo) -> None:
         """Raises: ForbiddenError."""
-        verb = "create" if info.subresource in CONNECT and info.verb == "get" else info.verb
         attributes = Attributes(
-            user, verb, info.group, info.version, info.resource, info.subresource, info.namespace, info.name, info.path, info.is_resource
+            user, info.verb, info.group, info.version, info.resource, info.subresource, info.namespace, info.name, info.path,
+            info.is_resource,
         )
         decision = self._authorizer.authorize(attributes)
         if not decision.allowed:
             raise forbidden(attributes, decision.reason)
+        if info.subresource in CONNECT and info.verb == "get":
+            self._authorize_create(user, info)
 
     def _authorize_create(self, user: UserInfo, info: RequestInfo) -> None:
-        """Raises: ForbiddenError unless the target of a PUT may be created."""
+        """Raises: ForbiddenError unless the target may be created."""
         self._authorize(user, replace(info, verb="create"))
 
     async def _review(
@@ -207,46 +264,32 @@ class ApiServer:
         answer = self._reviews(obj, user, info.namespace)
         return encoded(encode(answer), negotiated, status=201, pretty=pretty, warnings=warnings)
 
-    async def _answer_path(self, http: web.BaseRequest, info: RequestInfo, query: Query) -> web.StreamResponse:
-        """Answer a path that is no resource."""
-        path, headers = info.path, http.headers
-        if http.method not in ("GET", "HEAD"):
-            raise unknown_method()
-        health = self._health.respond(path, query)
-        if health is not None:
-            return health
-        if path.startswith(("/api", "/apis")):
-            found = discovery_http.respond(self._discovery, http, path, query)
-            if found is not None:
-                return found
-        if path.startswith("/openapi"):
-            answer = await self._openapi.respond(
-                path, dict(query.all), accept=headers.get("Accept", ""), accept_encoding=headers.get("Accept-Encoding", ""),
-                if_none_match=headers.get("If-None-Match", ""),
-            )
-            if answer is not None:
-                return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
-        if path.rstrip("/") == "/version":
-            return json_response(indented(version_document()))
-        if path == "/metrics":
-            body, content_type = self.metrics.exposition(headers.get("Accept", ""))
-            return _raw(200, content_type, body)
-        if path == "/":
-            return json_response(indented({"paths": self._paths()}))
-        raise unknown_path()
 
-    def _paths(self) -> list[str]:
-        versions = self._discovery.group_versions()
-        groups = sorted({f"/apis/{group}" for group, _ in versions if group})
-        served = [f"/apis/{group}/{version}" if group else f"/api/{version}" for group, version in versions]
-        return sorted(["/api", "/apis", "/apis/", *groups, *served, *OTHER_PATHS])
+class HttpRequest(web.BaseRequest):
+    """aiohttp's request, with our bound on the body, and the headers that every answer has."""
+
+    ATTRS = web.BaseRequest.ATTRS | frozenset(("audit_id",))
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, message: Any, payload: Any, protocol: Any, writer: Any, task: asyncio.Task[None]
+    ) -> None:
+        super().__init__(message, payload, protocol, writer, task, loop, client_max_size=limits.REQUEST_BYTES_MAX)
+        self.audit_id = message.headers.get("Audit-Id") or next(_audit_ids)
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        headers = response.headers
+        headers["Audit-Id"] = self.audit_id
+        if "Cache-Control" not in headers:
+            headers["Cache-Control"] = "no-cache, private"
 
 
-def _request(
-    loop: asyncio.AbstractEventLoop, message: Any, payload: Any, protocol: Any, writer: Any, task: asyncio.Task[None]
-) -> web.BaseRequest:
-    """aiohttp's request, with our bound on the body."""
-    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=limits.REQUEST_BYTES_MAX)
+def _new_audit_ids() -> Iterator[str]:
+    """Names that no other process gives out, in the form of random UUIDs: drawn once, then counted, which is cheap."""
+    prefix = str(uuid.uuid4())[:24]
+    return (f"{prefix}{number:012x}" for number in itertools.count(random.getrandbits(40)))
+
+
+_audit_ids = _new_audit_ids()
 
 
 def _error_response(http: web.BaseRequest, error: StatusError) -> web.Response:
@@ -276,7 +319,7 @@ def _cut(http: web.BaseRequest) -> web.Response:
     return web.Response(status=500)
 
 
-def _raw(status: int, content_type: str, body: bytes) -> web.Response:
-    response = web.Response(status=status, body=body)
-    response.headers["Content-Type"] = content_type
-    return response
+def _size(http: web.BaseRequest, response: web.StreamResponse | None) -> int:
+    """The bytes of an answer: sent already, or about to be."""
+    body = response.body if isinstance(response, web.Response) else None
+    return len(body) if isinstance(body, bytes) else http.writer.output_size

@@ -29,6 +29,7 @@ from ..selection import Selection
 from ..storage import Storage
 from ..watching import frame, transition
 from .list_options import ListOptions, check_known, list_options
+from .metrics import ServerMetrics, WatchSeries
 from .negotiation import Form, Negotiated
 from .outbox import Outbox
 from .query import Query
@@ -51,7 +52,10 @@ class Watch:
         storage: what is watched.
     """
 
-    def __init__(self, selection: Selection, negotiated: Negotiated, include_object: str, store: Store, outbox: Outbox) -> None:
+    def __init__(
+        self, selection: Selection, negotiated: Negotiated, include_object: str, store: Store, outbox: Outbox, counted: WatchSeries
+    ) -> None:
+        self._counted = counted
         self._outbox = outbox
         self._selection = selection
         self.storage: Storage = selection.storage
@@ -139,7 +143,10 @@ class Watch:
         batch = bytearray()
         for entry in initial:
             if self._selection.matches(entry):
-                batch += self._line("ADDED", entry)
+                line = self._line("ADDED", entry)
+                batch += line
+                self._counted.sent(len(line))
+                self._counted.initial += 1
                 if len(batch) >= INITIAL_BATCH_BYTES:
                     await response.write(bytes(batch))
                     batch.clear()
@@ -164,7 +171,9 @@ class Watch:
             self.end()
             return
         transport.write(chunk)
+        self._counted.sent(len(chunk))
         if transport.get_write_buffer_size() > limits.WATCH_BACKLOG_BYTES_MAX:
+            self._counted.terminated += 1
             transport.abort()
             self.end()
 
@@ -218,8 +227,9 @@ def _chunk(data: bytes) -> bytes:
 class Watches:
     """All running watches of a server."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, metrics: ServerMetrics) -> None:
         self._registry = registry
+        self._metrics = metrics
         self._running: set[Watch] = set()
         self._outbox = Outbox()
 
@@ -242,7 +252,8 @@ class Watches:
         Raises: BadRequestError, InvalidError for options that do not fit.
         """
         store = self._registry.store
-        watch = Watch(selection, negotiated, query.text("includeObject"), store, self._outbox)
+        counted = self._metrics.watch_series(storage.resource)
+        watch = Watch(selection, negotiated, query.text("includeObject"), store, self._outbox, counted)
         listing = self._registry.list(storage, selection.namespace)
         options = list_options(query, watch=True)
         start, initial, send_end = _start(options, listing.revision, listing.entries)
@@ -256,6 +267,7 @@ class Watches:
         response = web.StreamResponse(headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"})
         response.enable_chunked_encoding()
         self._running.add(watch)
+        counted.running += 1
         try:
             await response.prepare(request)
             await watch.run(response, Listing(initial, start), timeout_s, send_end=send_end, bookmarks=options.bookmarks)
@@ -267,6 +279,7 @@ class Watches:
         finally:
             subscription.close()
             self._running.discard(watch)
+            counted.running -= 1
         return response
 
 

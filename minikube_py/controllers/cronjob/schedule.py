@@ -8,10 +8,11 @@ Source: kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#schedule-sy
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+
+from minikube_py.core.duration import parse_duration
 
 _MONTHS = {
     "jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12,
@@ -21,8 +22,6 @@ _DESCRIPTORS = {
     "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0", "@daily": "0 0 * * *",
     "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
 }
-_UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_DURATION = re.compile(r"([0-9.]+)(ms|h|m|s)")
 # Days looked through for the next moment. Source: robfig/cron, which gives up after five years.
 _DAYS_MAX = 5 * 366
 # How far back the last moment is looked for, in steps, so that each step has few moments.
@@ -103,10 +102,11 @@ def parse(text: str) -> Schedule:
 
 
 def _duration(text: str) -> timedelta:
-    parts = _DURATION.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(f"failed to parse duration @every {text}")
-    return timedelta(seconds=max(1, int(sum(float(number) * _UNITS_S[unit] for number, unit in parts))))
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise ValueError(f"failed to parse duration @every {text}") from error
+    return timedelta(seconds=max(1, int(seconds)))
 
 
 def _field(text: str, low: int, high: int, names: dict[str, int] | None = None) -> set[int]:

@@ -1,0 +1,82 @@
+"""Paths that are no resources: discovery, OpenAPI, health, metrics, version, debugging.
+
+Source: k8s.io/apiserver/pkg/server/config.go (installAPI), routes/
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from minikube_py.core.errors import unknown_method, unknown_path
+
+from ..discovery import Discovery
+from ..discovery_documents import version_document
+from ..openapi import OpenApi
+from . import discovery as discovery_http
+from .debug import Debug
+from .exposition import Exposition
+from .health import Health
+from .query import Query
+from .responses import indented, json_response, raw_response
+
+OTHER_PATHS = ("/metrics", "/metrics/slis", "/openapi/v2", "/openapi/v3", "/openapi/v3/", "/version")
+
+
+class Paths:
+    """Answers what is no resource.
+
+    Args:
+        debug: None where nothing below /debug is served.
+    """
+
+    def __init__(self, discovery: Discovery, openapi: OpenApi, health: Health, exposition: Exposition, debug: Debug | None) -> None:
+        self._discovery = discovery
+        self._openapi = openapi
+        self._health = health
+        self._exposition = exposition
+        self._debug = debug
+
+    async def respond(self, http: web.BaseRequest, path: str, query: Query) -> web.StreamResponse:
+        """Raises: NotFoundError, MethodNotAllowedError."""
+        if self._debug is not None and path.startswith("/debug/"):
+            answer: web.StreamResponse | None = await self._debug.respond(http, path, query)
+            if answer is None:
+                raise unknown_path()
+            return answer
+        if http.method not in ("GET", "HEAD"):
+            raise unknown_method()
+        answer = self._health.respond(path, query) or await self._document(http, path, query)
+        if answer is None:
+            raise unknown_path()
+        return answer
+
+    async def _document(self, http: web.BaseRequest, path: str, query: Query) -> web.Response | None:
+        headers = http.headers
+        if path.startswith(("/api", "/apis")):
+            found = discovery_http.respond(self._discovery, http, path, query)
+            if found is not None:
+                return found
+        if path.startswith("/openapi"):
+            document = await self._openapi.respond(
+                path, dict(query.all), accept=headers.get("Accept", ""), accept_encoding=headers.get("Accept-Encoding", ""),
+                if_none_match=headers.get("If-None-Match", ""),
+            )
+            return None if document is None else web.Response(status=document.status, headers=document.headers, body=document.body)
+        match path:
+            case "/":
+                return json_response(indented({"paths": self._listed()}))
+            case "/version" | "/version/":
+                return json_response(indented(version_document()))
+            case "/metrics" | "/metrics/slis":
+                told = self._exposition.metrics if path == "/metrics" else self._exposition.slis
+                body, content_type = told(headers.get("Accept", ""))
+                return raw_response(200, content_type, body)
+        return None
+
+    def _listed(self) -> list[str]:
+        """The paths that `/` lists."""
+        versions = self._discovery.group_versions()
+        groups = sorted({f"/apis/{group}" for group, _ in versions if group})
+        served = [f"/apis/{group}/{version}" if group else f"/api/{version}" for group, version in versions]
+        return sorted(["/api", "/apis", "/apis/", *groups, *served, *OTHER_PATHS, *self._health.paths()])
+

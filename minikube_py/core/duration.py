@@ -1,0 +1,24 @@
+"""Go's notation of durations: "1h30m", "250ms", "0".
+
+Source: pkg.go.dev/time#ParseDuration
+"""
+
+from __future__ import annotations
+
+import re
+
+UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
+
+
+def parse_duration(text: str) -> float:
+    """The seconds of a duration that is not negative.
+
+    Raises: ValueError.
+    """
+    if text == "0":
+        return 0.0
+    parts = _PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"invalid duration {text!r}")
+    return sum(float(number) * UNITS_S[unit] for number, unit in parts)
