@@ -121,6 +121,7 @@ class Server:
         registration = ApiServiceRegistration(api.client("system:apiserver"))
         api.health.add("autoregister-completion", registration.problem)
         async with asyncio.TaskGroup() as group:
+            group.create_task(api.definitions.run(), name="definitions")
             group.create_task(registration.run(), name="api-service-registration")
             waits = [registration.ready]
             if not options.disable_controller_manager:

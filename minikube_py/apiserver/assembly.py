@@ -18,6 +18,7 @@ from .admission import Admission, Plugin
 from .admission.namespace import NamespaceLifecycle
 from .admission.pods import DefaultTolerationSeconds, Priority, ServiceAccountPlugin
 from .admission.rbac import EscalationCheck
+from .apiextensions.definitions import Definitions
 from .apiextensions.publishing import Publishing
 from .authentication import Authenticator
 from .authentication.bootstrap import BootstrapTokens
@@ -126,6 +127,7 @@ class Api:
         health: checks; components add theirs.
         server: the front door.
         token_issuer: signs service account tokens.
+        definitions: serves custom resources; to be run.
     """
 
     def __init__(self, store: SqliteStore | MemoryStore, pki: Pki, options: RegistryOptions, args: ApiServerArgs) -> None:
@@ -155,6 +157,8 @@ class Api:
         follow(self.registry, "apiextensions.k8s.io", "v1", "customresourcedefinitions", publishing.changed)
         paths = Paths(self.discovery, self.openapi, self.health, self.exposition, Debug() if args.profiling else None)
         reviews = Reviews(authenticator, authorizer, rbac)
+        self.definitions = Definitions(self.registry, self.watches)
+        self.definitions.load()
         self.server = ApiServer(
             self.registry, Handlers(self.registry, self.subresources, self.watches), authenticate=authenticator.authenticate,
             authorizer=authorizer, paths=paths, metrics=metrics, lifecycle=self.lifecycle, reviews=reviews.review,

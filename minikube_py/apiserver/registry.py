@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from minikube_py.apis.scheme import deep_copy, encode, encode_sorted
-from minikube_py.apis.validation import validate_create, validate_update
 from minikube_py.core import limits
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock, rfc3339
 from minikube_py.core.errors import (
@@ -161,7 +160,7 @@ class Registry:
         stored = storage.to_storage(obj)
         strategy.prepare_create(stored, context)
         storage.stored.set_defaults(stored)  # of what admission added, and of the new status
-        causes = validate_create(stored) or strategy.validate_create(stored, context)
+        causes = strategy.causes_of_create(stored, context)
         if causes:
             raise invalid(resource.group, resource.kind, obj.metadata.name or obj.metadata.generate_name, causes)
         try:
@@ -208,7 +207,7 @@ class Registry:
         stored = storage.to_storage(new)
         self._prepare_update(storage, stored, old, subresource, context)
         strategy = storage.strategy
-        causes = validate_update(stored, old, subresource) or strategy.validate_update(stored, old, context)
+        causes = strategy.causes_of_update(stored, old, subresource, context)
         if causes:
             raise invalid(storage.resource.group, storage.resource.kind, name, causes)
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from minikube_py.apis.scheme import encode
+from minikube_py.apis.validation import validate_create, validate_update
 from minikube_py.core.errors import Cause
 
 from .context import Context
@@ -69,6 +70,14 @@ class Strategy:
         if hasattr(obj, "spec"):
             return encode(obj.spec)
         return encode([getattr(obj, name) for name in obj.__struct_fields__ if name not in ("metadata", "status", "kind", "api_version")])
+
+    def causes_of_create(self, obj: Any, context: Context) -> list[Cause]:
+        """All that is wrong with a new object."""
+        return validate_create(obj) or self.validate_create(obj, context)
+
+    def causes_of_update(self, new: Any, old: Any, subresource: str, context: Context) -> list[Cause]:
+        """All that is wrong with an object that is to replace `old`."""
+        return validate_update(new, old, subresource) or self.validate_update(new, old, context)
 
     def validate_create(self, obj: Any, context: Context) -> list[Cause]:
         """Causes beyond those of `apis/validation`, for what depends on the server's state."""

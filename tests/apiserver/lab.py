@@ -126,9 +126,11 @@ async def api_server(home: Path, pki: Pki, store: SqliteStore | MemoryStore, arg
     await client.create(core_v1.ServiceAccount(metadata=meta_v1.ObjectMeta(name="default", namespace="default")))
     await bootstrap_policy.reconcile(client)
     lab = Lab(api, store, f"https://127.0.0.1:{port}", home, pki)
+    definitions = asyncio.create_task(api.definitions.run())
     try:
         yield lab
     finally:
+        definitions.cancel()
         await lab.session.close()
         await api.close()
 

@@ -15,7 +15,8 @@ from minikube_py.apis.apiextensions_v1 import (
     CustomResourceDefinitionSpec,
     CustomResourceDefinitionStatus,
 )
-from minikube_py.core.clock import SYSTEM_CLOCK, Clock, rfc3339
+from minikube_py.apis.definition_status import with_condition
+from minikube_py.core.clock import SYSTEM_CLOCK, Clock
 
 from ..context import Context
 from ..strategy import Strategy
@@ -44,31 +45,13 @@ class CustomResourceDefinitionStrategy(Strategy):
     def begin_deletion(self, obj: CustomResourceDefinition) -> None:
         if CLEANUP_FINALIZER not in obj.metadata.finalizers:
             obj.metadata.finalizers = [*obj.metadata.finalizers, CLEANUP_FINALIZER]
-        set_condition(obj, CustomResourceDefinitionCondition(
+        pending = CustomResourceDefinitionCondition(
             type="Terminating", status="True", reason="InstanceDeletionPending",
             message="CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
-            last_transition_time=rfc3339(self._clock.now()),
-        ))
+        )
+        obj.status.conditions = with_condition(obj.status.conditions, pending, self._clock.now())
 
 
 def storage_versions(spec: CustomResourceDefinitionSpec) -> list[str]:
     """The names of the versions that are stored: one in a valid definition."""
     return [version.name for version in spec.versions if version.storage]
-
-
-def condition(definition: CustomResourceDefinition, type_: str) -> CustomResourceDefinitionCondition | None:
-    return next((known for known in definition.status.conditions if known.type == type_), None)
-
-
-def is_true(definition: CustomResourceDefinition, type_: str) -> bool:
-    known = condition(definition, type_)
-    return known is not None and known.status == "True"
-
-
-def set_condition(definition: CustomResourceDefinition, new: CustomResourceDefinitionCondition) -> None:
-    """Put a condition into the status, in its place; its time is kept while its status is the same."""
-    known = condition(definition, new.type)
-    if known is not None and known.status == new.status:
-        new.last_transition_time = known.last_transition_time
-    others = definition.status.conditions
-    definition.status.conditions = [new if c.type == new.type else c for c in others] if known is not None else [*others, new]

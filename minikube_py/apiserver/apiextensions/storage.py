@@ -1,0 +1,300 @@
+"""Custom resources as the Registry sees them: a storage and a strategy for each served version of a definition.
+
+Owns how a document becomes an object of a version and back: pruning, defaults, and the conversion between versions, which changes the
+apiVersion only. What the schema itself demands is `apis/structural`'s; when a definition is served, `definitions.py`'s.
+
+Invariants: an object in memory obeys the schema of the stored version as it is now (`form`), whatever its bytes obeyed when they were
+written; the bytes are sent as they are only while they are the encoding of that object (`exact`).
+Source: k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_handler.go, pkg/registry/customresource/strategy.go,
+pkg/apiserver/conversion/converter.go
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import msgspec
+
+from minikube_py.apis import apiextensions_v1, autoscaling_v1, meta_v1
+from minikube_py.apis.custom import CustomObject, custom_type
+from minikube_py.apis.fields import EVERYTHING, FieldSelector
+from minikube_py.apis.resources import ResourceType
+from minikube_py.apis.scheme import decoder, encode, encode_sorted, prune, to_document
+from minikube_py.apis.structural import CoercionError, Schema, compile_schema
+from minikube_py.apis.validation import validate_create, validate_update
+from minikube_py.core.errors import BadRequestError, Cause, MethodNotAllowedError, invalid, unknown_path
+from minikube_py.store.interface import Entry
+
+from ..context import Context
+from ..decoding import (
+    JSON_TYPE,
+    YAML_TYPE,
+    cannot_be_handled,
+    check_field_validation,
+    decode_document,
+    duplicate_fields,
+    strict_error,
+    strict_warnings,
+    unsupported,
+)
+from ..printers import Printer, custom_printer
+from ..storage import Storage
+from ..strategy import Strategy
+from .scale import CustomScale
+
+MEDIA_TYPES = (JSON_TYPE, YAML_TYPE)
+# Characters of a body that a message shows.
+SHOWN = 30
+
+
+class CustomStrategy(Strategy):
+    """Rules of one version of a custom resource.
+
+    Args:
+        status: whether the version has a status subresource.
+
+    Attributes:
+        terminating: whether the definition is being deleted, so that nothing new may come.
+    """
+
+    generation = True
+    unconditional_update = False
+
+    def __init__(self, resource: ResourceType, schema: Schema, *, status: bool, scale: CustomScale | None) -> None:
+        self.terminating = False
+        self._resource = resource
+        self.status = status
+        self._schema = schema
+        self._scale = scale
+
+    def prepare_create(self, obj: CustomObject, context: Context) -> None:
+        if self.terminating:
+            raise MethodNotAllowedError(
+                "create not allowed while custom resource definition is terminating",
+                details={"group": self._resource.group, "kind": self._resource.plural},
+            )
+        obj.metadata.generation = 1
+        if self.status:
+            obj.content.pop("status", None)
+
+    def prepare_update(self, new: CustomObject, old: CustomObject, context: Context) -> None:
+        if self.status:
+            new.content.pop("status", None)
+            if "status" in old.content:
+                new.content["status"] = old.content["status"]
+        self.count_generation(new, old)
+
+    def prepare_status_update(self, new: CustomObject, old: CustomObject, context: Context) -> None:
+        """Only the status changes, and who manages it; the metadata stays as it is."""
+        managed_fields = new.metadata.managed_fields
+        resource_version = new.metadata.resource_version
+        new.metadata = msgspec.structs.replace(old.metadata, managed_fields=managed_fields, resource_version=resource_version)
+        content = {name: value for name, value in old.content.items() if name != "status"}
+        if "status" in new.content:
+            content["status"] = new.content["status"]
+        new.content = content
+
+    def desired(self, obj: CustomObject) -> bytes:
+        return encode_sorted({name: value for name, value in obj.content.items() if name != "status" or not self.status})
+
+    def causes_of_create(self, obj: CustomObject, context: Context) -> list[Cause]:
+        return self._with_schema(validate_create(cast(Any, obj)), obj, None)
+
+    def causes_of_update(self, new: CustomObject, old: CustomObject, subresource: str, context: Context) -> list[Cause]:
+        return self._with_schema(validate_update(cast(Any, new), cast(Any, old), subresource), new, old, status=subresource == "status")
+
+    def _with_schema(self, causes: list[Cause], obj: CustomObject, old: CustomObject | None, *, status: bool = False) -> list[Cause]:
+        """What is wrong with the metadata, and then with the rest."""
+        document = obj.document()
+        found = self._schema.validate(document, None if old is None else old.document(), status=status, earlier=causes)
+        return [*causes, *found, *(self._scale.validate(document) if self._scale is not None else ())]
+
+
+class CustomStorage(Storage):
+    """One served version of a custom resource.
+
+    Args:
+        storage_version: the storage of the version that is kept; None if it is this one.
+    """
+
+    strategic = False
+
+    def __init__(
+        self, resource: ResourceType, version: apiextensions_v1.CustomResourceDefinitionVersion, collection: str,
+        storage_version: CustomStorage | None = None,
+    ) -> None:
+        self.schema = schema_document(version)
+        self._schema = compile_schema(self.schema)
+        subresources = version.subresources
+        self._scale = CustomScale(subresources.scale) if subresources is not None and subresources.scale is not None else None
+        has_status = any(subresource.name == "status" for subresource in resource.subresources)
+        strategy = CustomStrategy(resource, self._schema, status=has_status, scale=self._scale)
+        self._type = custom_type(resource)
+        super().__init__(resource, cast(Any, self._type), strategy, collection, storage_version)
+        self.deprecation = _deprecation(resource, version)
+        self.printer = _printer(version)
+        self._selectable = frozenset(field.json_path.removeprefix(".") for field in version.selectable_fields)
+
+    @property
+    def converts(self) -> bool:
+        return True
+
+    # From the store.
+
+    def object(self, entry: Entry) -> Any:
+        stored = cast(CustomStorage, self.stored)
+        obj = entry.obj
+        if obj is None or obj.form is not stored._schema:
+            obj = entry.obj = stored._read(entry.data)
+        return obj
+
+    def _read(self, data: bytes) -> CustomObject:
+        """The object in bytes that may have been written under another schema, or for another version."""
+        obj = cast(CustomObject, decoder(cast(Any, self._type)).decode(data))
+        obj.api_version, obj.kind = self.resource.group_version, self.resource.kind
+        self._prune(obj)
+        self.set_defaults(obj)
+        obj.form = self._schema
+        obj.exact = encode(obj) == data
+        return obj
+
+    def served(self, entry: Entry) -> Any:
+        obj = self.object(entry)
+        return obj if self.stored is self else self._converted(obj)
+
+    def data(self, entry: Entry) -> bytes:
+        obj = self.object(entry)
+        if self.stored is not self:
+            return encode(self._converted(obj))
+        return entry.data if obj.exact else encode(obj)
+
+    def _converted(self, obj: CustomObject) -> CustomObject:
+        """An object of another version in this one: the same fields, as far as this one has them."""
+        content = msgspec.json.decode(encode(obj.content))
+        new = self._type(obj.kind, self.resource.group_version, msgspec.structs.replace(obj.metadata), content)
+        self._prune(new)
+        return new
+
+    def to_storage(self, obj: Any) -> Any:
+        stored = cast(CustomStorage, self.stored)
+        new = obj if stored is self else stored._converted(obj)
+        new.form, new.exact = stored._schema, True
+        return new
+
+    # From requests.
+
+    def decode(self, body: bytes, content_type: str, field_validation: str) -> tuple[Any, list[str]]:
+        check_field_validation(field_validation)
+        if content_type not in MEDIA_TYPES:
+            raise unsupported(MEDIA_TYPES)
+        repeated = [] if field_validation == "Ignore" else duplicate_fields(body, content_type)
+        return self._from_document(decode_document(body, content_type), field_validation, repeated)
+
+    def from_document(self, document: Any, field_validation: str) -> tuple[Any, list[str]]:
+        return self._from_document(document, field_validation, [])
+
+    def _from_document(self, document: Any, field_validation: str, errors: list[str]) -> tuple[Any, list[str]]:
+        """The object in a document, which is taken over; `errors` are strict decoding's so far."""
+        resource = self.resource
+        group_version, kind = resource.group_version, resource.kind
+        if not isinstance(document, dict):
+            raise BadRequestError(f"the object provided is unrecognized (must be of type {kind}): {encode(document).decode()[:SHOWN]}")
+        if not document.get("kind"):
+            raise BadRequestError(cannot_be_handled(group_version, kind, f"Object 'Kind' is missing in '{encode(document).decode()}'"))
+        try:
+            unknown = _prune_metadata(document) + self._schema.prune(document)
+            obj = self._type.from_document(document)
+        except (msgspec.ValidationError, CoercionError) as error:
+            raise BadRequestError(cannot_be_handled(group_version, kind, str(error))) from error
+        self._check_type(obj)
+        errors = errors + [f'unknown field "{path}"' for path in unknown]
+        if errors and field_validation == "Strict":
+            raise BadRequestError(cannot_be_handled(group_version, kind, strict_error(errors)))
+        return obj, strict_warnings(errors) if field_validation != "Ignore" else []
+
+    def _check_type(self, obj: CustomObject) -> None:
+        """Refuse an object that says that it is of another version or kind.
+
+        Raises: BadRequestError, InvalidError.
+        """
+        resource = self.resource
+        if obj.api_version and obj.api_version != resource.group_version:
+            raise BadRequestError(
+                f"the API version in the data ({obj.api_version}) does not match the expected API version ({resource.group_version})"
+            )
+        if obj.kind != resource.kind:
+            why = f'Invalid value: "{obj.kind}": must be {resource.kind}'
+            raise invalid(resource.group, resource.kind, obj.metadata.name, [Cause("FieldValueInvalid", why, "kind")])
+
+    def _prune(self, obj: CustomObject) -> None:
+        document = {"apiVersion": obj.api_version, "kind": obj.kind, "metadata": {}, **obj.content}
+        self._schema.prune(document)
+        obj.content = {name: value for name, value in document.items() if name not in ("apiVersion", "kind", "metadata")}
+
+    def set_defaults(self, obj: Any) -> None:
+        document = {"apiVersion": obj.api_version, "kind": obj.kind, "metadata": {}, **obj.content}
+        self._schema.default(document)
+        obj.content = {name: value for name, value in document.items() if name not in ("apiVersion", "kind", "metadata")}
+
+    def scale_of(self, obj: Any) -> autoscaling_v1.Scale:
+        if self._scale is None:
+            raise unknown_path()
+        return self._scale.scale_of(obj)
+
+    def set_replicas(self, obj: Any, replicas: int) -> None:
+        if self._scale is None:
+            raise unknown_path()
+        self._scale.set_replicas(obj, replicas)
+
+    def check_fields(self, selector: FieldSelector) -> FieldSelector:
+        known = {"metadata.name", *self._selectable}
+        if self.resource.namespaced:
+            known.add("metadata.namespace")
+        for requirement in selector.requirements:
+            if requirement.field not in known:
+                raise BadRequestError(f"field label not supported: {requirement.field}")
+        return selector if selector.requirements else EVERYTHING
+
+
+def schema_document(version: apiextensions_v1.CustomResourceDefinitionVersion) -> dict[str, Any]:
+    """The OpenAPI v3 schema of a version as a plain document; one without a schema takes anything."""
+    schema = version.schema.open_apiv3_schema if version.schema is not None else None
+    if schema is None:
+        return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    return cast("dict[str, Any]", to_document(schema))
+
+
+def _prune_metadata(document: dict[str, Any]) -> list[str]:
+    """Drop unknown fields of the metadata in place; return their paths."""
+    metadata = document.get("metadata")
+    return prune(meta_v1.ObjectMeta, metadata, "metadata") if isinstance(metadata, dict) else []
+
+
+def build_storages(
+    definition: apiextensions_v1.CustomResourceDefinition, resources: Sequence[ResourceType]
+) -> list[CustomStorage]:
+    """The storages of a definition's served versions.
+
+    Args:
+        resources: of the served versions and of the storage version, in any order.
+    """
+    by_version = {resource.version: resource for resource in resources}
+    versions = definition.spec.versions
+    kept = next(version for version in versions if version.storage)
+    names = definition.status.accepted_names or definition.spec.names
+    collection = f"{names.plural if names is not None else ''}.{definition.spec.group}"
+    stored = CustomStorage(by_version[kept.name], kept, collection)
+    others = [CustomStorage(by_version[v.name], v, collection, stored) for v in versions if v.served and v is not kept]
+    return [stored, *others] if kept.served else others
+
+
+def _deprecation(resource: ResourceType, version: apiextensions_v1.CustomResourceDefinitionVersion) -> str:
+    if not version.deprecated:
+        return ""
+    return version.deprecation_warning or f"{resource.group_version} {resource.kind} is deprecated"
+
+
+def _printer(version: apiextensions_v1.CustomResourceDefinitionVersion) -> Printer:
+    printer = custom_printer(version.additional_printer_columns)
+    return Printer(printer.columns, lambda obj, now: printer.cells(obj.document(), now))

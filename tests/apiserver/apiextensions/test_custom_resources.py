@@ -1,0 +1,283 @@
+"""Custom resources over HTTP: from the definition to the end of the last object, as built-in ones and by the same rules."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from ..lab import PATIENCE_S, Answer, Lab
+
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+WIDGETS = "/apis/example.com/v1/namespaces/default/widgets"
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "spec": {
+            "type": "object",
+            "required": ["size"],
+            "properties": {
+                "size": {"type": "integer", "minimum": 1},
+                "color": {"type": "string", "default": "red", "enum": ["red", "blue"]},
+                "replicas": {"type": "integer"},
+                "parts": {
+                    "type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"],
+                    "items": {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}, "n": {"type": "integer"}}},
+                },
+            },
+        },
+        "status": {
+            "type": "object",
+            "properties": {"ready": {"type": "boolean"}, "replicas": {"type": "integer"}, "selector": {"type": "string"}},
+        },
+    },
+}
+SCALE = {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas", "labelSelectorPath": ".status.selector"}
+
+
+def version(name: str = "v1", *, storage: bool = True, schema: Any = None, **more: Any) -> dict[str, Any]:
+    more.setdefault("subresources", {"status": {}, "scale": SCALE})
+    return {"name": name, "served": True, "storage": storage, "schema": {"openAPIV3Schema": schema or SCHEMA}, **more}
+
+
+def definition(*versions: dict[str, Any], kind: str = "Widget", **names: Any) -> dict[str, Any]:
+    plural = f"{kind.lower()}s"
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": f"{plural}.example.com"},
+        "spec": {
+            "group": "example.com", "scope": "Namespaced", "names": {"plural": plural, "kind": kind, **names},
+            "versions": [*versions] or [version()],
+        },
+    }
+
+
+def widget(name: str = "w", api_version: str = "example.com/v1", **spec: Any) -> dict[str, Any]:
+    return {"apiVersion": api_version, "kind": "Widget", "metadata": {"name": name}, "spec": {"size": 1, **spec}}
+
+
+def message(answer: Answer) -> tuple[int, str]:
+    return answer.status, answer.json["message"]
+
+
+async def wait_condition(lab: Lab, name: str, type_: str, status: str = "True") -> dict[str, Any]:
+    """Follow a definition until one of its conditions has a status; returns the definition."""
+    async with lab.watch(f"{DEFINITIONS}?fieldSelector=metadata.name%3D{name}") as watch:
+        while True:
+            found: dict[str, Any] = (await watch.next())["object"]
+            if any((c["type"], c["status"]) == (type_, status) for c in found.get("status", {}).get("conditions", ())):
+                return found
+
+
+async def define(lab: Lab, document: dict[str, Any] | None = None) -> dict[str, Any]:
+    document = document or definition()
+    answer = await lab.send("POST", DEFINITIONS, document)
+    assert answer.status == 201, answer.json
+    return await wait_condition(lab, document["metadata"]["name"], "Established")
+
+
+async def make(lab: Lab, document: dict[str, Any]) -> dict[str, Any]:
+    answer = await lab.send("POST", WIDGETS, document)
+    assert answer.status == 201, answer.json
+    made: dict[str, Any] = answer.json
+    return made
+
+
+async def until_gone(lab: Lab, path: str) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while (await lab.get(path)).status != 404:
+            await asyncio.sleep(0.01)
+
+
+async def test_definition_gets_names_and_is_established(lab: Lab) -> None:
+    found = await define(lab, definition(shortNames=["wd"], categories=["all"]))
+    assert found["spec"]["names"] == {
+        "plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList", "shortNames": ["wd"], "categories": ["all"]}
+    assert found["status"]["acceptedNames"] == found["spec"]["names"]
+    assert found["status"]["storedVersions"] == ["v1"]
+    conditions = {c["type"]: (c["status"], c["reason"], c["message"]) for c in found["status"]["conditions"]}
+    assert conditions["NamesAccepted"] == ("True", "NoConflicts", "no conflicts found")
+    assert conditions["Established"] == ("True", "InitialNamesAccepted", "the initial names have been accepted")
+
+
+async def test_life_of_a_custom_object(lab: Lab) -> None:
+    await define(lab)
+    made = await make(lab, widget())
+    assert made["spec"] == {"size": 1, "color": "red"}
+    assert made["metadata"]["generation"] == 1
+    assert (await lab.get(f"{WIDGETS}/w")).json == made
+    listed = (await lab.get(WIDGETS)).json
+    assert (listed["kind"], listed["apiVersion"], listed["items"]) == ("WidgetList", "example.com/v1", [made])
+    changed = (await lab.send("PUT", f"{WIDGETS}/w", {**made, "spec": {"size": 2, "color": "blue"}})).json
+    assert (changed["spec"], changed["metadata"]["generation"]) == ({"size": 2, "color": "blue"}, 2)
+    patched = await lab.send("PATCH", f"{WIDGETS}/w", {"spec": {"size": 3}}, headers={"Content-Type": "application/merge-patch+json"})
+    assert patched.json["spec"] == {"size": 3, "color": "blue"}
+    gone = await lab.send("DELETE", f"{WIDGETS}/w")
+    assert (gone.json["kind"], gone.json["status"], gone.json["details"]["kind"]) == ("Status", "Success", "widgets")
+    assert message(await lab.get(f"{WIDGETS}/w")) == (404, 'widgets.example.com "w" not found')
+
+
+async def test_schema_is_enforced_in_upstreams_words(lab: Lab) -> None:
+    await define(lab)
+    wrong = await lab.send("POST", WIDGETS, widget(size=0, color="green"))
+    assert wrong.status == 422
+    assert {(c["reason"], c["field"], c["message"]) for c in wrong.json["details"]["causes"]} == {
+        ("FieldValueInvalid", "spec.size", "Invalid value: 0: spec.size in body should be greater than or equal to 1"),
+        ("FieldValueNotSupported", "spec.color", 'Unsupported value: "green": supported values: "red", "blue"'),
+    }
+    missing = await lab.send("POST", WIDGETS, {**widget(), "spec": {}})
+    assert missing.json["message"] == 'Widget.example.com "w" is invalid: spec.size: Required value'
+    twice = await lab.send("POST", WIDGETS, widget(parts=[{"name": "a"}, {"name": "a"}]))
+    assert twice.json["message"] == 'Widget.example.com "w" is invalid: spec.parts[1]: Duplicate value: {"name":"a"}'
+
+
+async def test_unknown_fields_are_pruned_and_told(lab: Lab) -> None:
+    await define(lab)
+    document = widget(shape="round")
+    warned = await lab.send("POST", WIDGETS, document)
+    assert "shape" not in warned.json["spec"]
+    assert warned.headers["Warning"] == '299 - "unknown field \\"spec.shape\\""'
+    strict = await lab.send("POST", f"{WIDGETS}?fieldValidation=Strict", widget("x", shape="round"))
+    assert strict.status == 400 and 'strict decoding error: unknown field "spec.shape"' in strict.json["message"]
+    silent = await lab.send("POST", f"{WIDGETS}?fieldValidation=Ignore", widget("y", shape="round"))
+    assert silent.status == 201 and "Warning" not in silent.headers
+
+
+async def test_status_and_spec_have_their_own_doors(lab: Lab) -> None:
+    await define(lab)
+    made = await make(lab, {**widget(), "status": {"ready": True}})
+    assert "status" not in made
+    by_status = (await lab.send("PUT", f"{WIDGETS}/w/status", {**made, "spec": {"size": 9}, "status": {"ready": True}})).json
+    assert (by_status["spec"]["size"], by_status["status"], by_status["metadata"]["generation"]) == (1, {"ready": True}, 1)
+    by_main = (await lab.send("PUT", f"{WIDGETS}/w", {**by_status, "spec": {"size": 2}, "status": {"ready": False}})).json
+    assert (by_main["spec"]["size"], by_main["status"], by_main["metadata"]["generation"]) == (2, {"ready": True}, 2)
+
+
+async def test_updates_must_say_what_they_replace(lab: Lab) -> None:
+    await define(lab)
+    await make(lab, widget())
+    blind = await lab.send("PUT", f"{WIDGETS}/w", widget(size=2))
+    assert blind.status == 422 and "metadata.resourceVersion: Invalid value" in blind.json["message"]
+
+
+async def test_scale_reads_and_writes_the_paths(lab: Lab) -> None:
+    await define(lab)
+    made = await make(lab, widget(replicas=3))
+    await lab.send("PUT", f"{WIDGETS}/w/status", {**made, "status": {"replicas": 2, "selector": "a=b"}})
+    scale = (await lab.get(f"{WIDGETS}/w/scale")).json
+    assert (scale["kind"], scale["apiVersion"]) == ("Scale", "autoscaling/v1")
+    assert (scale["spec"], scale["status"]) == ({"replicas": 3}, {"replicas": 2, "selector": "a=b"})
+    scaled = await lab.send("PUT", f"{WIDGETS}/w/scale", {**scale, "spec": {"replicas": 5}})
+    assert scaled.json["spec"] == {"replicas": 5}
+    assert (await lab.get(f"{WIDGETS}/w")).json["spec"]["replicas"] == 5
+    negative = await lab.send("PUT", f"{WIDGETS}/w/scale", {**scaled.json, "spec": {"replicas": -1}})
+    assert negative.status == 422
+
+
+async def test_versions_share_objects_and_warn_when_deprecated(lab: Lab) -> None:
+    await define(lab, definition(version("v1beta1", storage=False, deprecated=True), version("v1")))
+    beta = WIDGETS.replace("v1", "v1beta1", 1)
+    made = await lab.send("POST", beta, widget(api_version="example.com/v1beta1"))
+    assert (made.status, made.json["apiVersion"]) == (201, "example.com/v1beta1")
+    assert made.headers["Warning"] == '299 - "example.com/v1beta1 Widget is deprecated"'
+    assert (await lab.get(f"{WIDGETS}/w")).json["apiVersion"] == "example.com/v1"
+    assert (await lab.get(beta)).json["items"][0]["apiVersion"] == "example.com/v1beta1"
+    async with lab.watch(beta) as watch:
+        assert (await watch.next())["object"]["apiVersion"] == "example.com/v1beta1"
+
+
+async def test_changed_schema_holds_for_what_was_stored_before(lab: Lab) -> None:
+    await define(lab)
+    await make(lab, widget())
+    schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": {
+        "size": {"type": "integer"}, "weight": {"type": "integer", "default": 7}}}}}
+    found = (await lab.get(f"{DEFINITIONS}/widgets.example.com")).json
+    found["spec"]["versions"] = [version(schema=schema, subresources={})]
+    assert (await lab.send("PUT", f"{DEFINITIONS}/widgets.example.com", found)).status == 200
+    async with asyncio.timeout(PATIENCE_S):
+        while (await lab.get(f"{WIDGETS}/w")).json["spec"] != {"size": 1, "weight": 7}:
+            await asyncio.sleep(0.01)
+    assert (await lab.get(WIDGETS)).json["items"][0]["spec"] == {"size": 1, "weight": 7}
+
+
+async def test_changed_definition_ends_its_watches(lab: Lab) -> None:
+    await define(lab)
+    async with lab.watch(WIDGETS) as watch:
+        found = (await lab.get(f"{DEFINITIONS}/widgets.example.com")).json
+        found["spec"]["versions"].append(version("v2", storage=False))
+        await lab.send("PUT", f"{DEFINITIONS}/widgets.example.com", found)
+        with pytest.raises(EOFError):
+            await watch.next()
+
+
+async def test_table_has_the_columns_of_the_definition(lab: Lab) -> None:
+    columns = [{"name": "Size", "type": "integer", "jsonPath": ".spec.size"},
+               {"name": "Color", "type": "string", "jsonPath": ".spec.color", "priority": 1}]
+    await define(lab, definition(version(additionalPrinterColumns=columns)))
+    await make(lab, widget())
+    table = (await lab.get(WIDGETS, Accept="application/json;as=Table;v=v1;g=meta.k8s.io")).json
+    assert [(c["name"], c["type"], c["priority"]) for c in table["columnDefinitions"]] == [
+        ("Name", "string", 0), ("Size", "integer", 0), ("Color", "string", 1)]
+    assert table["rows"][0]["cells"] == ["w", 1, "red"]
+
+
+async def test_objects_are_selected_by_labels_and_selectable_fields(lab: Lab) -> None:
+    await define(lab, definition(version(selectableFields=[{"jsonPath": ".spec.color"}])))
+    for name, color in (("a", "red"), ("b", "blue")):
+        document = widget(name, color=color)
+        document["metadata"]["labels"] = {"c": color}
+        await make(lab, document)
+
+    async def names(query: str) -> list[str]:
+        return [item["metadata"]["name"] for item in (await lab.get(WIDGETS + query)).json["items"]]
+
+    assert await names("?fieldSelector=spec.color%3Dblue") == ["b"]
+    assert await names("?labelSelector=c%3Dred") == ["a"]
+    assert message(await lab.get(f"{WIDGETS}?fieldSelector=spec.size%3D1")) == (400, "field label not supported: spec.size")
+
+
+async def test_strategic_patches_are_for_built_in_kinds(lab: Lab) -> None:
+    await define(lab)
+    await make(lab, widget())
+    answer = await lab.send(
+        "PATCH", f"{WIDGETS}/w", {"spec": {}}, headers={"Content-Type": "application/strategic-merge-patch+json"})
+    assert answer.status == 415
+
+
+async def test_deleted_definition_takes_its_objects_along_and_lets_none_in(lab: Lab) -> None:
+    await define(lab)
+    await make(lab, widget("plain"))
+    held = widget("held")
+    held["metadata"]["finalizers"] = ["example.com/hold"]
+    await make(lab, held)
+    await lab.send("DELETE", f"{DEFINITIONS}/widgets.example.com")
+    terminating = await wait_condition(lab, "widgets.example.com", "Terminating")
+    assert terminating["metadata"]["finalizers"] == ["customresourcecleanup.apiextensions.k8s.io"]
+    await until_gone(lab, f"{WIDGETS}/plain")
+    refused = await lab.send("POST", WIDGETS, widget("late"))
+    assert message(refused) == (405, "create not allowed while custom resource definition is terminating")
+    released = (await lab.get(f"{WIDGETS}/held")).json
+    released["metadata"]["finalizers"] = []
+    assert (await lab.send("PUT", f"{WIDGETS}/held", released)).status == 200
+    await until_gone(lab, f"{DEFINITIONS}/widgets.example.com")
+    assert (await lab.get(WIDGETS)).status == 404
+
+
+async def test_contested_names_are_not_accepted_until_they_are_free(lab: Lab) -> None:
+    await define(lab, definition(shortNames=["g"]))
+    other = definition(kind="Gadget", shortNames=["g"])
+    await lab.send("POST", DEFINITIONS, other)
+    refused = await wait_condition(lab, "gadgets.example.com", "NamesAccepted", "False")
+    conditions = {c["type"]: (c["status"], c["reason"], c["message"]) for c in refused["status"]["conditions"]}
+    assert conditions["NamesAccepted"] == ("False", "ShortNamesConflict", '"g" is already in use')
+    await lab.send("DELETE", f"{DEFINITIONS}/widgets.example.com")
+    await wait_condition(lab, "gadgets.example.com", "Established")
+
+
+async def test_discovery_follows_definitions(lab: Lab) -> None:
+    await define(lab, definition(shortNames=["wd"]))
+    found = (await lab.get("/apis/example.com/v1")).json
+    assert [(r["name"], r.get("shortNames")) for r in found["resources"]] == [
+        ("widgets", ["wd"]), ("widgets/status", None), ("widgets/scale", None)]
+    await lab.send("DELETE", f"{DEFINITIONS}/widgets.example.com")
+    await until_gone(lab, "/apis/example.com/v1")
