@@ -391,7 +391,7 @@ def test_a_resize_changes_cpu_and_memory_only() -> None:
         ),
         ("Secret", lambda o: setattr(o, "type", "Opaque"), 'type: Invalid value: "Opaque": field is immutable'),
         ("PriorityClass", lambda o: setattr(o, "value", 5), "value: Forbidden: may not be changed in an update."),
-        ("CustomResourceDefinition", lambda o: setattr(o.spec, "group", "example.org"), "metadata.name: Invalid value: "),
+        ("CustomResourceDefinition", lambda o: setattr(o.spec, "group", "example.org"), "spec.group: Invalid value: "),
         ("EndpointSlice", lambda o: setattr(o, "address_type", "IPv6"), 'addressType: Invalid value: "IPv6": field is immutable'),
     ],
 )

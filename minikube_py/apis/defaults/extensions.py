@@ -42,6 +42,8 @@ def set_definition(definition: CustomResourceDefinition) -> None:
         service = webhook.client_config.service
         if service is not None and service.port is None:
             service.port = _HTTPS
+    if not definition.status.stored_versions:
+        definition.status.stored_versions = [version.name for version in spec.versions if version.storage][:1]
 
 
 def set_api_service(api_service: APIService) -> None:

@@ -26,7 +26,15 @@ _GO_TYPES = {"str": "string", "int": "int64", "bool": "bool", "array": "[]string
 
 
 class CoercionError(ValueError):
-    """An embedded resource that is none; the text is that of a field error."""
+    """An embedded resource that is none.
+
+    Attributes:
+        cause: what is wrong with it; the text of the error is that of the cause.
+    """
+
+    def __init__(self, cause: Cause) -> None:
+        super().__init__(f"{cause.field}: {cause.message}")
+        self.cause = cause
 
 
 def coerce(value: Any, node: Node, path: str = "") -> list[str]:
@@ -51,20 +59,21 @@ def coerce(value: Any, node: Node, path: str = "") -> list[str]:
 
 
 def _coerce_resource(value: dict[str, Any], node: Node, path: str) -> list[str]:
+    prefix = f"{path}." if path else ""
     for name in ("apiVersion", "kind"):
         if name in value and not isinstance(value[name], str) and not _goes(value[name], node.properties.get(name)):
-            raise CoercionError(_text(invalid(f"{path}.{name}", value[name], "must be a string")))
+            raise CoercionError(invalid(f"{prefix}{name}", value[name], "must be a string"))
     metadata = value.get("metadata")
     if metadata is None:
         return []
     if not isinstance(metadata, dict):
         problem = f"json: cannot unmarshal {_kind(metadata)} into Go value of type v1.ObjectMeta"
-        raise CoercionError(_text(invalid(f"{path}.metadata", metadata, problem)))
-    unknown = scheme.prune(meta_v1.ObjectMeta, metadata, f"{path}.metadata")
+        raise CoercionError(invalid(f"{prefix}metadata", metadata, problem))
+    unknown = scheme.prune(meta_v1.ObjectMeta, metadata, f"{prefix}metadata")
     try:
         value["metadata"] = metadata_document(metadata_from(metadata))
     except msgspec.ValidationError as error:
-        raise CoercionError(_text(invalid(f"{path}.metadata", metadata, _go_message(error)))) from error
+        raise CoercionError(invalid(f"{prefix}metadata", metadata, _go_message(error))) from error
     return unknown
 
 
@@ -131,10 +140,6 @@ def _check_metadata(value: Any, path: str) -> list[Cause]:
 
 def _kind(value: Any) -> str:
     return {str: "string", bool: "bool", int: "number", float: "number", list: "array"}.get(type(value), "object")
-
-
-def _text(cause: Cause) -> str:
-    return f"{cause.field}: {cause.message}"
 
 
 def _go_message(error: msgspec.ValidationError) -> str:

@@ -10,9 +10,9 @@ Source: pkg/apis/*/validation
 from __future__ import annotations
 
 from ...core.errors import Cause
-from .. import core_v1
+from .. import apiextensions_v1, core_v1
 from ..object import Object
-from . import core, pod_statuses, pod_updates, services
+from . import core, definitions, pod_statuses, pod_updates, services
 from .metadata import validate_metadata, validate_metadata_update
 from .table import KIND_RULES, KindRules, Update
 
@@ -59,4 +59,5 @@ _SUBRESOURCES: dict[tuple[type[Object], str], Update] = {
     (core_v1.Pod, "resize"): pod_updates.resize,
     (core_v1.Service, "status"): services.update_service_status,
     (core_v1.Node, "status"): core.update_node_status,
+    (apiextensions_v1.CustomResourceDefinition, "status"): definitions.update_definition_status,
 }

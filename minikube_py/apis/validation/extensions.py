@@ -1,16 +1,13 @@
-"""Rules of what extends the API: custom resource definitions, API services, webhooks, admission policies, device claims.
+"""Rules of what extends the API: API services, webhooks, admission policies, device claims.
 
-Structural schemas are checked where they are compiled, and expressions where they are.
-
-Source: staging/src/k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation/validation.go,
-kube-aggregator's apiregistration/validation, pkg/apis/admissionregistration/validation/validation.go, pkg/apis/resource/validation
+Source: kube-aggregator's apiregistration/validation, pkg/apis/admissionregistration/validation/validation.go, pkg/apis/resource/validation
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .. import admissionregistration_v1, apiextensions_v1, syntax
+from .. import admissionregistration_v1, syntax
 from ..admissionregistration_v1 import (
     MutatingAdmissionPolicy,
     MutatingWebhook,
@@ -21,7 +18,6 @@ from ..admissionregistration_v1 import (
     ValidatingWebhook,
     ValidatingWebhookConfiguration,
 )
-from ..apiextensions_v1 import CustomResourceDefinition, CustomResourceDefinitionVersion
 from ..apiregistration_v1 import APIService
 from ..resource_v1 import (
     DeviceSubRequest,
@@ -31,7 +27,7 @@ from ..resource_v1 import (
     ResourceClaimTemplate,
     ResourceSlice,
 )
-from .causes import IMMUTABLE, Causes, duplicate, forbidden, invalid, not_supported, required
+from .causes import IMMUTABLE, Causes, duplicate, invalid, not_supported, required
 from .common import https_url, immutable, label_selector, matches, port, present
 
 _OPERATIONS = ("*", "CONNECT", "CREATE", "DELETE", "UPDATE")
@@ -40,108 +36,7 @@ _REVIEW_VERSIONS = ("v1", "v1beta1")
 _WEBHOOK_TIMEOUT_S_MAX = 30
 _MATCH_CONDITIONS_MAX = 64
 Webhook = ValidatingWebhook | MutatingWebhook
-ClientConfig = admissionregistration_v1.WebhookClientConfig | apiextensions_v1.WebhookClientConfig
-
-
-def definition(causes: Causes, obj: CustomResourceDefinition) -> None:
-    spec, names = obj.spec, obj.spec.names or apiextensions_v1.CustomResourceDefinitionNames()
-    if obj.metadata.name != f"{names.plural}.{spec.group}":
-        causes.append(invalid("metadata.name", obj.metadata.name, 'must be spec.names.plural+"."+spec.group'))
-    present(causes, "spec.group", spec.group, syntax.dns_subdomain)
-    if spec.group and "." not in spec.group:
-        causes.append(invalid("spec.group", spec.group, "should be a domain with at least one dot"))
-    if spec.scope not in ("Cluster", "Namespaced"):
-        causes.append(not_supported("spec.scope", spec.scope, ("Cluster", "Namespaced")) if spec.scope else required("spec.scope"))
-    for value, wire in ((names.plural, "plural"), (names.singular, "singular"), (names.kind.lower(), "kind"),
-                        (names.list_kind.lower(), "listKind")):
-        present(causes, f"spec.names.{wire}", value, syntax.dns_1035_label)
-    if names.kind and names.kind == names.list_kind:
-        causes.append(invalid("spec.names.listKind", names.list_kind, "kind and listKind may not be the same"))
-    for field, texts in (("shortNames", names.short_names), ("categories", names.categories)):
-        for index, text in enumerate(texts):
-            matches(causes, f"spec.names.{field}[{index}]", text, syntax.dns_1035_label)
-    _versions(causes, spec)
-    _conversion(causes, spec)
-    if spec.preserve_unknown_fields:
-        causes.append(invalid("spec.preserveUnknownFields", True, "must be false in order to use defaults in the schema"))
-
-
-def _versions(causes: Causes, spec: apiextensions_v1.CustomResourceDefinitionSpec) -> None:
-    seen: set[str] = set()
-    for index, version in enumerate(spec.versions):
-        where = f"spec.versions[{index}]"
-        present(causes, f"{where}.name", version.name, syntax.dns_1035_label)
-        if version.name in seen:
-            causes.append(invalid("spec.versions", [v.name for v in spec.versions], "must contain unique version names"))
-        seen.add(version.name)
-        _schema(causes, where, version)
-    stored = sum(1 for version in spec.versions if version.storage)
-    if stored != 1:
-        causes.append(invalid("spec.versions", [v.name for v in spec.versions],
-                              "must have exactly one version marked as storage version"))
-
-
-def _schema(causes: Causes, path: str, version: CustomResourceDefinitionVersion) -> None:
-    schema = version.schema.open_apiv3_schema if version.schema is not None else None
-    if schema is None:
-        causes.append(required(f"{path}.schema.openAPIV3Schema", "schemas are required"))
-    elif schema.type != "object":
-        detail = "must be object at the root"
-        where = f"{path}.schema.openAPIV3Schema.type"
-        causes.append(invalid(where, schema.type, detail) if schema.type else required(where, detail))
-    for index, column in enumerate(version.additional_printer_columns):
-        where = f"{path}.additionalPrinterColumns[{index}]"
-        if not column.name:
-            causes.append(required(f"{where}.name"))
-        kinds = ("boolean", "date", "integer", "number", "string")
-        if column.type not in kinds:
-            causes.append(not_supported(f"{where}.type", column.type, kinds) if column.type else required(f"{where}.type",
-                          f"must be one of {','.join(kinds)}"))
-        if not column.json_path:
-            causes.append(required(f"{where}.JSONPath"))
-    scale = version.subresources.scale if version.subresources is not None else None
-    if scale is not None:
-        for text, wire, root in ((scale.spec_replicas_path, "specReplicasPath", ".spec."),
-                                 (scale.status_replicas_path, "statusReplicasPath", ".status.")):
-            if not text.startswith(root):
-                causes.append(invalid(f"{path}.subresources.scale.{wire}", text, f"should be a json path under {root.rstrip('.')}"))
-
-
-def _conversion(causes: Causes, spec: apiextensions_v1.CustomResourceDefinitionSpec) -> None:
-    conversion = spec.conversion
-    if conversion is None:
-        causes.append(required("spec.conversion"))
-        return
-    if conversion.strategy not in ("None", "Webhook"):
-        causes.append(not_supported("spec.conversion.strategy", conversion.strategy, ("None", "Webhook")))
-    webhook = conversion.webhook
-    if conversion.strategy != "Webhook":
-        if webhook is not None:
-            causes.append(forbidden("spec.conversion.webhook", "should not be set when strategy is not set to Webhook"))
-    elif webhook is None or webhook.client_config is None:
-        causes.append(required("spec.conversion.webhook.clientConfig", "required when strategy is set to Webhook"))
-    else:
-        client_config(causes, "spec.conversion.webhook.clientConfig", webhook.client_config)
-        if not webhook.conversion_review_versions:
-            causes.append(required("spec.conversion.webhook.conversionReviewVersions"))
-
-
-def update_definition(causes: Causes, new: CustomResourceDefinition, old: CustomResourceDefinition) -> None:
-    definition(causes, new)
-    immutable(causes, "spec.group", new.spec.group, old.spec.group)
-    if any(c.type == "Established" and c.status == "True" for c in old.status.conditions):
-        immutable(causes, "spec.scope", new.spec.scope, old.spec.scope)
-        own, was = new.spec.names, old.spec.names
-        if own is not None and was is not None:
-            immutable(causes, "spec.names.kind", own.kind, was.kind)
-            immutable(causes, "spec.names.plural", own.plural, was.plural)
-    names = {version.name for version in new.spec.versions}
-    for index, stored in enumerate(old.status.stored_versions):
-        if stored not in names:
-            causes.append(invalid(f"status.storedVersions[{index}]", stored,
-                                  f"missing from spec.versions; {stored} was previously a storage version, and must remain in "
-                                  "spec.versions until a storage migration ensures no data remains persisted in it and removes it "
-                                  "from status.storedVersions"))
+ClientConfig = admissionregistration_v1.WebhookClientConfig
 
 
 def api_service(causes: Causes, obj: APIService) -> None:

@@ -33,7 +33,21 @@ from .. import (
     syntax,
 )
 from ..object import Object
-from . import apps, batch, claims, core, extensions, networking, persistent_volumes, pod_updates, pods, policy, services, storage
+from . import (
+    apps,
+    batch,
+    claims,
+    core,
+    definitions,
+    extensions,
+    networking,
+    persistent_volumes,
+    pod_updates,
+    pods,
+    policy,
+    services,
+    storage,
+)
 from .causes import Causes
 from .common import Syntax
 
@@ -106,7 +120,7 @@ KIND_RULES: dict[type[Object], KindRules] = {
     storage_v1.CSIStorageCapacity: KindRules(storage.csi_capacity, storage.update_csi_capacity),
     storage_v1.VolumeAttachment: _cluster(storage.attachment, storage.update_attachment),
     storage_v1.VolumeAttributesClass: _cluster(storage.attributes_class, storage.update_attributes_class),
-    apiextensions_v1.CustomResourceDefinition: _cluster(extensions.definition, extensions.update_definition),
+    apiextensions_v1.CustomResourceDefinition: _cluster(definitions.definition, definitions.update_definition),
     apiregistration_v1.APIService: _cluster(extensions.api_service, name=_PATH),
     admissionregistration_v1.ValidatingWebhookConfiguration: _cluster(extensions.webhooks),
     admissionregistration_v1.MutatingWebhookConfiguration: _cluster(extensions.webhooks),
