@@ -21,7 +21,7 @@ from typing import Final
 import msgspec
 
 from minikube_py.apiserver.accept import accepts_gzip, parse_accept
-from minikube_py.apiserver.openapi_archive import Archive, PackedDocument, pack, pack_bytes
+from minikube_py.apiserver.openapi_archive import Archive, PackedDocument, digest_of, pack, pack_bytes
 from minikube_py.apiserver.openapi_custom import CustomResource, custom_document, definitions_v2
 from minikube_py.apiserver.openapi_document import JSON, Document
 from minikube_py.apiserver.openapi_proto import encode_v2
@@ -101,7 +101,7 @@ class OpenApi:
         if path == "/openapi/v2":
             return await self._respond_v2(accept, accept_encoding, if_none_match)
         if path == "/openapi/v3":
-            return await self._respond_index(accept)
+            return await self._respond_index(if_none_match)
         if not path.startswith("/openapi/v3/"):
             return None
         packed = await self._document_v3(path.removeprefix("/openapi/v3/"))
@@ -122,15 +122,18 @@ class OpenApi:
         self._generation += 1
         self._v2.clear()
 
-    async def _respond_index(self, accept: str) -> OpenApiResponse:
-        if not _accepts_json(accept):
-            return OpenApiResponse(406)
+    async def _respond_index(self, if_none_match: str) -> OpenApiResponse:
+        """Answer with the list of documents, which there is in JSON only."""
         hashes = await asyncio.to_thread(self._archive.hashes)
         paths = {name.removeprefix("v3/"): digest for name, digest in hashes.items() if name.startswith("v3/")}
         for entry in list(self._custom.values()):
             paths[entry.path] = (await self._pack_custom(entry)).hash
         urls = {path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={digest}"} for path, digest in sorted(paths.items())}
-        return OpenApiResponse(200, {"Content-Type": JSON}, msgspec.json.encode({"paths": urls}))
+        body = msgspec.json.encode({"paths": urls})
+        digest = digest_of(body)
+        if _matches(if_none_match, digest):
+            return OpenApiResponse(304, {"ETag": f'"{digest}"'})
+        return OpenApiResponse(200, {"Content-Type": JSON, "ETag": f'"{digest}"'}, body)
 
     async def _document_v3(self, path: str) -> PackedDocument | None:
         custom = self._custom.get(path)

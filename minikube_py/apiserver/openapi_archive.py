@@ -88,4 +88,9 @@ def pack(document: Any) -> PackedDocument:
 
 
 def pack_bytes(body: bytes) -> PackedDocument:
-    return PackedDocument(gzip.compress(body, 6, mtime=0), hashlib.sha512(body).hexdigest().upper())
+    return PackedDocument(gzip.compress(body, 6, mtime=0), digest_of(body))
+
+
+def digest_of(body: bytes) -> str:
+    """The hash of a document, as ETags and URLs have it."""
+    return hashlib.sha512(body).hexdigest().upper()
