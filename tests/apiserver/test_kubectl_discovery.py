@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from minikube_py.apis.resources import GROUP_VERSIONS, RESOURCES
-from minikube_py.apiserver.apiextensions.publishing import Publishing
 
 from .apiextensions.definitions import definition, version
-from .lab import Lab
+from .lab import Lab, until
 from .test_kubectl import WANTED, Kubectl, binary
 
 SCHEMA = {
@@ -33,12 +32,11 @@ VERSIONS = sorted({path.name.removeprefix("kubectl.") for path in binary(WANTED[
 
 
 @pytest.fixture(params=VERSIONS)
-def kubectl(request: pytest.FixtureRequest, lab: Lab, tmp_path: Path) -> Kubectl:
-    publishing = Publishing(lab.api.discovery, lab.api.openapi)
-    publishing.changed(None, definition(shortNames=["wd"], categories=["all"], versions=[
-        version("v1beta1", storage=False, schema={"type": "object"}),
-        version("v1", schema=SCHEMA, subresources={"status": {}}),
-    ]))  # fmt: skip
+async def kubectl(request: pytest.FixtureRequest, lab: Lab, tmp_path: Path) -> Kubectl:
+    """Each version in turn, in a cluster with widgets."""
+    versions = [version("v1beta1", storage=False, schema={"type": "object"}), version("v1", schema=SCHEMA, subresources={"status": {}})]
+    await lab.client.create(definition(shortNames=["wd"], categories=["all"], versions=versions))
+    await until(lambda: lab.api.discovery.legacy("/apis/example.com") is not None)
     return Kubectl(lab, tmp_path, request.param)
 
 

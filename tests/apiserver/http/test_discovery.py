@@ -7,7 +7,10 @@ import json
 import pytest
 import yaml
 
-from ..lab import Lab
+from minikube_py.apis.apiextensions_v1 import CustomResourceDefinition
+
+from ..apiextensions.definitions import definition, version
+from ..lab import Lab, until
 
 AGGREGATED = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 V2 = f"application/json{AGGREGATED}"
@@ -73,3 +76,23 @@ async def test_version_and_index_are_indented_for_everybody(lab: Lab) -> None:
     paths = (await lab.get("/")).json["paths"]
     assert {"/api", "/api/v1", "/apis", "/apis/", "/apis/apps", "/apis/apps/v1", "/openapi/v3", "/version"} <= set(paths)
     assert paths == sorted(paths)
+
+
+async def test_discovery_follows_custom_resources(lab: Lab) -> None:
+    before = (await lab.get("/apis", Accept=V2)).headers["ETag"]
+    assert (await lab.get("/apis/example.com")).status == 404
+    await lab.client.create(definition(versions=[version("v1beta1", storage=False), version("v1")]))
+    await until(lambda: lab.api.discovery.legacy("/apis/example.com") is not None)
+    groups = (await lab.get("/apis")).json["groups"]
+    assert [entry["version"] for entry in groups[-1]["versions"]] == ["v1", "v1beta1"]
+    assert groups[-1]["preferredVersion"] == {"groupVersion": "example.com/v1", "version": "v1"}
+    during = await lab.get("/apis", Accept=V2)
+    assert during.headers["ETag"] != before
+    resource = during.json["items"][-1]["versions"][0]["resources"][0]
+    assert resource["responseKind"] == {"group": "example.com", "version": "v1", "kind": "Widget"}
+    assert "/apis/example.com/v1" in (await lab.get("/")).json["paths"]
+    assert (await lab.get("/openapi/v3/apis/example.com/v1")).status == 200
+    await lab.client.delete(CustomResourceDefinition, "widgets.example.com")
+    await until(lambda: lab.api.discovery.legacy("/apis/example.com") is None)
+    assert (await lab.get("/apis", Accept=V2)).headers["ETag"] == before
+    assert (await lab.get("/openapi/v3/apis/example.com/v1")).status == 404
