@@ -132,7 +132,8 @@ def node(causes: Causes, obj: Node) -> None:
 def node_status(causes: Causes, obj: Node) -> None:
     status = obj.status
     for wire, amounts in (("capacity", status.capacity), ("allocatable", status.allocatable)):
-        resources.resource_list(causes, f"status.{wire}", amounts)
+        for name, amount in amounts.items():
+            resources.amount(causes, f"status.{wire}.{name}", name, amount)
     seen: set[tuple[str, str]] = set()
     for index, address in enumerate(status.addresses):
         if (address.type, address.address) in seen:
