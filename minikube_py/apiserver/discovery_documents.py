@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from minikube_py.apis.resources import ResourceType, Subresource
@@ -99,8 +100,9 @@ def api_group_discovery_list(groups: Mapping[str, Sequence[GroupVersion]]) -> Do
     return {"kind": AGGREGATED_KIND, "apiVersion": f"{AGGREGATED_GROUP}/{AGGREGATED_VERSION}", "metadata": {}, "items": items}
 
 
+@cache
 def version_document() -> Document:
-    """The /version document: this program, as the Kubernetes version whose API it serves."""
+    """The /version document: this program, as the Kubernetes version whose API it serves. Shared: read only."""
     major, minor, _ = KUBERNETES_VERSION.split(".")
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     return {
