@@ -346,6 +346,13 @@ RULES: list[tuple[Document, list[str]]] = [
         f'{RULE}.fieldPath: Invalid value: " ": must be non-empty if specified',
             f'{RULE}.fieldPath: Invalid value: " ": must be a valid path']),
     (ruled(rule="true", fieldPath=".b"), []),
+    (ruled(rule="self.b == 1"), [
+        f'{RULE}.rule: Invalid value: {{"Rule":"self.b == 1","Message":"","MessageExpression":"","Reason":null,"FieldPath":"",'
+        '"OptionalOldSelf":null}: compilation failed: ERROR: <input>:1:8: found no matching overload for \'_==_\' applied '
+        'to \'(string, int)\'\n'
+        " | self.b == 1\n | .......^"]),
+    (ruled(rule="self.b != 'x'") | {"properties": {"a": ruled(rule="self.b != 'x'")["properties"]["a"] | {"default": {"b": "x"}}}}, [
+        f'{A}.default: Invalid value: failed rule: self.b != \'x\'']),
 ]
 
 

@@ -65,15 +65,16 @@ class RuleSet:
         empty: there are none.
     """
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, is_resource: bool = True) -> None:
         self._schema = schema
+        self._is_resource = is_resource
         self.empty = not has_rules(schema)
 
     @cached_property
     def _root(self) -> RuleNode | None:
         from .rule_nodes import rule_node
 
-        return rule_node(self._schema, self._schema, is_resource=True)
+        return rule_node(self._schema, self._schema, self._is_resource)
 
     def validate(
         self, document: dict[str, Any], old: dict[str, Any] | None = None, *,
@@ -94,6 +95,6 @@ class RuleSet:
         return validate(self._root, document, old, warnings, budget)
 
 
-def compile_rules(schema: Schema) -> RuleSet:
-    """The rules of a version of a CRD (its openAPIV3Schema)."""
-    return RuleSet(schema)
+def compile_rules(schema: Schema, *, is_resource: bool = True) -> RuleSet:
+    """The rules of a version of a CRD (its openAPIV3Schema), or of a part of it that is no resource."""
+    return RuleSet(schema, is_resource)

@@ -7,9 +7,11 @@ Source: k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting/validatio
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ...core.errors import Cause
+from ..cel import compile_rules
 from ..validation.causes import invalid
 from .correlation import same
 from .defaulting import copy
@@ -81,7 +83,20 @@ class _Check:
             coerce(value, node, path)
         except CoercionError as error:
             return [*found, error.cause]
-        return found + (validate_embedded(value, node, path) or Explanation(path).causes(node, value))
+        problems = validate_embedded(value, node, path) or Explanation(path).causes(node, value)
+        return found + (problems or _against_rules(schema, value, path))
+
+
+def _against_rules(schema: Document, value: Any, path: str) -> list[Cause]:
+    rules = compile_rules(schema, is_resource=bool(schema.get(_EMBEDDED)))
+    causes = [] if rules.empty else rules.validate(value)
+    return [replace(cause, field=_below(path, cause.field)) for cause in causes]
+
+
+def _below(path: str, field: str) -> str:
+    if field in ("", "<nil>"):
+        return path
+    return f"{path}{field}" if field.startswith("[") else f"{path}.{field}"
 
 
 def _in_metadata(schema: Document, default: Any, path: str, resource: Document, steps: tuple[str | None, ...]) -> list[Cause]:

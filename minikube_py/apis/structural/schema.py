@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...core.errors import Cause
+from ..cel import compile_rules
 from ..validation.causes import invalid
 from .checks import compile_check
 from .correlation import Correlation
@@ -33,6 +34,7 @@ class Schema:
     def __init__(self, schema: Document) -> None:
         self._root = Node(schema)
         complete(self._root)
+        self._rules = compile_rules(schema)
         self._check = compile_check(self._root)
         self._status = self._root.properties.get("status")
         self._check_status = compile_check(self._status) if self._status is not None else None
@@ -57,7 +59,8 @@ class Schema:
         fill(document, self._root)
 
     def validate(
-        self, document: Document, old: Document | None = None, *, status: bool = False, earlier: Sequence[Cause] = ()
+        self, document: Document, old: Document | None = None, *, status: bool = False, earlier: Sequence[Cause] = (),
+        warnings: list[str] | None = None,
     ) -> list[Cause]:
         """What is wrong with a document. Nothing is changed.
 
@@ -65,6 +68,7 @@ class Schema:
             old: the document that it is to replace. What is wrong with parts that were not changed is not told then.
             status: it is the status that is replaced; of the values, only those of the status are checked.
             earlier: mistakes that were found before, in the metadata; they may keep rules from being evaluated.
+            warnings: gets what rules have against parts that were not changed.
         """
         if status:
             causes = self._validate_status(document, old)
@@ -76,6 +80,8 @@ class Schema:
             repeated = check_lists(document, self._root)
             if repeated and (old is None or not check_lists(old, self._root)):
                 causes += repeated
+        if not self._rules.empty:
+            causes += _not_checked([*earlier, *causes]) or self._rules.validate(document, old, warnings=warnings)
         return causes
 
     def _correlate(self, document: Document, old: Document | None) -> Correlation | None:

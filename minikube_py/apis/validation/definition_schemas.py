@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...core.errors import Cause
+from ..cel import check_rules
 from ..structural.default_rules import check_defaults, has_unknown_fields
 from ..structural.field_paths import FieldPathError, resolve
 from ..structural.nodes import META_FIELDS, Document
@@ -93,11 +94,12 @@ def extended(schema: Document) -> bool:
     )
 
 
-def check_schema(causes: Causes, schema: Document, path: str, *, status: bool, strict: Strictness) -> None:
+def check_schema(causes: Causes, schema: Document, path: str, *, status: bool, strict: Strictness, same: bool) -> None:
     """What is wrong with the schema at `path`.
 
     Args:
         status: the status subresource is enabled.
+        same: it is the schema that the version had before.
     """
     found: Causes = []
     if status:
@@ -113,16 +115,11 @@ def check_schema(causes: Causes, schema: Document, path: str, *, status: bool, s
         found += wrong
     before = len(found)
     _Rules(strict).check(found, schema, path, _Place())
-    if structural and len(found) == before and any(part.get(_RULES) for part in parts(schema)):
-        found += _check_expressions(schema, path)
+    if structural and len(found) == before:
+        found += check_rules(schema, path, suppress_expression_cost=same)
     if unreadable and not found:
         found.append(invalid(path, "", unreadable))
     causes += found
-
-
-def _check_expressions(schema: Document, path: str) -> list[Cause]:
-    """What is wrong with the expressions of a structural schema; nothing is done for schemas without any."""
-    return []
 
 
 def _root(causes: Causes, schema: Document, path: str) -> None:

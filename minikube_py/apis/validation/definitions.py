@@ -45,12 +45,14 @@ class _Options:
         known_version: one of the review versions of its conversion has to be known.
         right_bundle: the CA bundle of its conversion has to be right.
         many_selectable: the versions that may have more selectable fields; "" stands for all.
+        same_schemas: the versions that have the same schema as before.
     """
 
     strict: Strictness = STRICT
     known_version: bool = True
     right_bundle: bool = False
     many_selectable: frozenset[str] = frozenset()
+    same_schemas: frozenset[str] = frozenset()
 
 
 def definition(causes: Causes, obj: CustomResourceDefinition) -> None:
@@ -86,6 +88,7 @@ def _update_spec(causes: Causes, new: CustomResourceDefinition, old: CustomResou
         known_version=not versions or has_known_version(versions),
         right_bundle=established and not (bundle and bundle_problem(bundle)),
         many_selectable=_many_selectable(spec, before),
+        same_schemas=_same_schemas(new, old),
     ))
     names, was = new.spec.names or CustomResourceDefinitionNames(), old.spec.names or CustomResourceDefinitionNames()
     if established:
@@ -159,7 +162,8 @@ def _version(
     for complaint in _warning_complaints(bool(version.deprecated), version.deprecation_warning):
         causes.append(invalid(f"{path}.deprecationWarning", version.deprecation_warning, complaint))
     if part.schema is not None:
-        check_schema(causes, part.schema, f"{path}.schema.openAPIV3Schema", status=status, strict=options.strict)
+        same = version.name in options.same_schemas
+        check_schema(causes, part.schema, f"{path}.schema.openAPIV3Schema", status=status, strict=options.strict, same=same)
     _subresources(causes, part.subresources, f"{path}.subresources")
     for index, column in enumerate(part.columns):
         _column(causes, column, f"{path}.additionalPrinterColumns[{index}]")
@@ -175,7 +179,8 @@ def _common(causes: Causes, spec: InternalSpec, options: _Options) -> None:
     common = spec.common
     if common.schema is not None:
         status = common.has_status or any(part.has_status for _, part in spec.versions)
-        check_schema(causes, common.schema, "spec.validation.openAPIV3Schema", status=status, strict=options.strict)
+        same = spec.versions[0][0].name in options.same_schemas
+        check_schema(causes, common.schema, "spec.validation.openAPIV3Schema", status=status, strict=options.strict, same=same)
     _subresources(causes, common.subresources, "spec.subresources")
     for index, column in enumerate(common.columns):
         _column(causes, column, f"spec.additionalPrinterColumns[{index}]")
@@ -295,6 +300,11 @@ def _many_selectable(spec: InternalSpec, before: InternalSpec) -> frozenset[str]
         name for name, part in new.items()
         if name in old and len(old[name].selectable) > _SELECTABLE_MAX and part.selectable == old[name].selectable
     )
+
+
+def _same_schemas(new: CustomResourceDefinition, old: CustomResourceDefinition) -> frozenset[str]:
+    before = {version.name: version.schema for version in old.spec.versions}
+    return frozenset(version.name for version in new.spec.versions if version.name in before and version.schema == before[version.name])
 
 
 def _stored_versions(causes: Causes, obj: CustomResourceDefinition) -> None:
