@@ -131,6 +131,7 @@ async def api_server(home: Path, pki: Pki, store: SqliteStore | MemoryStore, arg
         yield lab
     finally:
         definitions.cancel()
+        await asyncio.wait([definitions])
         await lab.session.close()
         await api.close()
 
