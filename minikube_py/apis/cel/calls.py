@@ -18,7 +18,7 @@ from .errors import CelError, CostLimitError, NoSuchOverloadError
 from .frame import Closure, Frame
 from .library import Implementation, implementations
 from .library.lists import contains
-from .runtime_cost import call_cost
+from .runtime_cost import argument_cost, result_cost
 from .times import Duration, Timestamp
 from .types import Type
 from .values import Value, View, compare, equal, int64, is_list, is_map, type_name, type_of, uint64
@@ -49,34 +49,43 @@ def call(function: str, overloads: list[str], kinds: list[Type], args: Sequence[
         kinds: the types of the arguments, the target first.
     """
     run = _operation(function, overloads, kinds)
+    of_result = result_cost(function)
     cost = _cost(function, overloads, kinds)
-    if len(args) == 1:
-        return _unary(run, cost, args[0])
-    if len(args) == 2:
-        return _binary(run, cost, args[0], args[1])
+    if cost is None and of_result is None and len(args) == 2:
+        return _binary(run, args[0], args[1])
+    if cost is None and of_result is None and len(args) == 1:
+        return _unary(run, args[0])
 
-    def many(frame: Frame) -> Value:
+    def by_size(frame: Frame) -> Value:
         values: list[Value] = []
         try:
             for arg in args:
                 values += (arg(frame),)
-            result = run(*values)
         except CelError as error:
             _charge_failed(frame, error, args[len(values) + 1 :])
             raise
-        frame.charge(1 if cost is None else cost(values, result))
+        if of_result is None:
+            # Charged first: what is too expensive does not even start.
+            frame.charge(1 if cost is None else cost(values))
+            return run(*values)
+        try:
+            result = run(*values)
+        except CelError as error:
+            _charge_failed(frame, error)
+            raise
+        frame.charge(of_result(result))
         return result
 
-    return many
+    return by_size
 
 
-Cost = Callable[[list[Value], Value], int] | None
+Cost = Callable[[list[Value]], int] | None
 
 
 def _cost(function: str, overloads: list[str], kinds: list[Type]) -> Cost:
     if function in ("_==_", "_!=_") and kinds[0].kind in ("bool", "int", "uint", "double", "duration", "timestamp", "null"):
         return None
-    return call_cost(function, overloads)
+    return argument_cost(function, overloads)
 
 
 def _charge_failed(frame: Frame, error: CelError, rest: Sequence[Closure] = ()) -> None:
@@ -93,51 +102,33 @@ def _charge_failed(frame: Frame, error: CelError, rest: Sequence[Closure] = ()) 
     frame.charge(1)
 
 
-def _unary(run: Implementation, cost: Cost, arg: Closure) -> Closure:
+def _unary(run: Implementation, arg: Closure) -> Closure:
     def one(frame: Frame) -> Value:
         try:
-            value = arg(frame)
-            result = run(value)
+            result = run(arg(frame))
         except CelError as error:
             _charge_failed(frame, error)
             raise
-        frame.charge(1 if cost is None else cost([value], result))
+        frame.charge(1)
         return result
 
     return one
 
 
-def _binary(run: Implementation, cost: Cost, left: Closure, right: Closure) -> Closure:
-    if cost is None:
-
-        def two(frame: Frame) -> Value:
-            rest: tuple[Closure, ...] = (right,)
-            try:
-                first = left(frame)
-                rest = ()
-                result = run(first, right(frame))
-            except CelError as error:
-                _charge_failed(frame, error, rest)
-                raise
-            frame.cost += 1
-            return result
-
-        return two
-
-    def two_by_size(frame: Frame) -> Value:
+def _binary(run: Implementation, left: Closure, right: Closure) -> Closure:
+    def two(frame: Frame) -> Value:
         rest: tuple[Closure, ...] = (right,)
         try:
             first = left(frame)
             rest = ()
-            second = right(frame)
-            result = run(first, second)
+            result = run(first, right(frame))
         except CelError as error:
             _charge_failed(frame, error, rest)
             raise
-        frame.charge(cost([first, second], result))
+        frame.cost += 1
         return result
 
-    return two_by_size
+    return two
 
 
 def _operation(function: str, overloads: list[str], kinds: list[Type]) -> Implementation:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -28,6 +29,8 @@ Json = Any
 
 # Source: staging/src/k8s.io/apiserver/pkg/apis/cel/config.go
 MESSAGE_BYTES_MAX = 5 * 1024
+# Ends what its cost does not end, see `frame`.
+VALIDATION_S_MAX = 5.0
 _SPENT = "validation failed due to running out of cost budget, no further validation rules will be run"
 _MESSAGE_SPENT = "messageExpression evaluation failed due to running out of cost budget, no further validation rules will be run"
 
@@ -90,6 +93,7 @@ class _Validation:
         self.causes: list[Cause] = []
         self._warnings = warnings
         self._budget = budget
+        self._deadline = monotonic() + VALIDATION_S_MAX
 
     def node(self, node: RuleNode, value: Json, old: Json, path: _Path, ratchet: _Ratchet) -> None:
         if value is None:
@@ -129,7 +133,7 @@ class _Validation:
         raise _Spent
 
     def _rules(self, node: RuleNode, value: Json, old: Json, path: _Path, ratchet: _Ratchet) -> None:
-        if self._budget <= 0:
+        if self._budget <= 0 or monotonic() > self._deadline:
             self._stop(self._invalid(node, path, _SPENT))
         view = _View(node, value, old)
         for rule in node.rules:

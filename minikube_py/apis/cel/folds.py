@@ -82,8 +82,7 @@ def loop(
                 values[accu] = Failed(error)
                 if condition is None:
                     raise
-            if frame.cost > frame.limit:
-                raise CostLimitError
+            frame.charge(0)
         return result(frame)
 
     return run

@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic
 
 from .errors import CelError, CostLimitError
 from .values import Value
+
+# Some operations do more than their cost says: comparing large objects, replacing by long strings. An evaluation that gets nowhere near
+# its cost limit ends by the clock.
+EVALUATION_S_MAX = 1.0
+_CHARGES_BETWEEN_LOOKS = 16
 
 
 class Frame:
     """One evaluation: the values of variables by slot, and the cost so far."""
 
-    __slots__ = ("cost", "limit", "slots")
+    __slots__ = ("_charges", "_deadline", "cost", "limit", "slots")
 
     def __init__(self, slots: list[Value], limit: int) -> None:
         self.slots = slots
         self.cost = 0
         self.limit = limit
+        self._charges = 0
+        self._deadline = 0.0
 
     def charge(self, amount: int) -> None:
+        """Raises: CostLimitError."""
         self.cost += amount
         if self.cost > self.limit:
+            raise CostLimitError
+        self._charges += 1
+        if not self._charges % _CHARGES_BETWEEN_LOOKS:
+            self._look_at_clock()
+
+    def _look_at_clock(self) -> None:
+        now = monotonic()
+        if not self._deadline:
+            self._deadline = now + EVALUATION_S_MAX
+        elif now > self._deadline:
             raise CostLimitError
 
 

@@ -23,6 +23,7 @@ from .folds import append_loop, appended, bind, loop
 from .frame import Closure, Failed, Frame
 from .library.lists import contains, insert
 from .library.optionals import value_of
+from .regex import compile_pattern
 from .runtime_cost import LIST_BASE, MAP_BASE
 from .types import Type
 from .values import Optional, Value
@@ -37,7 +38,7 @@ _SCALARS = frozenset({bool, int, Uint, float, str, type(None)})
 
 
 class Program:
-    """An expression that can be evaluated any number of times.
+    """An expression that can be evaluated any number of times. Making one fails if a literal in it does (CelError).
 
     Attributes:
         cost: what the last evaluation cost.
@@ -198,6 +199,8 @@ class _Compiler:
             members = self._folded(node.args[1])
             if members is not None and _are_scalars(members[0]):
                 return _membership(self.node(node.args[0]), members[0])
+        if node.function in ("find", "findAll") and isinstance(node.args[0], Const):
+            compile_pattern(str(node.args[0].value))
         args = [node.target, *node.args] if node.target is not None else node.args
         closures = [self.node(arg) for arg in args]
         kinds = [self._type(arg) for arg in args]

@@ -10,11 +10,11 @@ from typing import Any
 
 from .errors import CelError
 
-# Memory of one compiled expression. RE2's own default.
-_MEMORY_BYTES_MAX = 8 << 20
+# Memory of one compiled expression; a good thousand states.
+_MEMORY_BYTES_MAX = 2 << 20
 
 
-@lru_cache(1024)
+@lru_cache(256)
 def compile_pattern(pattern: str) -> Any:
     """A compiled expression.
 

@@ -6,13 +6,12 @@ Source: staging/src/k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel/comp
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from . import types as t
 from .ast import Checked
 from .checker import check
-from .errors import CompileError
+from .errors import CelError, CompileError
 from .estimates import estimate
 from .field_paths import FieldPathError, resolve
 from .program import Program
@@ -45,6 +44,7 @@ class Rule:
     """An entry of x-kubernetes-validations.
 
     Attributes:
+        program: None for an empty rule, and for one that has an error.
         error: why it cannot run, "" if it can.
         message_error: why its messageExpression cannot.
     """
@@ -56,30 +56,31 @@ class Rule:
         self.message_expression: str = document.get("messageExpression") or ""
         self.reason: str | None = document.get("reason")
         self.optional_old_self = bool(document.get("optionalOldSelf"))
-        self.error = self.message_error = ""
-        self._checked = self._check(self.rule, t.BOOL)
-        self._checked_message = self._check(self.message_expression, t.STRING) if self.message_expression and not self.error else None
+        self._checked, self.program, self.error = self._compile(self.rule, t.BOOL)
+        self._checked_message: Checked | None = None
+        self.message_program: Program | None = None
+        self.message_error = ""
+        if self.message_expression and not self.error:
+            self._checked_message, self.message_program, self.message_error = self._compile(self.message_expression, t.STRING)
         self.field_path = _field_path(document.get("fieldPath") or "", scope.schema)
 
-    def _check(self, expression: str, wanted: Type) -> Checked | None:
+    def _compile(self, expression: str, wanted: Type) -> tuple[Checked | None, Program | None, str]:
+        """The expression, checked and ready to run, or what is wrong with it. Nothing is nothing."""
         if not expression.strip():
-            return None
+            return None, None, ""
+        name = "" if wanted is t.BOOL else "messageExpression "
         root = self._scope.declarations.root
         old = t.optional_of(root) if self.optional_old_self else root
-        error = ""
-        checked: Checked | None = None
         try:
             checked = check(expression, {SELF: root, OLD_SELF: old}, self._scope.declarations.field_type)
-            if checked.type != wanted:
-                checked = None
-                error = "cel expression must evaluate to a bool" if wanted is t.BOOL else "messageExpression must evaluate to a string"
-        except CompileError as failure:
-            error = f"{'' if wanted is t.BOOL else 'messageExpression '}compilation failed: {failure}"
-        if wanted is t.BOOL:
-            self.error = error
-        else:
-            self.message_error = error
-        return checked
+        except CompileError as error:
+            return None, None, f"{name}compilation failed: {error}"
+        if checked.type != wanted:
+            return None, None, f"{name or 'cel expression '}must evaluate to a {wanted}"
+        try:
+            return checked, Program(checked, (SELF, OLD_SELF)), ""
+        except CelError as error:
+            return None, None, f"{name or 'program '}instantiation failed: {error}"
 
     @property
     def uses_old_self(self) -> bool:
@@ -97,14 +98,6 @@ class Rule:
     @property
     def message_cost_max(self) -> int | None:
         return estimate(self._checked_message, self._scope.decl).max if self._checked_message is not None else None
-
-    @cached_property
-    def program(self) -> Program | None:
-        return Program(self._checked, (SELF, OLD_SELF)) if self._checked is not None else None
-
-    @cached_property
-    def message_program(self) -> Program | None:
-        return Program(self._checked_message, (SELF, OLD_SELF)) if self._checked_message is not None else None
 
     @property
     def shown(self) -> str:

@@ -93,6 +93,8 @@ class Substitution:
 
     def __init__(self) -> None:
         self.known: dict[str, Type] = {}
+        # What the present unification has learnt, and what was known before.
+        self._changed: list[tuple[str, Type | None]] = []
         self._count = 0
 
     def fresh(self) -> Type:
@@ -117,11 +119,19 @@ class Substitution:
     def all_assignable(self, lefts: list[Type], rights: list[Type]) -> bool:
         if len(lefts) != len(rights):
             return False
-        before = dict(self.known)
+        self._changed = []
         if all(self._unify(left, right) for left, right in zip(lefts, rights, strict=True)):
             return True
-        self.known = before
+        for name, before in reversed(self._changed):
+            if before is None:
+                del self.known[name]
+            else:
+                self.known[name] = before
         return False
+
+    def _learn(self, name: str, kind: Type) -> None:
+        self._changed.append((name, self.known.get(name)))
+        self.known[name] = kind
 
     def _unify(self, left: Type, right: Type) -> bool:
         if right.kind == "param":
@@ -152,7 +162,7 @@ class Substitution:
         if known is None:
             if self._occurs(parameter, value):
                 return False, False
-            self.known[parameter.name] = value
+            self._learn(parameter.name, value)
             return True, False
         if value == known:
             return True, True
@@ -160,7 +170,7 @@ class Substitution:
             return False, True
         general = most_general(value, known)
         if not self._occurs(parameter, general):
-            self.known[parameter.name] = general
+            self._learn(parameter.name, general)
         return True, True
 
     def _occurs(self, parameter: Type, within: Type) -> bool:

@@ -5,8 +5,9 @@ Source: staging/src/k8s.io/apiserver/pkg/cel/library/quantity.go
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from ... import quantity
@@ -22,7 +23,7 @@ class Quantity(Opaque):
     __slots__ = ("amount",)
     type = t.QUANTITY
 
-    def __init__(self, amount: Decimal) -> None:
+    def __init__(self, amount: Fraction) -> None:
         self.amount = amount
 
     def equals(self, other: Value) -> bool:
@@ -34,7 +35,7 @@ def parse(text: str) -> Quantity:
     try:
         if len(text) > _TEXT_MAX:
             raise quantity.QuantityError(quantity.FORMAT_WRONG)
-        return Quantity(quantity.parse(text))
+        return Quantity(Fraction(quantity.parse(text)))
     except quantity.QuantityError as error:
         raise CelError(str(error)) from error
 
@@ -48,13 +49,20 @@ def _is_quantity(text: str) -> bool:
 
 
 def _is_integer(value: Quantity) -> bool:
-    return value.amount == value.amount.to_integral_value() and INT_MIN <= value.amount <= INT_MAX
+    return value.amount.denominator == 1 and INT_MIN <= value.amount <= INT_MAX
 
 
 def _as_integer(value: Quantity) -> int:
     if not _is_integer(value):
         raise CelError("cannot convert value to integer")
     return int(value.amount)
+
+
+def _as_float(value: Quantity) -> float:
+    try:
+        return float(value.amount)
+    except OverflowError:
+        return math.copysign(math.inf, value.amount)
 
 
 def _compare(left: Quantity, right: Quantity) -> int:
@@ -68,7 +76,7 @@ IMPLEMENTATIONS: dict[str, Callable[..., Any]] = {
     "quantity_is_greater_than": lambda left, right: left.amount > right.amount,
     "quantity_is_less_than": lambda left, right: left.amount < right.amount,
     "quantity_compare_to": _compare,
-    "quantity_get_float": lambda value: float(value.amount),
+    "quantity_get_float": _as_float,
     "quantity_get_int": _as_integer,
     "quantity_is_integer": _is_integer,
     "quantity_add": lambda left, right: Quantity(left.amount + right.amount),
