@@ -351,6 +351,9 @@ RULES: list[tuple[Document, list[str]]] = [
         '"OptionalOldSelf":null}: compilation failed: ERROR: <input>:1:8: found no matching overload for \'_==_\' applied '
         'to \'(string, int)\'\n'
         " | self.b == 1\n | .......^"]),
+    ({"type": "object", MAP_TYPE: "atomic", "properties": {"a": STRING | {"x-kubernetes-validations": [{"rule": "self == oldSelf"}]}}}, [
+        f'{RULE}.rule: Invalid value: "self == oldSelf": oldSelf cannot be used on the uncorrelatable portion of the schema '
+        f"within {SCHEMA}"]),
     (ruled(rule="self.b != 'x'") | {"properties": {"a": ruled(rule="self.b != 'x'")["properties"]["a"] | {"default": {"b": "x"}}}}, [
         f'{A}.default: Invalid value: failed rule: self.b != \'x\'']),
 ]

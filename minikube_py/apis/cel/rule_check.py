@@ -1,11 +1,12 @@
-"""What is wrong with the rules of a schema, found when the CRD is created or updated.
+"""What is wrong with the expressions in the rules of a schema, found when the CRD is created or updated.
+
+What else a rule consists of is `validation/definition_schemas.py`'s.
 
 Source: staging/src/k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation/validation.go, cel_validation.go
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,6 @@ import msgspec
 from ...core.errors import Cause
 from ..syntax import quote
 from .estimates import MAX
-from .field_paths import FieldPathError, resolve
 from .rules import Rule, Scope
 from .schema_types import DeclType, decl_type
 
@@ -23,15 +23,13 @@ Schema = dict[str, Any]
 EXPRESSION_COST_MAX = 10_000_000
 SCHEMA_COST_MAX = 100_000_000
 _EXPENSIVE_SHOWN = 4
-_REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
-_LINE_BREAK = re.compile(r"[\n\r]")
 _ADVICE = "(try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)"
 
 
 def check(schema: Schema, path: str, suppress_expression_cost: bool) -> list[Cause]:
     checker = _Checker(suppress_expression_cost)
     checker.walk(schema, path, _Place(cardinality=1, is_root=True))
-    causes = checker.shape + checker.expressions
+    causes = checker.expressions
     if checker.total > SCHEMA_COST_MAX:
         shared = "contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema"
         causes += [_forbidden(where, shared) for _cost, where in checker.expensive]
@@ -42,10 +40,6 @@ def check(schema: Schema, path: str, suppress_expression_cost: bool) -> list[Cau
 
 def _forbidden(path: str, detail: str) -> Cause:
     return Cause("FieldValueForbidden", f"Forbidden: {detail}", path)
-
-
-def _required(path: str, detail: str) -> Cause:
-    return Cause("FieldValueRequired", f"Required value: {detail}", path)
 
 
 def _invalid(path: str, shown: str, detail: str) -> Cause:
@@ -76,20 +70,17 @@ class _Place:
 
     Attributes:
         cardinality: how many values may be there at most; None if nothing bounds them.
-        uncorrelatable: path of the outermost list whose items cannot be matched with the old ones, "" if there is none.
-        compiled: whether rules are compiled here; those within `not` or `anyOf` are only looked at.
+        uncorrelatable: path of the outermost list or object whose parts cannot be matched with the old ones, "" if there is none.
     """
 
     cardinality: int | None
     uncorrelatable: str = ""
-    compiled: bool = True
     is_root: bool = False
 
 
 @dataclass(slots=True)
 class _Checker:
     suppress_expression_cost: bool
-    shape: list[Cause] = field(default_factory=list)
     expressions: list[Cause] = field(default_factory=list)
     total: int = 0
     expensive: list[tuple[int, str]] = field(default_factory=list)
@@ -97,58 +88,15 @@ class _Checker:
     def walk(self, schema: Any, path: str, place: _Place) -> None:
         if not isinstance(schema, dict):
             return
-        wrong_before = len(self.shape)
-        inner = _Place(_inner_cardinality(schema, place.cardinality), place.uncorrelatable, place.compiled)
+        inner = _Place(_inner_cardinality(schema, place.cardinality), place.uncorrelatable)
+        apart = _Place(inner.cardinality, inner.uncorrelatable or path)
         self.walk(schema.get("additionalProperties"), f"{path}.additionalProperties", inner)
         for name, property_ in (schema.get("properties") or {}).items():
-            self.walk(property_, f"{path}.properties[{name}]", inner)
-        aside = _Place(None, place.uncorrelatable, compiled=False)
-        self.walk(schema.get("not"), f"{path}.not", aside)
-        for junction in ("allOf", "oneOf", "anyOf"):
-            for index, branch in enumerate(schema.get(junction) or ()):
-                self.walk(branch, f"{path}.{junction}[{index}]", aside)
-        correlatable = schema.get("x-kubernetes-list-type") == "map"
-        items = inner if correlatable else _Place(inner.cardinality, inner.uncorrelatable or path, inner.compiled)
-        self.walk(schema.get("items"), f"{path}.items", items)
+            self.walk(property_, f"{path}.properties[{name}]", apart if schema.get("x-kubernetes-map-type") == "atomic" else inner)
+        self.walk(schema.get("items"), f"{path}.items", inner if schema.get("x-kubernetes-list-type") == "map" else apart)
         rules = schema.get("x-kubernetes-validations") or []
-        for index, rule in enumerate(rules):
-            self._shape(rule, schema, f"{path}.x-kubernetes-validations[{index}]")
-        if rules and place.compiled and len(self.shape) == wrong_before:
+        if rules:
             self._compile(rules, schema, path, place)
-
-    def _shape(self, rule: dict[str, Any], schema: Schema, path: str) -> None:
-        """What is wrong with the parts of a rule before it is compiled."""
-        text, message = (rule.get("rule") or "").strip(), rule.get("message") or ""
-        if not text:
-            self.shape.append(_required(f"{path}.rule", "rule is not specified"))
-        elif message and not message.strip():
-            self.shape.append(_invalid(f"{path}.message", quote(message), "message must be non-empty if specified"))
-        elif _LINE_BREAK.search(message.strip()):
-            self.shape.append(_invalid(f"{path}.message", quote(message), "message must not contain line breaks"))
-        elif _LINE_BREAK.search(text) and not message.strip():
-            self.shape.append(_required(f"{path}.message", "message must be specified if rule contains line breaks"))
-        expression = rule.get("messageExpression") or ""
-        if expression and not expression.strip():
-            self.shape.append(_required(f"{path}.messageExpression", "messageExpression must be non-empty if specified"))
-        reason = rule.get("reason")
-        if reason is not None and reason not in _REASONS:
-            supported = ", ".join(map(quote, _REASONS))
-            self.shape.append(
-                Cause("FieldValueNotSupported", f"Unsupported value: {quote(reason)}: supported values: {supported}", f"{path}.reason")
-            )
-        self._field_path(rule.get("fieldPath") or "", schema, f"{path}.fieldPath")
-
-    def _field_path(self, text: str, schema: Schema, path: str) -> None:
-        if not text:
-            return
-        if not text.strip():
-            self.shape.append(_invalid(path, quote(text), "fieldPath must be non-empty if specified"))
-        if _LINE_BREAK.search(text):
-            self.shape.append(_invalid(path, quote(text), "fieldPath must not contain line breaks"))
-        try:
-            resolve(text, schema)
-        except FieldPathError:
-            self.shape.append(_invalid(path, quote(text), "fieldPath must be a valid path"))
 
     def _compile(self, rules: list[dict[str, Any]], schema: Schema, path: str, place: _Place) -> None:
         decl: DeclType | None = decl_type(schema, place.is_root or bool(schema.get("x-kubernetes-embedded-resource")))

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..field_paths import FieldPathError, resolve
 from . import types as t
 from .ast import Checked
 from .checker import check
 from .errors import CelError, CompileError
 from .estimates import estimate
-from .field_paths import FieldPathError, resolve
 from .program import Program
 from .schema_types import REQUEST_BYTES_MAX, Declarations, DeclType
 from .types import Type
@@ -109,7 +109,7 @@ def _field_path(text: str, schema: Schema) -> str:
     if not text:
         return ""
     try:
-        return resolve(text, schema)
+        return resolve(text, schema).path
     except FieldPathError:
         # Refused when the CRD was created; upstream too goes on without it.
         return ""

@@ -14,8 +14,8 @@ from typing import Any
 
 from ...core.errors import Cause
 from ..cel import check_rules
+from ..field_paths import FieldPathError, resolve
 from ..structural.default_rules import check_defaults, has_unknown_fields
-from ..structural.field_paths import FieldPathError, resolve
 from ..structural.nodes import META_FIELDS, Document
 from ..structural.rules import check_structural, conversion_problem
 from .causes import Causes, forbidden, invalid, not_supported, required

@@ -20,7 +20,7 @@ from ..apiextensions_v1 import (
     CustomResourceSubresources,
     SelectableField,
 )
-from ..structural.field_paths import FieldPathError, resolve
+from ..field_paths import FieldPathError, resolve
 from ..structural.nodes import Document
 from ..structural.rules import conversion_problem
 from .causes import Causes, duplicate, invalid, required, too_many
@@ -270,25 +270,25 @@ def _selectable(causes: Causes, fields: list[SelectableField], schema: Document,
     if problem := conversion_problem(schema):
         causes.append(invalid(f"{base}.schema.openAPIV3Schema", "", problem))
         return
-    found: set[tuple[str, ...]] = set()
+    found: set[str] = set()
     for index, selected in enumerate(fields):
         path, text = f"{base}.selectableFields[{index}].jsonPath", selected.json_path
         if not text:
             causes.append(required(path))
             continue
         try:
-            names, target = resolve(text, schema, brackets=False)
+            target = resolve(text, schema, brackets=False)
         except FieldPathError as error:
             causes.append(invalid(path, text, f"is an invalid path: {error}"))
             continue
-        if names[0] == "metadata":
+        if target.root == "metadata":
             causes.append(invalid(path, text, "must not point to fields in metadata"))
-        if target.get("type") not in _SELECTABLE_TYPES:
+        if target.schema.get("type") not in _SELECTABLE_TYPES:
             detail = "must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed."
             causes.append(invalid(path, text, detail))
-        if tuple(names) in found:
+        if target.path in found:
             causes.append(duplicate(path, text))
-        found.add(tuple(names))
+        found.add(target.path)
     if len(found) > _SELECTABLE_MAX and not many:
         causes.append(too_many(f"{base}.selectableFields", len(found), _SELECTABLE_MAX))
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-from .nodes import Document
+Schema = dict[str, Any]
 
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "'": "'", "\\": "\\"}
 _TOKEN = re.compile(r"'(?:.(?<!')|(?<=\\)')*'|[.\[\]]|[^.\[\]']+[^.\[\]]*|'.*", re.DOTALL)
@@ -19,15 +19,29 @@ class FieldPathError(ValueError):
     """A path that does not lead to a field; the text says why."""
 
 
-def resolve(path: str, schema: Document, *, brackets: bool = True) -> tuple[list[str], Document]:
-    """The names on the way to a field, and the schema of the field.
+class Target(NamedTuple):
+    """What a path leads to.
+
+    Attributes:
+        path: as errors spell it: "spec.ports[http].name".
+        root: the first name of it.
+        schema: of the field.
+    """
+
+    path: str
+    root: str
+    schema: Schema
+
+
+def resolve(text: str, schema: Schema, *, brackets: bool = True) -> Target:
+    """The field that a path leads to.
 
     Args:
         brackets: whether a name may stand in brackets.
     Raises: FieldPathError.
     """
-    names: list[str] = []
-    tokens = iter(_TOKEN.findall(path))
+    path = root = ""
+    tokens = iter(_TOKEN.findall(text))
     for token in tokens:
         if token == ".":
             name = _next(tokens)
@@ -37,11 +51,12 @@ def resolve(path: str, schema: Document, *, brackets: bool = True) -> tuple[list
             name = _quoted(_next(tokens))
         else:
             raise FieldPathError(f"expected [ or . but got: {token}")
+        root = root or name
+        path += f".{name}" if schema.get("properties") else f"[{name}]"
         schema = _below(schema, name)
-        names.append(name)
         if token == "[" and (closing := _next(tokens)) != "]":
             raise FieldPathError(f"expected ] but got {closing}")
-    return names, schema
+    return Target(path.removeprefix("."), root, schema)
 
 
 def _next(tokens: Iterator[str]) -> str:
@@ -63,7 +78,7 @@ def _quoted(token: str) -> str:
     return re.sub(r"\\(.)", unescape, token[1:-1])
 
 
-def _below(schema: Document, name: str) -> Document:
+def _below(schema: Schema, name: str) -> Schema:
     properties, additional = schema.get("properties"), schema.get("additionalProperties")
     found: Any = properties.get(name) if properties else additional
     if found is None:
