@@ -2,27 +2,32 @@
 
 Not owned: `Terminating`, which tells how far the removal of its objects is.
 Source: k8s.io/apiextensions-apiserver/pkg/controller/status/naming_controller.go, establish/establishing_controller.go,
-apiapproval/apiapproval_controller.go, pkg/apihelpers/helpers.go
+apiapproval/apiapproval_controller.go, nonstructuralschema/nonstructuralschema_controller.go, pkg/apihelpers/helpers.go
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from urllib.parse import urlsplit
 
 import msgspec
 
 from ..core.clock import rfc3339
+from . import approval
 from .apiextensions_v1 import (
     CustomResourceDefinition,
     CustomResourceDefinitionCondition,
     CustomResourceDefinitionNames,
     CustomResourceDefinitionStatus,
 )
+from .structural.rules import check_structural, conversion_problem
+from .validation.conversions import bundle_problem
 
-APPROVAL = "api-approved.kubernetes.io"
-_SEE = "see https://github.com/kubernetes/enhancements/pull/1111"
+_NON_STRUCTURAL = "NonStructuralSchema"
+_APPROVALS = {
+    approval.INVALID: "InvalidAnnotation", approval.MISSING: "MissingAnnotation", approval.APPROVED: "ApprovedAnnotation",
+    approval.BYPASSED: "UnapprovedAnnotation",
+}
 
 
 def definition_status(
@@ -35,12 +40,13 @@ def definition_status(
     """
     names, accepted = _accept_names(definition, all_definitions)
     wanted = [accepted, _established(definition, accepted)]
-    approval = _approval(definition)
-    if approval is not None:
-        wanted.append(approval)
+    structure = _structure(definition)
     conditions = definition.status.conditions
-    for condition in wanted:
-        conditions = with_condition(conditions, condition, now)
+    if structure is None:
+        conditions = [condition for condition in conditions if condition.type != _NON_STRUCTURAL]
+    for condition in (*wanted, _approval(definition), structure):
+        if condition is not None:
+            conditions = with_condition(conditions, condition, now)
     return msgspec.structs.replace(definition.status, accepted_names=names, conditions=conditions)
 
 
@@ -82,7 +88,7 @@ def _accept_names(
         contested = [f'"{name}" is already in use' for name in (asked if many else [asked])
                      if name and name in used and name not in (present if many else [present])]
         if contested:
-            reason, message = conflict, contested[0] if len(contested) == 1 else f"[{', '.join(contested)}]"
+            reason, message = conflict, _together(contested)
         else:
             setattr(names, field, asked)
     if reason:
@@ -98,6 +104,9 @@ def _established(
     present = find_condition(definition, "Established")
     if present is not None and (present.status == "True" or accepted.status != "True"):
         return present
+    if accepted.status == "True" and _has_wrong_bundle(definition):
+        return CustomResourceDefinitionCondition(
+            type="Established", status="False", reason="InvalidCABundle", message="The conversion webhook CABundle is invalid")
     if accepted.status == "True":
         return CustomResourceDefinitionCondition(
             type="Established", status="True", reason="InitialNamesAccepted", message="the initial names have been accepted")
@@ -105,30 +114,42 @@ def _established(
         type="Established", status="False", reason="NotAccepted", message="not all names are accepted")
 
 
+def _has_wrong_bundle(definition: CustomResourceDefinition) -> bool:
+    webhook = definition.spec.conversion.webhook if definition.spec.conversion is not None else None
+    bundle = webhook.client_config.ca_bundle if webhook is not None and webhook.client_config is not None else None
+    return bool(bundle and bundle_problem(bundle))
+
+
 def _approval(definition: CustomResourceDefinition) -> CustomResourceDefinitionCondition | None:
     """Whether a definition in a group of the Kubernetes community says that it was approved there."""
-    group = definition.spec.group
-    if not any(group == owned or group.endswith(f".{owned}") for owned in ("k8s.io", "kubernetes.io")):
+    if not approval.is_protected(definition.spec.group):
         return None
-    value = definition.metadata.annotations.get(APPROVAL, "")
-    status = "False"
-    if not value:
-        reason, message = "MissingAnnotation", f'protected groups must have approval annotation "{APPROVAL}", {_SEE}'
-    elif value.startswith("unapproved"):
-        reason, message = "UnapprovedAnnotation", f'not approved: "{value}"'
-    elif _is_url(value):
-        status, reason, message = "True", "ApprovedAnnotation", f"approved in {value}"
-    else:
-        reason = "InvalidAnnotation"
-        message = (f'protected groups must have approval annotation "{APPROVAL}" with either a URL or a reason starting with "unapproved", '
-                   f"{_SEE}")
+    state, message = approval.approval(definition.metadata.annotations)
     return CustomResourceDefinitionCondition(
-        type="KubernetesAPIApprovalPolicyConformant", status=status, reason=reason, message=message)
+        type="KubernetesAPIApprovalPolicyConformant", status="True" if state == approval.APPROVED else "False",
+        reason=_APPROVALS[state], message=message)
 
 
-def _is_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return False
-    return bool(parts.scheme and parts.netloc)
+def _structure(definition: CustomResourceDefinition) -> CustomResourceDefinitionCondition | None:
+    """Why a definition is not structural. Only definitions that preserve unknown fields can be, since updates of others are refused."""
+    if not definition.spec.preserve_unknown_fields:
+        return None
+    violations = ["spec.preserveUnknownFields: Invalid value: true: must be false"]
+    for index, version in enumerate(definition.spec.versions):
+        schema = version.schema.open_apiv3_schema if version.schema is not None else None
+        if schema is None:
+            continue
+        document = msgspec.to_builtins(schema)
+        if problem := conversion_problem(document):
+            return CustomResourceDefinitionCondition(
+                type=_NON_STRUCTURAL, status="Unknown", reason="StructuralError",
+                message=f"failed to check validation schema for version {version.name}: {problem}")
+        causes = check_structural(document, f"spec.versions[{index}].schema.openAPIV3Schema")
+        violations += [f"{cause.field}: {cause.message}" for cause in causes]
+    return CustomResourceDefinitionCondition(
+        type=_NON_STRUCTURAL, status="True", reason="Violations", message=_together(list(dict.fromkeys(violations))))
+
+
+def _together(messages: list[str]) -> str:
+    """Several errors in one message."""
+    return messages[0] if len(messages) == 1 else f"[{', '.join(messages)}]"

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from minikube_py.apis.apiextensions_v1 import CustomResourceDefinition
-from minikube_py.apis.definition_status import APPROVAL, definition_status
+from minikube_py.apis.apiextensions_v1 import CustomResourceConversion, CustomResourceDefinition, CustomResourceDefinitionVersion
+from minikube_py.apis.approval import ANNOTATION
+from minikube_py.apis.definition_status import definition_status
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = datetime(2026, 1, 2, tzinfo=UTC)
@@ -80,5 +81,39 @@ def test_settled_status_stays_as_it_is() -> None:
     ("https://example.com/pull/1", "True", "ApprovedAnnotation"), ("yes", "False", "InvalidAnnotation"),
 ])
 def test_groups_of_the_community_tell_of_their_approval(annotation: str, status: str, reason: str) -> None:
-    (widget,) = settled(definition("Widget", "x.k8s.io", {APPROVAL: annotation} if annotation else {}))
+    (widget,) = settled(definition("Widget", "x.k8s.io", {ANNOTATION: annotation} if annotation else {}))
     assert conditions(widget)["KubernetesAPIApprovalPolicyConformant"][:2] == (status, reason)
+
+
+def test_a_definition_with_a_wrong_bundle_waits_for_a_right_one() -> None:
+    widget = definition("Widget")
+    widget.spec.conversion = msgspec.convert(
+        {"strategy": "Webhook", "webhook": {"clientConfig": {"url": "https://a", "caBundle": "b2Rk"}}}, CustomResourceConversion)
+    settled(widget)
+    assert conditions(widget)["Established"] == ("False", "InvalidCABundle", "The conversion webhook CABundle is invalid")
+    assert conditions(widget)["NamesAccepted"][0] == "True"
+    widget.spec.conversion = None
+    settled(widget)
+    assert conditions(widget)["Established"][0] == "True"
+
+
+def version(schema: dict[str, Any]) -> CustomResourceDefinitionVersion:
+    return msgspec.convert(
+        {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}, CustomResourceDefinitionVersion)
+
+
+def test_old_definitions_are_told_what_is_not_structural() -> None:
+    widget = definition("Widget")
+    widget.spec.preserve_unknown_fields = True
+    widget.spec.versions = [version({"type": "object", "properties": {"a": {}}})]
+    settled(widget)
+    assert conditions(widget)["NonStructuralSchema"] == (
+        "True", "Violations",
+        "[spec.preserveUnknownFields: Invalid value: true: must be false, spec.versions[0].schema.openAPIV3Schema.properties[a].type: "
+        "Required value: must not be empty for specified object fields]")
+    widget.spec.versions = [version({"$ref": "x"})]
+    settled(widget)
+    assert conditions(widget)["NonStructuralSchema"][:2] == ("Unknown", "StructuralError")
+    widget.spec.preserve_unknown_fields = False
+    settled(widget)
+    assert "NonStructuralSchema" not in conditions(widget)
