@@ -34,11 +34,12 @@ from .http.debug import Debug
 from .http.exposition import Exposition
 from .http.handlers import Handlers
 from .http.health import Health
+from .http.kubelets import Kubelets
 from .http.lifecycle import Lifecycle
 from .http.metrics import ServerMetrics
 from .http.paths import Paths
 from .http.server import ApiServer
-from .http.streams import KubeletStreams
+from .http.streams import Streams
 from .http.watch import Watches
 from .local_client import LocalClient
 from .openapi import OpenApi
@@ -145,7 +146,7 @@ class Api:
         self.subresources = Subresources(self.registry, self.token_issuer.create)
         metrics = ServerMetrics(self.served)
         self.watches = Watches(self.registry, metrics)
-        self.streams = KubeletStreams(self.registry, pki.client_ssl_context(pki.kubelet_client))
+        self.streams = Streams(Kubelets(self.registry, pki.client_ssl_context(pki.kubelet_client)))
         self._args = args
         self.health = Health()
         self.lifecycle = Lifecycle(send_retry_after=args.shutdown_send_retry_after)

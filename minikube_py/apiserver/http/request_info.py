@@ -45,7 +45,8 @@ def parse(method: str, raw_path: str, watch: bool) -> RequestInfo:
     path = unquote(raw_path)
     other = RequestInfo(False, path, method.lower())
     parts = raw_path.strip("/").split("/")
-    if not all(parts):
+    # What is behind a proxy may be any path.
+    if not all(parts[: parts.index("proxy")] if "proxy" in parts else parts):
         return other
     parts = [unquote(part) for part in parts]
     if parts[0] == "api" and len(parts) >= 3:
@@ -54,8 +55,9 @@ def parse(method: str, raw_path: str, watch: bool) -> RequestInfo:
         group, version, rest = parts[1], parts[2], parts[3:]
     else:
         return other
-    if rest[0] == "watch" and len(rest) > 1:
-        watch, rest = True, rest[1:]
+    old_watch = rest[0] == "watch" and len(rest) > 1
+    if old_watch:
+        rest = rest[1:]
     namespace = ""
     if rest[0] == "namespaces" and len(rest) > 1:
         namespace = rest[1]
@@ -64,7 +66,7 @@ def parse(method: str, raw_path: str, watch: bool) -> RequestInfo:
     name = rest[1] if len(rest) > 1 else ""
     subresource = rest[2] if len(rest) > 2 else ""
     verb = METHOD_VERBS.get(method, "")
-    if verb == "get" and watch:
+    if verb == "get" and (old_watch or (watch and not name)):
         verb = "watch"
     elif not name and verb in ("get", "delete"):
         verb = "list" if verb == "get" else "deletecollection"

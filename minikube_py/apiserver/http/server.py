@@ -279,6 +279,8 @@ class HttpRequest(web.BaseRequest):
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         headers = response.headers
         headers["Audit-Id"] = self.audit_id
+        # aiohttp's own, which tells clients and attackers something that is not theirs to know.
+        headers.popall("Server", None)
         if "Cache-Control" not in headers:
             headers["Cache-Control"] = "no-cache, private"
 

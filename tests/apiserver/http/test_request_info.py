@@ -17,6 +17,7 @@ def target(info: RequestInfo) -> tuple[str, ...]:
     ("HEAD", "/api/v1/namespaces/n/pods/p", ("get", "", "v1", "n", "pods", "p", "", "")),
     ("GET", "/api/v1/namespaces/n/pods/p/log", ("get", "", "v1", "n", "pods", "p", "log", "")),
     ("GET", "/api/v1/namespaces/n/services/s:80/proxy/a/b", ("get", "", "v1", "n", "services", "s:80", "proxy", "a/b")),
+    ("GET", "/api/v1/namespaces/n/services/s/proxy//a", ("get", "", "v1", "n", "services", "s", "proxy", "/a")),
     ("POST", "/apis/apps/v1/namespaces/n/deployments", ("create", "apps", "v1", "n", "deployments", "", "", "")),
     ("PUT", "/apis/apps/v1/namespaces/n/deployments/d/status", ("update", "apps", "v1", "n", "deployments", "d", "status", "")),
     ("PATCH", "/apis/apps/v1/namespaces/n/deployments/d/scale", ("patch", "apps", "v1", "n", "deployments", "d", "scale", "")),
@@ -38,7 +39,9 @@ def test_resource_paths(method: str, path: str, wanted: tuple[str, ...]) -> None
 
 def test_watch_is_a_verb_of_its_own() -> None:
     assert parse("GET", "/api/v1/pods", True).verb == "watch"
-    assert parse("GET", "/api/v1/namespaces/n/pods/p", True).verb == "watch"
+    assert parse("GET", "/api/v1/watch/namespaces/n/pods/p", False).verb == "watch"
+    assert parse("GET", "/api/v1/namespaces/n/pods/p", True).verb == "get"
+    assert parse("GET", "/api/v1/namespaces/n/services/s/proxy/x", True).verb == "get"
     assert parse("DELETE", "/api/v1/pods", True).verb == "deletecollection"
 
 
