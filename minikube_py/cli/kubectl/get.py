@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from minikube_py.apis.jsonpath import JsonPathError, relaxed
 from minikube_py.core.errors import NotFoundError, StatusError
 
 from .api import TABLE, Document
 from .errors import Exit, KubectlError, sentence
-from .jsonpath import JsonPathError, relaxed
 from .printers import PrintObject, Table, object_name, object_printer
 from .session import Session
 from .tabular import age

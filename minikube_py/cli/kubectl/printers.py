@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from minikube_py.apis.jsonpath import JsonPathError, Template, relaxed, text_of
+
 from .api import Document, Resource
 from .errors import KubectlError
-from .jsonpath import JsonPathError, Template, relaxed, text_of
 from .manifests import to_json, to_yaml
 from .tabular import Columns, columns
 

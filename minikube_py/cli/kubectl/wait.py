@@ -9,12 +9,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from minikube_py.apis.jsonpath import JsonPathError, relaxed, text_of
 from minikube_py.core.errors import ExpiredError, NotFoundError
 
 from .api import Document
 from .delete import wait_gone
 from .errors import KubectlError
-from .jsonpath import JsonPathError, relaxed, text_of
 from .progress import waiting
 from .session import Session
 from .targets import Target, document_or_none, resolve

@@ -12,7 +12,6 @@ from minikube_py.apis import core_v1, meta_v1, scheme
 from minikube_py.apis.apiextensions_v1 import CustomResourceColumnDefinition
 from minikube_py.apis.resources import RESOURCES, ResourceType
 from minikube_py.apiserver.printers import KINDS, cells, columns, custom_printer, table
-from minikube_py.apiserver.printers.custom import PathError, compile_path
 from minikube_py.apiserver.printers.form import duration
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -213,24 +212,34 @@ def test_custom_resources_show_the_columns_of_their_definition() -> None:
     assert custom_printer([]).cells(document, NOW) == ["w", "60s"]
 
 
+DOCUMENT = {
+    "metadata": {"name": "w", "creationTimestamp": CREATED},
+    "spec": {"n": 3, "f": 2.5, "whole": 2.0, "t": True, "s": "text", "null": None, "list": ["x", "y"], "map": {"b": 1, "a": "<"},
+             "k.y": "dotted", "items": [{"n": "one", "v": 1}, {"n": "two", "v": 2}]},
+}
+
+
 @pytest.mark.parametrize(
-    ("path", "found"),
+    ("path", "kind", "cell"),
     [
-        (".a.b", [1]),
-        (".l[0]", ["x"]),
-        (".l[-1]", ["z"]),
-        (".l[*]", ["x", "y", "z"]),
-        (".m['k.y']", [2]),
-        (".missing.deep", []),
-        (".a\\.b", [5]),
-        (".items[?(@.n == 'two')].v", [2]),
+        (".spec.s", "string", "text"), (".spec.n", "string", "3"), (".spec.whole", "string", "2"), (".spec.t", "string", "true"),
+        (".spec.null", "string", "<no value>"), (".spec.list", "string", '["x","y"]'), (".spec.list[*]", "string", "x"),
+        (".spec.list[-1]", "string", "y"), (".spec.list[5]", "string", None), (".spec.map", "string", '{"a":"\\u003c","b":1}'),
+        (".spec.k\\.y", "string", "dotted"), (".spec['k.y']", "string", "dotted"), (".spec.items[?(@.n=='two')].v", "integer", 2),
+        (".spec.missing.deep", "string", None), (".spec.n", "integer", 3), (".spec.f", "integer", 2), (".spec.s", "integer", None),
+        (".spec.t", "integer", None), (".spec.n", "number", 3.0), (".spec.f", "number", 2.5), (".spec.t", "boolean", True),
+        (".spec.n", "boolean", None), (".metadata.creationTimestamp", "date", "60s"), (".spec.s", "date", "<invalid>"),
+        (".spec.n", "date", None), (".spec.s", "odd", None),
     ],
 )
-def test_json_paths(path: str, found: list[Any]) -> None:
-    document = {"a": {"b": 1}, "l": ["x", "y", "z"], "m": {"k.y": 2}, "a.b": 5, "items": [{"n": "one", "v": 1}, {"n": "two", "v": 2}]}
-    assert compile_path(path)(document) == found
+def test_cells_of_custom_resources(path: str, kind: str, cell: Any) -> None:
+    printer = custom_printer([CustomResourceColumnDefinition(name="C", type=kind, json_path=path)])
+    assert printer.cells(DOCUMENT, NOW)[1] == cell
+    assert printer.columns[1].description == f"Custom resource definition column (in JSONPath format): {path}"
 
 
-def test_a_path_beyond_what_columns_use_is_refused() -> None:
-    with pytest.raises(PathError):
-        compile_path("a.b")
+def test_a_path_that_does_not_read_ends_the_table() -> None:
+    paths = {"A": ".spec.n", "B": ".spec[", "C": ".spec.s"}
+    printer = custom_printer([CustomResourceColumnDefinition(name=name, type="string", json_path=path) for name, path in paths.items()])
+    assert [column.name for column in printer.columns] == ["Name", "A"]
+    assert printer.cells(DOCUMENT, NOW) == ["w", "3"]

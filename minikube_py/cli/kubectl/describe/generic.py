@@ -9,8 +9,9 @@ import base64
 import re
 from typing import Any
 
+from minikube_py.apis.jsonpath import text_of
+
 from ..api import Document
-from ..jsonpath import text_of
 from ..session import Session
 from .events import events_of, write_events
 from .writer import Writer, long_time

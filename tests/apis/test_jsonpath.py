@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from minikube_py.cli.kubectl.jsonpath import JsonPathError, Template, relaxed
+from minikube_py.apis.jsonpath import JsonPathError, Template, relaxed
 
 DATA = {
     "kind": "List",

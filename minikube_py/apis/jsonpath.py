@@ -1,4 +1,4 @@
-"""kubectl's dialect of JSONPath: templates of text and {expressions} with range and end.
+"""Kubernetes' dialect of JSONPath: templates of text and {expressions} with range and end.
 
 No library reads exactly this dialect (templates, relaxed quoting, escaped dots, missing keys that print nothing).
 Source: kubernetes.io/docs/reference/kubectl/jsonpath/, client-go util/jsonpath
