@@ -12,6 +12,7 @@ from minikube_py.apis.apiextensions_v1 import CustomResourceDefinition
 from minikube_py.apis.defaults import set_defaults
 from minikube_py.apis.scheme import from_document
 from minikube_py.apis.validation import validate_create, validate_update
+from minikube_py.apis.validation.definition_warnings import definition_warnings
 
 Document = dict[str, Any]
 LABEL = ("a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an "
@@ -426,3 +427,17 @@ def test_of_a_status_only_the_names_are_judged() -> None:
     new = loaded(crd(scope="x") | {"status": {"acceptedNames": {"plural": "Foos", "kind": "Foo"}}})
     assert [f"{cause.field}: {cause.message}" for cause in validate_update(new, old, subresource="status")] == [
         f'status.acceptedNames.plural: Invalid value: "Foos": {LABEL}']
+
+
+FORMATS = {"type": "object", "properties": {
+    "a": STRING | {"format": "date-time"}, "b": STRING | {"format": "made-up"}, "c": {"type": "integer", "format": "int32"},
+    "d": {"type": "array", "items": {"type": "integer", "format": "uint8"}}, "e": STRING | {"format": "made-up"},
+    "f": {"type": "object", "format": "date"},
+}}
+
+
+def test_formats_that_mean_nothing_are_told_once() -> None:
+    warnings = [f'unrecognized format "{name}"' for name in ("made-up", "uint8", "date")]
+    assert definition_warnings(loaded(crd(FORMATS))) == warnings
+    assert definition_warnings(loaded(crd(FORMATS)), loaded(crd(field(type="string", format="made-up")))) == warnings[1:]
+    assert definition_warnings(loaded(crd(FORMATS)), loaded(crd(FORMATS))) == []

@@ -99,15 +99,19 @@ class CustomStrategy(Strategy):
         return encode_sorted({name: value for name, value in obj.content.items() if name != "status" or not self.status})
 
     def causes_of_create(self, obj: CustomObject, context: Context) -> list[Cause]:
-        return self._with_schema(validate_create(cast(Any, obj)), obj, None)
+        return self._with_schema(validate_create(cast(Any, obj)), obj, None, context)
 
     def causes_of_update(self, new: CustomObject, old: CustomObject, subresource: str, context: Context) -> list[Cause]:
-        return self._with_schema(validate_update(cast(Any, new), cast(Any, old), subresource), new, old, status=subresource == "status")
+        causes = validate_update(cast(Any, new), cast(Any, old), subresource)
+        return self._with_schema(causes, new, old, context, status=subresource == "status")
 
-    def _with_schema(self, causes: list[Cause], obj: CustomObject, old: CustomObject | None, *, status: bool = False) -> list[Cause]:
+    def _with_schema(
+        self, causes: list[Cause], obj: CustomObject, old: CustomObject | None, context: Context, *, status: bool = False
+    ) -> list[Cause]:
         """What is wrong with the metadata, and then with the rest."""
         document = obj.document()
-        found = self._schema.validate(document, None if old is None else old.document(), status=status, earlier=causes)
+        former = None if old is None else old.document()
+        found = self._schema.validate(document, former, status=status, earlier=causes, warnings=context.warnings)
         return [*causes, *found, *(self._scale.validate(document) if self._scale is not None else ())]
 
 

@@ -16,7 +16,9 @@ from minikube_py.apis.apiextensions_v1 import (
     CustomResourceDefinitionStatus,
 )
 from minikube_py.apis.definition_status import with_condition
+from minikube_py.apis.validation.definition_warnings import definition_warnings
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock
+from minikube_py.core.errors import Cause
 
 from ..context import Context
 from ..strategy import Strategy
@@ -28,6 +30,7 @@ class CustomResourceDefinitionStrategy(Strategy):
     """A definition remembers in which versions its objects were stored, and does not go before them."""
 
     generation = True
+    unconditional_update = False
 
     def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
         self._clock = clock
@@ -41,6 +44,19 @@ class CustomResourceDefinitionStrategy(Strategy):
         more = [name for name in storage_versions(new.spec) if name not in old.status.stored_versions]
         if more:
             new.status = msgspec.structs.replace(old.status, stored_versions=[*old.status.stored_versions, *more])
+
+    def validate_create(self, obj: CustomResourceDefinition, context: Context) -> list[Cause]:
+        self._warn(obj, None, context)
+        return []
+
+    def validate_update(self, new: CustomResourceDefinition, old: CustomResourceDefinition, context: Context) -> list[Cause]:
+        self._warn(new, old, context)
+        return []
+
+    def _warn(self, new: CustomResourceDefinition, old: CustomResourceDefinition | None, context: Context) -> None:
+        if context.warnings is not None:
+            for text in definition_warnings(new, old):
+                context.warn(text)
 
     def begin_deletion(self, obj: CustomResourceDefinition) -> None:
         if CLEANUP_FINALIZER not in obj.metadata.finalizers:
