@@ -75,8 +75,8 @@ class CustomStrategy(Strategy):
                 details={"group": self._resource.group, "kind": self._resource.plural},
             )
         obj.metadata.generation = 1
-        if self.status:
-            obj.content.pop("status", None)
+        if self.status and obj.content.pop("status", None) is not None:
+            obj.form = None  # A default may stand in its place.
 
     def prepare_update(self, new: CustomObject, old: CustomObject, context: Context) -> None:
         if self.status:
@@ -159,7 +159,6 @@ class CustomStorage(Storage):
         obj.api_version, obj.kind = self.resource.group_version, self.resource.kind
         self._prune(obj)
         self.set_defaults(obj)
-        obj.form = self._schema
         obj.exact = encode(obj) == data
         return obj
 
@@ -183,7 +182,7 @@ class CustomStorage(Storage):
     def to_storage(self, obj: Any) -> Any:
         stored = cast(CustomStorage, self.stored)
         new = obj if stored is self else stored._converted(obj)
-        new.form, new.exact = stored._schema, True
+        new.exact = True
         return new
 
     # From requests.
@@ -237,6 +236,9 @@ class CustomStorage(Storage):
         obj.content = {name: value for name, value in document.items() if name not in ("apiVersion", "kind", "metadata")}
 
     def set_defaults(self, obj: Any) -> None:
+        if obj.form is self._schema:
+            return
+        obj.form = self._schema
         document = {"apiVersion": obj.api_version, "kind": obj.kind, "metadata": {}, **obj.content}
         self._schema.default(document)
         obj.content = {name: value for name, value in document.items() if name not in ("apiVersion", "kind", "metadata")}

@@ -281,3 +281,35 @@ async def test_discovery_follows_definitions(lab: Lab) -> None:
         ("widgets", ["wd"]), ("widgets/status", None), ("widgets/scale", None)]
     await lab.send("DELETE", f"{DEFINITIONS}/widgets.example.com")
     await until_gone(lab, "/apis/example.com/v1")
+
+
+RULES = {
+    "type": "object",
+    "properties": {"spec": {
+        "type": "object",
+        "x-kubernetes-validations": [
+            {"rule": "self.low <= self.high", "message": "low must not be above high"},
+            {"rule": "self.low >= oldSelf.low", "messageExpression": "'low was %d'.format([oldSelf.low])"},
+        ],
+        "properties": {"low": {"type": "integer"}, "high": {"type": "integer"}},
+    }},
+}
+
+
+async def test_rules_hold_on_creation_and_between_versions_of_an_object(lab: Lab) -> None:
+    await define(lab, definition(version(schema=RULES)))
+    wrong = await lab.send("POST", WIDGETS, {**widget(), "spec": {"low": 3, "high": 2}})
+    assert message(wrong) == (
+        422, 'Widget.example.com "w" is invalid: spec: Invalid value: low must not be above high')
+    made = await make(lab, {**widget(), "spec": {"low": 1, "high": 2}})
+    sunk = await lab.send("PUT", f"{WIDGETS}/w", {**made, "spec": {"low": 0, "high": 2}})
+    assert sunk.status == 422 and sunk.json["message"].endswith("low was 1")
+    assert (await lab.send("PUT", f"{WIDGETS}/w", {**made, "spec": {"low": 2, "high": 2}})).status == 200
+
+
+async def test_rules_that_do_not_compile_are_told_of_at_once(lab: Lab) -> None:
+    schema = {"type": "object", "x-kubernetes-validations": [{"rule": "self.nothing > 1"}]}
+    refused = await lab.send("POST", DEFINITIONS, definition(version(schema=schema)))
+    assert refused.status == 422
+    assert "undefined field 'nothing'" in refused.json["message"]
+    assert "spec.validation.openAPIV3Schema.x-kubernetes-validations[0].rule" in refused.json["message"]
