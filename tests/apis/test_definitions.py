@@ -281,7 +281,7 @@ OPENAPI: list[tuple[Document, list[str]]] = [
     (field(**{"type": "array", "items": STRING, LIST_TYPE: "x"}), [
         f'{A}.{LIST_TYPE}: Unsupported value: "x": supported values: "atomic", "set", "map"']),
     (field(**{"type": "array", "items": {"type": "object"}, LIST_TYPE: "set"}), [
-        f'{A}.items.{MAP_TYPE}: Invalid value: "null": must be atomic as item of a list with {LIST_TYPE}=set']),
+        f'{A}.items.{MAP_TYPE}: Invalid value: null: must be atomic as item of a list with {LIST_TYPE}=set']),
     (field(**{"type": "array", "items": {"type": "array", "items": STRING, LIST_TYPE: "set"}, LIST_TYPE: "set"}), [
         f'{A}.items.{LIST_TYPE}: Invalid value: "set": must be atomic as item of a list with {LIST_TYPE}=set']),
     (field(**{"type": "array", "items": STRING | {"nullable": True}, LIST_TYPE: "set"}), [
@@ -394,7 +394,7 @@ UPDATES: list[tuple[Document, Document, list[str]]] = [
         'status.storedVersions: Invalid value: ["v2"]: must have the storage version v1']),
     (crd(field(**SETS)), crd(field(**SETS)), []),
     (crd(field(**SETS)), crd(),
-        [f'{SCHEMA}.{A}.items.{MAP_TYPE}: Invalid value: "null": must be atomic as item of a list with {LIST_TYPE}=set']),
+        [f'{SCHEMA}.{A}.items.{MAP_TYPE}: Invalid value: null: must be atomic as item of a list with {LIST_TYPE}=set']),
     (crd(field(type="object", default={"a": 1})), crd(field(type="object", default={"a": 1})), []),
     (crd(keyed(["b"], properties={"b": STRING})), crd(keyed(["b"], properties={"b": STRING})), []),
     (crd(versions=[NO_SCHEMA]), crd(versions=[NO_SCHEMA]), []),

@@ -1,6 +1,6 @@
 """Defaults of what governs workloads: autoscalers, disruption budgets, priorities, RBAC, flow control, runtime classes, tokens.
 
-Source: pkg/apis/{autoscaling,rbac,scheduling,flowcontrol,authentication,certificates}/*/defaults.go
+Source: pkg/apis/{autoscaling,rbac,scheduling,flowcontrol,authentication}/*/defaults.go
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from .. import autoscaling_v1, autoscaling_v2
 from ..authentication_v1 import TokenRequest
 from ..autoscaling_v2 import HPAScalingPolicy, HPAScalingRules, MetricSpec, MetricTarget, ResourceMetricSource
-from ..certificates_v1 import CertificateSigningRequest
 from ..flowcontrol_v1 import FlowSchema, LimitedPriorityLevelConfiguration, PriorityLevelConfiguration
 from ..node_v1 import RuntimeClass
 from ..policy_v1 import PodDisruptionBudget
@@ -114,15 +113,9 @@ def set_token_request(request: TokenRequest) -> None:
         request.spec.expiration_seconds = _TOKEN_S
 
 
-def set_signing_request(request: CertificateSigningRequest) -> None:
-    for condition in request.status.conditions:
-        if not condition.status:
-            condition.status = "True"
-
-
 DEFAULTS: Defaults = {
     autoscaling_v2.HorizontalPodAutoscaler: set_autoscaler, autoscaling_v1.HorizontalPodAutoscaler: set_autoscaler_v1,
     PodDisruptionBudget: set_disruption_budget, RoleBinding: set_binding, ClusterRoleBinding: set_binding,
     PriorityClass: set_priority_class, FlowSchema: set_flow_schema, PriorityLevelConfiguration: set_priority_level,
-    RuntimeClass: set_runtime_class, TokenRequest: set_token_request, CertificateSigningRequest: set_signing_request,
+    RuntimeClass: set_runtime_class, TokenRequest: set_token_request,
 }

@@ -10,11 +10,10 @@ Source: pkg/apis/*/validation
 from __future__ import annotations
 
 from ...core.errors import Cause
-from .. import apiextensions_v1, core_v1
 from ..object import Object
-from . import core, definitions, pod_statuses, pod_updates, services
 from .metadata import validate_metadata, validate_metadata_update
-from .table import KIND_RULES, KindRules, Update
+from .rules import KindRules
+from .table import KIND_RULES, SUBRESOURCE_RULES
 
 __all__ = ["validate_create", "validate_metadata", "validate_metadata_update", "validate_update"]
 
@@ -41,7 +40,7 @@ def validate_update(new: Object, old: Object, subresource: str = "") -> list[Cau
     """
     causes = validate_metadata_update(new.metadata, old.metadata)  # type: ignore[attr-defined]
     if subresource:
-        rule = _SUBRESOURCES.get((type(new), subresource))
+        rule = SUBRESOURCE_RULES.get((type(new), subresource))
         if rule is not None:
             rule(causes, new, old)
         return causes
@@ -51,13 +50,3 @@ def validate_update(new: Object, old: Object, subresource: str = "") -> list[Cau
     elif kind.create is not None:
         kind.create(causes, new)
     return causes
-
-
-_SUBRESOURCES: dict[tuple[type[Object], str], Update] = {
-    (core_v1.Pod, "status"): pod_statuses.update,
-    (core_v1.Pod, "ephemeralcontainers"): pod_updates.ephemeral,
-    (core_v1.Pod, "resize"): pod_updates.resize,
-    (core_v1.Service, "status"): services.update_service_status,
-    (core_v1.Node, "status"): core.update_node_status,
-    (apiextensions_v1.CustomResourceDefinition, "status"): definitions.update_definition_status,
-}

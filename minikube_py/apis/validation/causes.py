@@ -38,11 +38,11 @@ class Raw:
 
 
 def show(value: Any) -> str:
-    """A value as messages show it: text in quotes, numbers and flags plain, "null" for what is unset, and anything else as JSON."""
+    """A value as messages show it: text in quotes, numbers and flags plain, null for what is unset, and anything else as JSON."""
     if isinstance(value, str):
         return quote(value)
     if value is None:
-        return '"null"'
+        return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):

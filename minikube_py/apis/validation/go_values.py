@@ -14,15 +14,17 @@ from typing import Any
 
 import msgspec
 
-from .. import core_v1, meta_v1, rbac_v1
+from .. import core_v1, meta_v1
 from ..object import Object
+from . import group_orders
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 _encode_in_order = msgspec.json.Encoder().encode
 _HTML = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 _INITIALISMS = ("api", "uid", "ip", "id", "fs", "se", "fc", "csi", "nfs", "pd", "iscsi", "rbd", "tty", "dns", "tls", "cpu")
 _GO_NAMES = {"pdName": "PDName", "pdID": "PdID", "seLinuxOptions": "SELinuxOptions", "seLinuxChangePolicy": "SELinuxChangePolicy",
-             "podIPs": "PodIPs", "storageos": "StorageOS", "scaleIO": "ScaleIO", "cephfs": "CephFS"}
+             "podIPs": "PodIPs", "storageos": "StorageOS", "scaleIO": "ScaleIO", "cephfs": "CephFS",
+             "cidrs": "CIDRs", "cel": "CEL"}
 _ORDER: dict[type[Object], tuple[str, ...]] = {
     core_v1.SecurityContext: (
         "capabilities", "privileged", "seLinuxOptions", "windowsOptions", "runAsUser", "runAsGroup", "runAsNonRoot",
@@ -41,8 +43,9 @@ _ORDER: dict[type[Object], tuple[str, ...]] = {
     core_v1.ScopedResourceSelectorRequirement: ("scopeName", "operator", "values"),
     core_v1.ContainerResizePolicy: ("resourceName", "restartPolicy"),
     core_v1.ClusterTrustBundleProjection: ("name", "signerName", "labelSelector", "optional", "path"),
-    rbac_v1.RoleRef: ("apiGroup", "kind", "name"),
+    core_v1.Toleration: ("key", "operator", "value", "effect", "tolerationSeconds"),
     core_v1.ConfigMapNodeConfigSource: ("namespace", "name", "uid", "resourceVersion", "kubeletConfigKey"),
+    **group_orders.ORDER,
 }
 
 
@@ -75,7 +78,8 @@ def _go_zero(value: Any, kind: str) -> Any:
     return value if value is not None or not kind else {"int": 0, "bool": False}[kind]
 
 
-_PLAIN_NUMBERS = frozenset(("port", "nodePort"))
+# The type of the zero value, by wire name, for fields that are no pointers there.
+_PLAIN = {"port": "int", "nodePort": "int", "matchingPrecedence": "int", "clusterScope": "bool"}
 
 
 @cache
@@ -84,7 +88,7 @@ def _fields(struct: type[Object]) -> tuple[tuple[str, str, str], ...]:
     wires = dict(zip(struct.__struct_encode_fields__, struct.__struct_fields__, strict=True))
     order = [wire for wire in _ORDER.get(struct, ()) if wire in wires]
     order += [wire for wire in wires if wire not in order]
-    return tuple((wires[wire], _go_name(wire), "int" if wire in _PLAIN_NUMBERS else "") for wire in order)
+    return tuple((wires[wire], _go_name(wire), _PLAIN.get(wire, "")) for wire in order)
 
 
 def _go_name(wire: str) -> str:

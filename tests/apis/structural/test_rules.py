@@ -17,7 +17,7 @@ SCHEMA = compile_schema({"type": "object", "properties": {
     "status": {"type": "object", "properties": {"ready": {"type": "integer"}}},
 }})
 UNCHECKED = (
-    '<nil>: Invalid value: "null": some validation rules were not checked because the object was invalid; correct the existing errors '
+    '<nil>: Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors '
              "to complete validation")
 
 

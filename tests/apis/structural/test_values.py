@@ -49,7 +49,7 @@ CASES: list[tuple[dict[str, Any], Any, list[str]]] = [
     ({"type": "string", "enum": ["a", "b"]}, "c", ['FieldValueNotSupported x: Unsupported value: "c": supported values: "a", "b"']),
     ({"type": "integer", "enum": [1, 2]}, 3, ['FieldValueNotSupported x: Unsupported value: 3: supported values: "1", "2"']),
     ({"type": "string", "nullable": True, "enum": ["a"]}, None,
-     ['FieldValueNotSupported x: Unsupported value: "null": supported values: "a"']),
+     ['FieldValueNotSupported x: Unsupported value: null: supported values: "a"']),
     ({"type": "string", "format": "ipv4"}, "1.2.3", [f'{TYPE} x: Invalid value: "1.2.3": x in body must be of type ipv4: "1.2.3"']),
     ({"type": "string", "format": "made-up"}, "1.2.3", []),
     ({"type": "array", "items": {"type": "string"}, "maxItems": 1}, ["a", "b"],

@@ -1,0 +1,56 @@
+"""Rules of names that have a domain in them: paths, keys and fully qualified names.
+
+Source: staging/src/k8s.io/apimachinery/pkg/util/validation/validation.go
+"""
+
+from __future__ import annotations
+
+from .. import syntax
+from .causes import Causes, invalid, required, too_long
+from .common import matches
+
+_DRIVER_BYTES_MAX = 63
+
+
+def driver_name(causes: Causes, path: str, name: str) -> None:
+    """The name of a CSI driver, or of one of dynamic resource allocation: a short subdomain, in any case."""
+    if not name:
+        causes.append(required(path))
+        return
+    if len(name.encode()) > _DRIVER_BYTES_MAX:
+        causes.append(too_long(path, _DRIVER_BYTES_MAX))
+    if complaints := syntax.dns_subdomain(name.lower()):
+        causes += [invalid(path, name, complaint) for complaint in complaints]
+
+
+def domain_prefixed_path(causes: Causes, path: str, text: str) -> None:
+    """As "acme.io/foo": a subdomain, a slash and a path."""
+    if not text:
+        causes.append(required(path))
+        return
+    host, _, rest = text.partition("/")
+    if not host or not rest:
+        causes.append(invalid(path, text, 'must be a domain-prefixed path (such as "acme.io/foo")'))
+        return
+    matches(causes, path, host, syntax.dns_subdomain)
+    matches(causes, path, rest, syntax.http_path)
+
+
+def domain_prefixed_key(causes: Causes, path: str, text: str) -> None:
+    """As "acme.io/foo": a label key that has a prefix."""
+    if not text:
+        causes.append(required(path))
+    elif complaints := syntax.label_key(text):
+        causes += [invalid(path, text, complaint) for complaint in complaints]
+    elif "/" not in text:
+        causes.append(invalid(path, text, 'must be a domain-prefixed key (such as "acme.io/foo")'))
+
+
+def fully_qualified_name(causes: Causes, path: str, text: str) -> None:
+    """A subdomain of at least three labels."""
+    if not text:
+        causes.append(required(path))
+    elif complaints := syntax.dns_subdomain(text):
+        causes.append(invalid(path, text, ",".join(complaints)))
+    elif text.count(".") < 2:
+        causes.append(invalid(path, text, "should be a domain with at least three segments separated by dots"))
