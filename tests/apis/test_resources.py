@@ -30,8 +30,8 @@ def test_every_ga_group_version_is_there_in_upstreams_order() -> None:
         "coordination.k8s.io",
         "node.k8s.io",
         "discovery.k8s.io",
-        "flowcontrol.apiserver.k8s.io",
         "resource.k8s.io",
+        "flowcontrol.apiserver.k8s.io",
     )
     assert resources.PREFERRED_VERSIONS["autoscaling"] == "v2"
     assert len(RESOURCES) == 68
