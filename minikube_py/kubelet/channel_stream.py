@@ -125,13 +125,14 @@ class ChannelStream:
             elif channel == CLOSE and data[:1] == bytes([STDIN]) and process.stdin is not None:
                 await process.stdin.close()
             elif channel == RESIZE:
-                await _resize(process.resize, data)
+                await resize(process.resize, data)
 
 
-async def _resize(resize: Callable[[int, int], Any], data: bytes) -> None:
+async def resize(set_size: Callable[[int, int], Any], data: bytes) -> None:
+    """Pass on the size of the client's terminal, {"Width":..,"Height":..}; anything else is ignored."""
     try:
         size = json.loads(data)
         width, height = int(size["Width"]), int(size["Height"])
     except (ValueError, KeyError, TypeError):
         return
-    await resize(width, height)
+    await set_size(width, height)

@@ -1,8 +1,8 @@
-"""Port forwarding over WebSocket, in two ways.
+"""Port forwarding: over SPDY, and over WebSocket in two ways.
 
-With plain channels each port has one for data and one for errors; the first message of each is its port, two bytes, the low one first,
-and there is one connection a port. With tunnelled SPDY the messages are pieces of a SPDY connection, on which the client opens a pair of
-streams for each connection that it takes.
+Over SPDY the client opens a pair of streams for each connection that it takes. A WebSocket may carry the same: its messages are then pieces
+of a SPDY connection. Or each port has two channels, one for data and one for errors, and one connection; the first message of each channel
+is its port, two bytes, the low one first.
 
 Source: kubernetes staging/src/k8s.io/kubelet/pkg/cri/streaming/portforward/websocket.go, httpstream.go; KEP-4006.
 """
@@ -12,17 +12,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiohttp import WSMsgType, web
 
 from minikube_py.core.errors import BadRequestError
+from minikube_py.core.upgrade import ByteStream
 from minikube_py.cri.errors import CriError
 
 from .spdy import SpdyError, SpdySession, SpdyStream
+from .spdy_command import check_upgrade, is_spdy, negotiate, switch
 
 log = logging.getLogger(__name__)
 
+SPDY_PROTOCOL = "portforward.k8s.io"
 TUNNEL = "SPDY/3.1+portforward.k8s.io"
 PROTOCOLS = (TUNNEL, "v4.channel.k8s.io", "portforward.k8s.io")
 CHUNK_BYTES = 32 * 1024
@@ -37,10 +40,18 @@ async def forward_ports(request: web.Request, connect: Connect) -> web.StreamRes
 
     Raises: BadRequestError if the ports are missing or wrong.
     """
+    check_upgrade(request)
+    if is_spdy(request):
+        response, connection = await switch(request, negotiate(request, (SPDY_PROTOCOL,)))
+        await _Tunnel(_of_connection(connection), connection.write, connect).run()
+        return response
     socket = web.WebSocketResponse(protocols=PROTOCOLS, max_msg_size=MESSAGE_BYTES_MAX, timeout=1.0)
     if TUNNEL in request.headers.get("Sec-WebSocket-Protocol", ""):
         await socket.prepare(request)
-        await _Tunnel(socket, connect).run()
+        try:
+            await _Tunnel(_of_socket(socket), socket.send_bytes, connect).run()
+        finally:
+            await socket.close()
         return socket
     ports = _ports(request)
     await socket.prepare(request)
@@ -74,6 +85,17 @@ async def forward_ports(request: web.Request, connect: Connect) -> web.StreamRes
     return socket
 
 
+async def _of_connection(connection: ByteStream) -> AsyncIterator[bytes]:
+    while data := await connection.read():
+        yield data
+
+
+async def _of_socket(socket: web.WebSocketResponse) -> AsyncIterator[bytes]:
+    async for message in socket:
+        if message.type is WSMsgType.BINARY:
+            yield message.data
+
+
 def _ports(request: web.Request) -> list[int]:
     texts = [text for value in request.query.getall("port", []) + request.query.getall("ports", []) for text in value.split(",")]
     try:
@@ -102,12 +124,17 @@ async def _from_client(socket: web.WebSocketResponse, writers: dict[int, asyncio
 
 
 class _Tunnel:
-    """A SPDY connection in a WebSocket: streams come in pairs with the same request id, one for data and one for errors."""
+    """A SPDY connection: streams come in pairs with the same request id, one for data and one for errors.
 
-    def __init__(self, socket: web.WebSocketResponse, connect: Connect) -> None:
-        self._socket = socket
+    Args:
+        pieces: what the client sends.
+        send: sends bytes to it.
+    """
+
+    def __init__(self, pieces: AsyncIterator[bytes], send: Callable[[bytes], Awaitable[None]], connect: Connect) -> None:
+        self._pieces = pieces
         self._connect = connect
-        self._session = SpdySession(socket.send_bytes, self._opened)
+        self._session = SpdySession(send, self._opened)
         self._waiting: dict[str, SpdyStream] = {}
         self._group: asyncio.TaskGroup
 
@@ -115,16 +142,13 @@ class _Tunnel:
         """Serve until the client closes."""
         try:
             async with asyncio.TaskGroup() as self._group:
-                async for message in self._socket:
-                    if message.type is WSMsgType.BINARY:
-                        await self._session.receive(message.data)
+                async for piece in self._pieces:
+                    await self._session.receive(piece)
                 await self._session.end()
         except* ConnectionError:
             log.debug("port forwarding ended by the client")
         except* SpdyError as errors:
             log.info("port forwarding ended error=%s", errors.exceptions[0])
-        finally:
-            await self._socket.close()
 
     async def _opened(self, stream: SpdyStream) -> None:
         request = stream.headers.get("requestid", "")

@@ -25,13 +25,15 @@ from minikube_py.core.clock import SYSTEM_CLOCK, Clock, parse_rfc3339
 from minikube_py.core.errors import BadRequestError, ForbiddenError, InternalError, NotFoundError, StatusError
 from minikube_py.cri.errors import CriError, CriNotFoundError
 
-from .channel_stream import ChannelStream, exit_status, failure, success
+from .channel_stream import exit_status, failure, success
+from .command_stream import Wanted, open_stream
 from .container_status import AnyContainer
 from .kubelet import Kubelet
 from .log_reader import LogOptions, read_log
 from .pod_killer import find_container
 from .port_forward import forward_ports
 from .runtime_state import ContainerInfo
+from .spdy_command import check_upgrade
 
 log = logging.getLogger(__name__)
 
@@ -81,9 +83,12 @@ class KubeletServer:
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/pods", self._pods)
         app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._logs)
-        for path, handler in (("exec", self._exec), ("attach", self._attach)):
-            app.router.add_get(f"/{path}/{{namespace}}/{{pod}}/{{container}}", handler)
-        app.router.add_get("/portForward/{namespace}/{pod}", self._port_forward)
+        for path, handler in (
+            ("exec/{namespace}/{pod}/{container}", self._exec), ("attach/{namespace}/{pod}/{container}", self._attach),
+            ("portForward/{namespace}/{pod}", self._port_forward),
+        ):
+            app.router.add_get(f"/{path}", handler)
+            app.router.add_post(f"/{path}", handler)
         return app
 
     @web.middleware
@@ -167,18 +172,14 @@ class KubeletServer:
         if not command:
             raise BadRequestError("you must specify at least 1 command for exec")
         info = self._running(request)
-        tty = _truth(query, "tty")
-        socket = ChannelStream.open()
-        await socket.prepare(request)
-        stream = ChannelStream(
-            socket, stdout=_truth(query, "output", "stdout") or tty, stderr=_truth(query, "error", "stderr") and not tty
-        )
+        wanted = _wanted(query)
+        response, stream = await open_stream(request, wanted)
         try:
-            process = await self._kubelet.tasks.exec(info.id, command, tty=tty, stdin=_truth(query, "input", "stdin"))
+            process = await self._kubelet.tasks.exec(info.id, command, tty=wanted.tty, stdin=wanted.stdin)
         except CriError as error:
             # The connection stands already: the client is told on its error channel, as of every command that fails.
             await stream.finish(failure(f"Internal error occurred: error executing command in container: {error.message}"))
-            return socket
+            return response
         async with closed_at_end(process):
             try:
                 await stream.carry(process)
@@ -187,18 +188,17 @@ class KubeletServer:
                 log.debug("exec client is gone container=%s", info.id)
             except* CriError as errors:
                 await stream.finish(failure(str(errors.exceptions[0])))
-        return socket
+        return response
 
     async def _attach(self, request: web.Request) -> web.StreamResponse:
         query = request.query
         info = self._running(request)
         _, container = self._target(request)
-        stdin = _truth(query, "input", "stdin") and bool(container.stdin)
-        process = await self._kubelet.tasks.attach(info.id, tty=bool(container.tty), stdin=stdin)
+        check_upgrade(request)
+        wanted = _wanted(query)
+        process = await self._kubelet.tasks.attach(info.id, tty=bool(container.tty), stdin=wanted.stdin and bool(container.stdin))
         async with closed_at_end(process):
-            socket = ChannelStream.open()
-            await socket.prepare(request)
-            stream = ChannelStream(socket, stdout=_truth(query, "output", "stdout"), stderr=_truth(query, "error", "stderr"))
+            response, stream = await open_stream(request, wanted)
             try:
                 await stream.carry(process)
                 await stream.finish(success())
@@ -206,7 +206,7 @@ class KubeletServer:
                 log.debug("attach client is gone container=%s", info.id)
             except* CriError as errors:
                 await stream.finish(failure(str(errors.exceptions[0])))
-        return socket
+        return response
 
     async def _port_forward(self, request: web.Request) -> web.StreamResponse:
         pod = self._pod(request)
@@ -262,6 +262,14 @@ def trusted(certificate: Mapping[str, object] | None) -> bool:
         return False
     names = {(key, value) for group in subject for key, value in group}
     return ("organizationName", TRUSTED_GROUP) in names or any(("commonName", name) in names for name in TRUSTED_NAMES)
+
+
+def _wanted(query: Mapping[str, str]) -> Wanted:
+    """The streams that a client asks for; a terminal has one for all output."""
+    tty = _truth(query, "tty")
+    return Wanted(
+        _truth(query, "input", "stdin"), _truth(query, "output", "stdout") or tty, _truth(query, "error", "stderr") and not tty, tty
+    )
 
 
 def _truth(query: Mapping[str, str], *names: str) -> bool:

@@ -9,23 +9,7 @@ import pytest
 
 from minikube_py.kubelet.spdy import DICTIONARY, FLAG_FIN, SpdyError, SpdySession, SpdyStream
 
-
-class Client:
-    """Writes a client's frames."""
-
-    def __init__(self) -> None:
-        self._deflate = zlib.compressobj(zdict=DICTIONARY)
-
-    def open(self, number: int, flags: int = 0, **headers: str) -> bytes:
-        block = struct.pack(">I", len(headers))
-        for name, value in headers.items():
-            block += struct.pack(">I", len(name)) + name.encode() + struct.pack(">I", len(value)) + value.encode()
-        body = struct.pack(">IIH", number, 0, 0) + self._deflate.compress(block) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
-        return struct.pack(">II", 0x80030001, flags << 24 | len(body)) + body
-
-
-def data(number: int, payload: bytes, flags: int = 0) -> bytes:
-    return struct.pack(">II", number, flags << 24 | len(payload)) + payload
+from .spdy_client import Frames, data
 
 
 class World:
@@ -49,7 +33,7 @@ def test_the_dictionary_is_the_protocols() -> None:
 
 
 async def test_streams_are_opened_read_and_written() -> None:
-    world, client = World(), Client()
+    world, client = World(), Frames()
     frames = client.open(1, StreamType="error", port="80", requestID="0") + client.open(3, streamType="data", port="80", requestID="0")
     frames += data(3, b"hello") + data(3, b"", FLAG_FIN)
     for index in range(len(frames)):
@@ -71,7 +55,7 @@ async def test_a_ping_is_answered_and_the_end_ends_all_streams() -> None:
     ping = struct.pack(">III", 0x80030006, 4, 7)
     await world.session.receive(ping)
     assert world.sent == ping
-    await world.session.receive(Client().open(1))
+    await world.session.receive(Frames().open(1))
     await world.session.end()
     assert await world.streams[0].read() == b""
 
