@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 
 from ...core.errors import Cause
+from ..correlation import Correlation, key_of, keyed
 from ..syntax import quote
-from .correlation import Correlation, key_of, keyed
 from .errors import CelError, CostLimitError, NoSuchOverloadError
 from .program import CALL_COST_MAX, Program
 from .rule_nodes import RuleNode
@@ -120,7 +120,8 @@ class _Validation:
         by_key = keyed(old, node.schema) if node.schema.get("x-kubernetes-list-type") == "map" else {}
         keys = node.schema.get("x-kubernetes-list-map-keys") or ()
         for at, inner in enumerate(value):
-            before = by_key.get(key_of(inner, keys)) if by_key else None
+            key = key_of(inner, keys) if by_key else None
+            before = by_key.get(key) if key is not None else None
             self.node(items, inner, before, _Path(path, f"[{at}]"), ratchet.index(at))
 
     # One node -----------------------------------------------------------------------------------------------------------------------

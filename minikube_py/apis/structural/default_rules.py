@@ -12,8 +12,8 @@ from typing import Any
 
 from ...core.errors import Cause
 from ..cel import compile_rules
+from ..correlation import same
 from ..validation.causes import invalid
-from .correlation import same
 from .defaulting import copy
 from .embedded import CoercionError, coerce, validate_embedded
 from .explain import Explanation

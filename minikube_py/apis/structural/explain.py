@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...core.errors import Cause
+from ..correlation import Correlation
 from ..syntax import quote
 from ..validation.causes import invalid, json_text, not_supported, required, show_number, too_long, too_many, type_invalid
-from .correlation import Correlation
 from .formats import FLOAT32_MAX, INTEGER_FORMATS
 from .nodes import INT64_MAX, INT64_MIN, Node, is_whole, kind_of
 
@@ -38,7 +38,7 @@ class Explanation:
     def _ratcheted(self, node: Node, value: Any, path: str, correlation: Correlation | None) -> Found:
         """As `_schema`, but what is wrong with a value that was not changed is not told."""
         found, matches = self._schema(node, value, path, correlation)
-        if found and correlation is not None and correlation.unchanged():
+        if found and correlation is not None and correlation.unchanged:
             return [], matches
         return found, matches
 

@@ -23,6 +23,7 @@ class Node:
     """What a schema says of one place of a document.
 
     Attributes:
+        schema: the schema itself.
         types: the types that a value may have; empty if any. ("integer", "string") stands for int-or-string.
         format: the name of a format that values are checked for, "" if none or not recognized.
         additional: the node of the values of a map, None if the schema of them is a boolean or missing.
@@ -38,10 +39,11 @@ class Node:
         "exclusive_maximum", "exclusive_minimum", "format",
         "format_check", "has_additional", "items", "keyed_lists", "list_keys", "list_type", "max_items", "max_length",
         "max_properties", "maximum", "min_items", "min_length", "min_properties", "minimum", "multiple_of", "not_", "nullable", "one_of",
-        "pattern", "pattern_error", "preserve", "properties", "required", "search", "types", "unique_items",
+        "pattern", "pattern_error", "preserve", "properties", "required", "schema", "search", "types", "unique_items",
     )
 
     def __init__(self, schema: Document) -> None:
+        self.schema = schema
         get = schema.get
         type_ = get("type") or ""
         self.types: tuple[str, ...] = ("integer", "string") if get("x-kubernetes-int-or-string") else (type_,) if type_ else ()

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 from ...core.errors import Cause
 from ..cel import compile_rules
+from ..correlation import Correlation
 from ..validation.causes import invalid
 from .checks import compile_check
-from .correlation import Correlation
 from .defaulting import complete, fill
 from .embedded import coerce, validate_embedded
 from .explain import Explanation
@@ -85,7 +85,7 @@ class Schema:
         return causes
 
     def _correlate(self, document: Document, old: Document | None) -> Correlation | None:
-        return Correlation(document, old, self._root) if old is not None else None
+        return Correlation(document, old, self._root.schema) if old is not None else None
 
     def _validate_status(self, document: Document, old: Document | None) -> list[Cause]:
         if self._status is None or self._check_status is None or "status" not in document:
@@ -94,7 +94,7 @@ class Schema:
         if self._check_status(value):
             return []
         former = old.get("status") if old is not None else None
-        correlation = Correlation(value, former, self._status) if old is not None else None
+        correlation = Correlation(value, former, self._status.schema) if old is not None else None
         return Explanation("status").causes(self._status, value, correlation)
 
 

@@ -49,3 +49,18 @@ def test_what_rules_have_against_unchanged_parts_is_a_warning() -> None:
     warnings: list[str] = []
     assert SCHEMA.validate(old | {"status": {"ready": 1}}, old, warnings=warnings) == []
     assert len(warnings) == 1 and "low must not exceed high" in warnings[0]
+
+
+ITEMS = {"type": "object", "properties": {"name": {"type": "string"}, "n": {"type": "integer"}},
+         "x-kubernetes-validations": [{"rule": "self.n < 5"}]}
+
+
+@pytest.mark.parametrize(("kind", "fields"), [
+    ({}, ["list[0]"]), ({"x-kubernetes-list-type": "atomic"}, ["list[0]"]),
+    ({"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}, []),
+])
+def test_only_items_with_keys_correspond_to_former_ones(kind: dict[str, Any], fields: list[str]) -> None:
+    schema = compile_schema({"type": "object", "properties": {"list": {"type": "array", "items": ITEMS} | kind}})
+    bad, good = {"name": "a", "n": 9}, {"name": "b", "n": 1}
+    assert [cause.field for cause in schema.validate({"list": [bad, good]}, {"list": [bad]})] == fields
+    assert schema.validate({"list": [bad], "more": 1}, {"list": [bad]}) == []
