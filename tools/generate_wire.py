@@ -1,13 +1,11 @@
-"""Generate facts about the built-in kinds from the descriptors that a kubectl binary carries: the protobuf wire table, and which fields
-hold a message by value.
+"""Generate the protobuf wire table of the built-in kinds from the descriptors that Go binaries carry.
 
-    python tools/generate_wire.py /path/to/kubectl
+    python -m tools.generate_wire /path/to/kubectl [/path/to/another/binary ...]
 
-Any kubectl embeds the gzip-compressed FileDescriptorProtos of the API: names, numbers and types, as facts. What they do not tell: which
-messages are inlined in JSON follows from the generated structs: a message field whose name no struct field has is inlined.
-
-A field that Go holds by value is never left out on the wire, unlike a pointer: an unset struct is {}, an unset time null. The descriptors
-say it as an option. Groups that no kubectl has descriptors of are taken from a version that it has, or written down here.
+Any kubectl embeds the gzip-compressed FileDescriptorProtos of the API: names, numbers and types, as facts. Later binaries fill in the
+packages that the first lack (kubectl knows nothing of CustomResourceDefinitions). Which messages are inlined in JSON, and which fields are
+pointers, so that their zero is a value, is read from the same binaries' Go types. Kinds that are newer than the binaries are taken from the
+version that they were before, and what came since is listed in `wire_facts.py`.
 """
 
 from __future__ import annotations
@@ -18,43 +16,36 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
-from types import NoneType
-from typing import get_args
+from typing import Any
 
 import msgspec
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
 
-APIS = Path(__file__).parent.parent / "minikube_py" / "apis"
-TARGET = APIS.parent / "apiserver" / "protobuf" / "wire_table.py"
-BY_VALUE = APIS / "value_fields.py"
-# The option gogoproto.nullable = false, as it is encoded.
-NOT_NULLABLE = bytes.fromhex("c8de1f00")
-# Packages of which an older version tells what the served one holds by value.
-STAND_INS = {"k8s.io.api.resource.v1beta2": "resource_v1", "k8s.io.api.admissionregistration.v1alpha1": "admissionregistration_v1"}
-# Of types that are in no kubectl, and times that are left out all the same.
-# Source: k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1/types.go, k8s.io/kube-aggregator/pkg/apis/apiregistration/v1/types.go
-WRITTEN_DOWN = {
-    "apiextensions_v1.CustomResourceDefinition": {"metadata", "spec", "status"},
-    "apiextensions_v1.CustomResourceDefinitionSpec": {"names"},
-    "apiextensions_v1.CustomResourceDefinitionStatus": {"acceptedNames"},
-    "apiextensions_v1.CustomResourceDefinitionCondition": {"lastTransitionTime"},
-    "apiregistration_v1.APIService": {"metadata", "spec", "status"},
-    "apiregistration_v1.APIServiceCondition": {"lastTransitionTime"},
-    "storage_v1.VolumeAttributesClass": {"metadata"},
-}
-OMITTED = {"meta_v1.ObjectMeta": {"creationTimestamp"}}
+from minikube_py.apis.object import Object
+from tools.generate_go_types import PREVIEWS, fields_of, flatten
+from tools.go_types import GoField, GoTypes
+from tools.wire_facts import ADDED, Row
+
+TARGET = Path(__file__).parent.parent / "minikube_py" / "apiserver" / "protobuf" / "wire_table.py"
 GZIP_MAGIC = b"\x1f\x8b\x08"
 FILE_BYTES_MAX = 2_000_000
-MODULES = {"k8s.io.apimachinery.pkg.apis.meta.v1": "meta_v1"}
+MODULES = {
+    "k8s.io.apimachinery.pkg.apis.meta.v1": "meta_v1", "k8s.io.apiextensions_apiserver.pkg.apis.apiextensions.v1": "apiextensions_v1",
+}
+SCHEMA = "k8s.io.apiextensions_apiserver.pkg.apis.apiextensions.v1."
 SPECIAL = {
     "k8s.io.apimachinery.pkg.apis.meta.v1.Time": "time", "k8s.io.apimachinery.pkg.apis.meta.v1.MicroTime": "microtime",
     "k8s.io.apimachinery.pkg.api.resource.Quantity": "quantity", "k8s.io.apimachinery.pkg.util.intstr.IntOrString": "intorstring",
     "k8s.io.apimachinery.pkg.runtime.RawExtension": "raw", "k8s.io.apimachinery.pkg.apis.meta.v1.FieldsV1": "raw",
+    f"{SCHEMA}JSON": "raw", f"{SCHEMA}JSONSchemaPropsOrArray": "schemaorarray", f"{SCHEMA}JSONSchemaPropsOrBool": "schemaorbool",
+    f"{SCHEMA}JSONSchemaPropsOrStringArray": "schemaorstrings",
     **{f"k8s.io.api.{group}.v1.ExtraValue": "strings" for group in ("authentication", "authorization", "certificates")},
 }
+# Messages that are a kind of their own in the table, by their names.
+UNIONS = {full.rpartition(".")[2] for full in SPECIAL}
 Type = FieldDescriptorProto
 SCALARS = {
-    Type.TYPE_STRING: "string", Type.TYPE_BYTES: "bytes", Type.TYPE_BOOL: "bool", Type.TYPE_INT32: "int", Type.TYPE_INT64: "int",
+    Type.TYPE_STRING: "string", Type.TYPE_BYTES: "bytes", Type.TYPE_BOOL: "bool", Type.TYPE_INT32: "int32", Type.TYPE_INT64: "int64",
     Type.TYPE_DOUBLE: "double",
 }
 
@@ -78,110 +69,113 @@ def module_of(package: str) -> str | None:
     """The generated module of a proto package, None if it is not served."""
     if package in MODULES:
         return MODULES[package]
-    match = re.fullmatch(r"k8s\.io\.api\.(\w+)\.(v\d)", package)
+    match = re.fullmatch(r"k8s\.io\.api\.(\w+)\.(v\w+)", package)
     name = f"{match[1]}_{match[2]}" if match else ""
-    return name if (APIS / f"{name}.py").exists() else None
+    preview = f"{match[1]}_v1" if match else ""
+    if PREVIEWS.get(preview) and name == f"{preview.removesuffix('v1')}{PREVIEWS[preview]}":
+        name = preview
+    return name if (TARGET.parents[2] / "apis" / f"{name}.py").exists() else None
 
 
-def rows(package: str, message: DescriptorProto) -> list[tuple[int, str, str, str]]:
-    """Field number, name on the wire in JSON, shape, and the message or type inside."""
-    module = module_of(package)
-    struct = getattr(importlib.import_module(f"minikube_py.apis.{module}"), message.name, None)
-    fields = msgspec.structs.fields(struct) if isinstance(struct, type) and issubclass(struct, msgspec.Struct) else None
-    # JSON names differ from the descriptors' in their case: "Webhooks", "uID".
-    known = None if fields is None else {f.encode_name.lower(): f for f in fields}
-    entries = {f".{package}.{message.name}.{nested.name}": nested for nested in message.nested_type}
-    result = []
-    for field in message.field:
-        match = known.get(field.name.lower()) if known is not None else None
-        name = match.encode_name if match is not None else field.name
-        if field.type_name in entries:
-            result.append((field.number, name, "map", kind_of(entries[field.type_name].field[1])))
-            continue
-        shape = "list" if field.label == Type.LABEL_REPEATED else "one"
-        if shape == "one" and field.type == Type.TYPE_MESSAGE and known is not None and match is None:
-            shape = "inline"
-        kind = kind_of(field)
-        if shape == "one" and kind == "string" and match is not None and is_optional(match.type):
-            kind = "pointer"
-        result.append((field.number, name, shape, kind))
-    return result
+def struct_of(module: str, name: str) -> type[Object] | None:
+    struct = getattr(importlib.import_module(f"minikube_py.apis.{module}"), name, None)
+    return struct if isinstance(struct, type) and issubclass(struct, Object) else None
 
 
-def is_optional(kind: object) -> bool:
-    """Whether a string is a pointer upstream: "" is a value."""
-    return NoneType in get_args(kind)
+class Generator:
+    """Makes the rows of messages."""
+
+    def __init__(self, types: dict[str, list[GoField]]) -> None:
+        self._types = types
+
+    def rows(self, package: str, message: DescriptorProto) -> list[Row]:
+        """Field number, name on the wire in JSON, shape, and the message or type inside."""
+        module = module_of(package) or ""
+        struct = struct_of(module, message.name)
+        known = None if struct is None else {f.encode_name.lower(): f.encode_name for f in msgspec.structs.fields(struct)}
+        go = flatten(self._types, fields_of(self._types, module, message.name))
+        names = {field.proto: name for name, (_, _, field) in go.items() if field.proto}
+        pointers = {name for name, (_, _, field) in go.items() if field.pointer}
+        entries = {f".{package}.{message.name}.{nested.name}": nested for nested in message.nested_type}
+        result = []
+        for field in message.field:
+            # JSON names differ from the descriptors', mostly in their case: "Webhooks", "uID", "xKubernetesListType".
+            name = names.get(field.name) or (known or {}).get(field.name.lower(), field.name)
+            if field.type_name in entries:
+                result.append((field.number, name, "map", self._kind(entries[field.type_name].field[1])))
+                continue
+            shape = "list" if field.label == Type.LABEL_REPEATED else "optional" if name in pointers else "one"
+            if shape == "one" and field.type == Type.TYPE_MESSAGE and known is not None and name.lower() not in known:
+                shape = "inline"
+            result.append((field.number, name, shape, self._kind(field)))
+        return result
+
+    def _kind(self, field: FieldDescriptorProto) -> str:
+        if field.type != Type.TYPE_MESSAGE:
+            return SCALARS[field.type]
+        full = field.type_name.lstrip(".")
+        if full in SPECIAL:
+            return SPECIAL[full]
+        package, _, name = full.rpartition(".")
+        return f"{module_of(package)}.{name}"
 
 
-def kind_of(field: FieldDescriptorProto) -> str:
-    if field.type != Type.TYPE_MESSAGE:
-        return SCALARS[field.type]
-    full = field.type_name.lstrip(".")
-    if full in SPECIAL:
-        return SPECIAL[full]
-    package, _, name = full.rpartition(".")
-    return f"{module_of(package)}.{name}"
+def table(binaries: list[Path]) -> dict[str, list[Row]]:
+    """Every message of the served kinds."""
+    files: dict[str, FileDescriptorProto] = {}
+    types: dict[str, list[GoField]] = {}
+    for binary in binaries:
+        files = descriptors(binary.read_bytes()) | files
+        types = GoTypes(binary).structs | types
+    generator = Generator(types)
+    found: dict[str, list[Row]] = {}
+    # A version that is itself served comes before its preview.
+    for package, file in sorted(files.items(), key=lambda item: (not item[0].endswith((".v1", ".v2")), item[0])):
+        module = module_of(package)
+        for message in file.message_type if module is not None else ():
+            if message.name not in UNIONS:
+                found.setdefault(f"{module}.{message.name}", generator.rows(package, message))
+    for message_name, rows in ADDED.items():
+        numbers = {row[0] for row in rows}
+        found[message_name] = sorted([row for row in found.get(message_name, []) if row[0] not in numbers] + list(rows))
+    return found
 
 
-def by_value(files: dict[str, FileDescriptorProto]) -> dict[str, set[str]]:
-    """Struct -> the JSON names of its single fields that hold a message by value; inlined messages count for the struct around them."""
-    found: dict[str, set[str]] = {}
-    for package, file in files.items():
-        module = module_of(package) or STAND_INS.get(package)
-        if module is None:
-            continue
-        messages = {f".{package}.{message.name}": message for message in file.message_type}
-        for message in file.message_type:
-            struct = getattr(importlib.import_module(f"minikube_py.apis.{module}"), message.name, None)
-            key = f"{module}.{message.name}"
-            if isinstance(struct, type) and issubclass(struct, msgspec.Struct) and (module_of(package) or key not in found):
-                found.setdefault(key, set()).update(_values_of(message, {f.encode_name for f in msgspec.structs.fields(struct)}, messages))
-    for key, names in WRITTEN_DOWN.items():
-        found.setdefault(key, set()).update(names)
-    return {key: names - OMITTED.get(key, set()) for key, names in found.items()}
+def missing(found: dict[str, list[Row]]) -> list[str]:
+    """Fields of structs that no row has, and messages without a table: what is to be looked up."""
+    lines = []
+    for path in sorted((TARGET.parents[2] / "apis").glob("*_v?.py")):
+        module: Any = importlib.import_module(f"minikube_py.apis.{path.stem}")
+        for name, value in vars(module).items():
+            if not (isinstance(value, type) and issubclass(value, Object) and value.__module__ == module.__name__):
+                continue
+            names = _names(found, f"{path.stem}.{name}")
+            wire = {field.encode_name for field in msgspec.structs.fields(value)} - {"kind", "apiVersion"}
+            lines += [f"{path.stem}.{name}.{field}" for field in sorted(wire - names)] if names or not wire else [f"{path.stem}.{name}"]
+    return lines
 
 
-def _values_of(message: DescriptorProto, known: set[str], messages: dict[str, DescriptorProto]) -> set[str]:
+def _names(found: dict[str, list[Row]], message: str) -> set[str]:
     names: set[str] = set()
-    by_lower = {name.lower(): name for name in known}
-    for field in message.field:
-        if field.type != Type.TYPE_MESSAGE or field.label == Type.LABEL_REPEATED:
-            continue
-        name = by_lower.get(field.name.lower())
-        if name is not None and NOT_NULLABLE in field.options.SerializeToString():
-            names.add(name)
-        elif name is None and field.type_name in messages:
-            names |= _values_of(messages[field.type_name], known, messages)
+    for _, name, shape, kind in found.get(message, ()):
+        names |= _names(found, kind) if shape == "inline" else {name}
     return names
 
 
-def write_by_value(files: dict[str, FileDescriptorProto]) -> None:
-    lines = [
-        '"""Fields that Go holds by value: generated by tools/generate_wire.py; do not edit."""', "",
-        "# struct -> fields (names on the wire) that are never left out: an unset struct is {}, an unset time is null",
-        "VALUE_FIELDS: dict[str, tuple[str, ...]] = {",
-    ]
-    lines += [f"    {key!r}: {tuple(sorted(names))!r}," for key, names in sorted(by_value(files).items()) if names]
-    BY_VALUE.write_text("\n".join([*lines, "}", ""]))
-    subprocess.run([Path(sys.executable).with_name("ruff"), "format", "--quiet", BY_VALUE], check=True)
-
-
-def main(kubectl: str) -> None:
-    files = descriptors(Path(kubectl).read_bytes())
-    write_by_value(files)
+def main(*binaries: str) -> None:
+    found = table([Path(binary) for binary in binaries])
+    for line in missing(found):
+        print("no number known:", line)
     lines = [
         '"""The protobuf wire format of the built-in kinds: generated by tools/generate_wire.py; do not edit."""', "",
-        "# message -> (field number, JSON name, shape: one, list, map or inline; scalar or message)",
-        '# A "pointer" is a string whose "" is a value.',
+        "# message -> (field number, JSON name, shape: one, optional, list, map or inline; scalar or message)",
+        "# The zero of an optional field is a value, that of others means that the field is unset.",
         "WIRE: dict[str, tuple[tuple[int, str, str, str], ...]] = {",
+        *(f"    {name!r}: {tuple(rows)!r}," for name, rows in sorted(found.items())), "}", "",
     ]
-    for package, file in sorted(files.items()):
-        module = module_of(package)
-        if module is not None:
-            lines += [f'    "{module}.{message.name}": {tuple(rows(package, message))!r},' for message in file.message_type]
-    TARGET.write_text("\n".join([*lines, "}", ""]))
+    TARGET.write_text("\n".join(lines))
     subprocess.run([Path(sys.executable).with_name("ruff"), "format", "--quiet", TARGET], check=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

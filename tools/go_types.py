@@ -31,6 +31,7 @@ class GoField:
         json: its name in JSON, "" for what is inlined or not encoded.
         type: as Go prints it, without the star of a pointer: "int32", "v1.Protocol", "map[string]string".
         inline: the key in `structs` of the struct that is inlined, or "".
+        proto: its name in protobuf, "" for what is not encoded.
     """
 
     name: str
@@ -39,6 +40,7 @@ class GoField:
     pointer: bool
     omitempty: bool
     inline: str
+    proto: str
 
 
 class GoTypes:
@@ -143,6 +145,7 @@ class GoTypes:
             inner.append(type_at)
             name, tag, flags = self._name(self._offset(name_at))
             match = re.search(r'json:"([^"]*)"', tag)
+            proto = re.search(r'protobuf:"[^"]*name=(\w+)', tag)
             json, *options = match[1].split(",") if match else [name]
             kind, _, text = self._head(type_at)
             if pointer := kind == KIND_POINTER:
@@ -151,6 +154,6 @@ class GoTypes:
             inlined = bool(flags & EMBEDDED) and not json and kind == KIND_STRUCT
             fields.append(GoField(
                 name, "" if json == "-" else json, text, pointer, "omitempty" in options or "omitzero" in options,
-                self._key(type_at) if inlined else "",
+                self._key(type_at) if inlined else "", proto[1] if proto else "",
             ))
         return fields, inner

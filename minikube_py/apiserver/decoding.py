@@ -18,7 +18,7 @@ from minikube_py.apis.scheme import decoder, encode, prune
 from minikube_py.core.errors import BadRequestError, Cause, UnsupportedMediaTypeError, invalid
 
 from .json_text import JsonSyntaxError, Members, Number, StrictErrors, duplicates, has_duplicates, parse, plain
-from .protobuf import ProtobufError, decode_unknown
+from .protobuf import ProtobufError, decode_message, decode_unknown, message_of, read_envelope
 from .typed_json import Converter, DecodeError, TypedDecoder
 from .yaml_document import YamlError, read_yaml
 
@@ -146,6 +146,8 @@ def decode_object(
                 return obj, []
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             pass
+    elif content_type == PROTOBUF_TYPE:
+        return _Body(struct, group_version, kind, body).decode_protobuf(), []
     return _Body(struct, group_version, kind, body).decode(content_type, field_validation)
 
 
@@ -184,14 +186,12 @@ class _Body:
                 document = read_yaml(self._body)
                 errors = [document.problem] if document.problem else []
                 tree = parse(encode(document.value))
-            elif content_type == PROTOBUF_TYPE:
-                tree = parse(encode(decode_unknown(self._body)))
             else:
                 raise unsupported()
             kind, version = self._interpret(tree)
         except JsonSyntaxError as error:
             raise self._unrecognized(f"couldn't get version/kind; json parse error: {error}") from error
-        except (YamlError, ProtobufError) as error:
+        except YamlError as error:
             raise self._unrecognized(str(error)) from error
         check_type(version, kind, self._group_version, self._kind)
         obj, found = object_from_tree(self._struct, self._group_version, self._kind, tree)
@@ -199,6 +199,22 @@ class _Body:
         if errors and field_validation == "Strict":
             raise BadRequestError(cannot_be_handled(self._group_version, self._kind, strict_error(errors)))
         return obj, strict_warnings(errors) if field_validation != "Ignore" else []
+
+    def decode_protobuf(self) -> Any:
+        """The object in a protobuf body, which knows neither unknown nor duplicate fields.
+
+        Raises: BadRequestError.
+        """
+        try:
+            envelope = read_envelope(self._body)
+        except ProtobufError as error:
+            raise self._unrecognized(str(error)) from error
+        check_type(envelope.api_version, envelope.kind, self._group_version, self._kind)
+        message = message_of(self._group_version, self._kind)
+        try:
+            return decoder(self._struct).decode(decode_message(message, envelope))
+        except (KeyError, ProtobufError, msgspec.ValidationError) as error:
+            raise UndecodableError(self._group_version, self._kind, str(error)) from error
 
     def _unrecognized(self, problem: str) -> BadRequestError:
         return BadRequestError(f"the object provided is unrecognized (must be of type {self._kind}): {problem} ({summary(self._body)})")
