@@ -167,5 +167,5 @@ async def _join_and_run(options: AgentOptions, server: str, token: str) -> None:
         server=credentials.server, ca=credentials.server_ca.read_bytes(), certificate=credentials.client_certificate.read_bytes(),
         key=credentials.client_key.read_bytes(),
     )
-    async with HttpClient(connection, user_agent="minikube-py-agent") as client:
+    async with HttpClient(connection, user_agent="kubelet/minikube-py") as client:
         await run_until_stopped(Agent(options, client, credentials).run())

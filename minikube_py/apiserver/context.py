@@ -30,4 +30,11 @@ class Context:
             self.warnings.append(text)
 
 
-INTERNAL = Context()
+def manager_of(user: str) -> str:
+    """Who writes, of a component in this process: the name of upstream's program."""
+    if user.startswith("system:node:"):
+        return "kubelet"
+    return "kube-apiserver" if user == SYSTEM.name else user.removeprefix("system:")
+
+
+INTERNAL = Context(field_manager=manager_of(SYSTEM.name))

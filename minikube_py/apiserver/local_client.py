@@ -12,10 +12,11 @@ from minikube_py.client.interface import PatchType, Sink
 from minikube_py.core import limits
 from minikube_py.store.interface import CompactedError, WatchEvent
 
+from .applying import Applied, apply_transform
 from .authentication.user import UserInfo
-from .context import Context
+from .context import Context, manager_of
 from .deletion import DeleteOptions
-from .patching import patch_transform
+from .patching import APPLY_PATCH, patch_transform
 from .registry import Registry
 from .selection import Selection
 from .storage import Storage
@@ -34,7 +35,7 @@ class LocalClient:
     def __init__(self, registry: Registry, subresources: Subresources, user: str, groups: tuple[str, ...] = ("system:masters",)) -> None:
         self._registry = registry
         self._subresources = subresources
-        self._context = Context(UserInfo(user, groups=groups), field_manager=user)
+        self._context = Context(UserInfo(user, groups=groups), field_manager=manager_of(user))
 
     def _storage(self, kind: type[Object]) -> Storage:
         return self._registry.storage_of(kind)
@@ -68,8 +69,17 @@ class LocalClient:
         patch_type: PatchType = "application/merge-patch+json", subresource: str = "",
     ) -> T:
         storage = self._storage(kind)
-        transform = patch_transform(storage, patch_type, patch)
-        entry, _ = await self._registry.update(storage, namespace, name, transform, self._context, subresource=subresource)
+        if patch_type == APPLY_PATCH:
+            transform = apply_transform(
+                storage, self._registry.field_managers.of(storage, subresource), Applied(patch), self._context.field_manager,
+                self._registry.now(), name, force=True,
+            )
+        else:
+            transform = patch_transform(storage, patch_type, patch)
+        entry, _ = await self._registry.update(
+            storage, namespace, name, transform, self._context, subresource=subresource,
+            create=patch_type == APPLY_PATCH and not subresource, tracked=patch_type == APPLY_PATCH,
+        )
         return cast(T, storage.served(entry))
 
     async def delete(

@@ -33,11 +33,23 @@ from minikube_py.core.errors import (
     not_found,
 )
 from minikube_py.core.names import SUFFIX_LENGTH, random_suffix
-from minikube_py.store.interface import Entry, ExistsError, FullError, Listing, MissingError, RevisionConflictError, Store, StoreError
+from minikube_py.store.interface import (
+    Encode,
+    Entry,
+    ExistsError,
+    FullError,
+    Listing,
+    MissingError,
+    RevisionConflictError,
+    Store,
+    StoreError,
+)
 
 from .admission import Admission, Operation
 from .context import INTERNAL, Context
 from .deletion import DeleteOptions, begin_deletion, check_preconditions
+from .field_managers import FieldManagers
+from .managed_fields.entries import differ_in_time
 from .storage import Storage, encode_versioned
 
 # Source: k8s.io/apiserver/pkg/storage/names/generate.go
@@ -61,6 +73,7 @@ class Registry:
         self.clock = clock
         self._storages = {storage.resource.gvr: storage for storage in storages}
         self._by_struct = {storage.struct: storage for storage in self._storages.values()}
+        self.field_managers = FieldManagers(self._storages.values)
 
     def storages(self) -> Iterable[Storage]:
         return self._storages.values()
@@ -70,12 +83,14 @@ class Registry:
         self.withdraw(storage)
         self._storages[storage.resource.gvr] = storage
         self._by_struct[storage.struct] = storage
+        self.field_managers.forget(storage)
 
     def withdraw(self, storage: Storage) -> None:
         """Serve a resource no longer; one that is not served is no error. What it stored stays."""
         known = self._storages.pop(storage.resource.gvr, None)
         if known is not None:
             del self._by_struct[known.struct]
+            self.field_managers.forget(known)
 
     def storage(self, group: str, version: str, plural: str) -> Storage | None:
         """The storage of a served resource, or None."""
@@ -87,6 +102,10 @@ class Registry:
         Raises: KeyError if the struct is not served.
         """
         return self._by_struct[struct]
+
+    def now(self) -> str:
+        """The time in objects: RFC 3339, seconds."""
+        return rfc3339(self.clock.now())
 
     # Reading.
 
@@ -112,11 +131,14 @@ class Registry:
 
     # Writing.
 
-    async def create(self, storage: Storage, namespace: str, obj: Any, context: Context = INTERNAL) -> Entry:
+    async def create(
+        self, storage: Storage, namespace: str, obj: Any, context: Context = INTERNAL, *, tracked: bool = False
+    ) -> Entry:
         """Create an object and return it as stored.
 
         Args:
             obj: of the storage's struct, without defaults; it is changed and must not be used afterwards.
+            tracked: whether its managedFields are as they are to be.
         Raises: AlreadyExistsError, BadRequestError, InvalidError, ForbiddenError, NotFoundError (its namespace).
         Cancellation: the object may still be created.
         """
@@ -126,7 +148,7 @@ class Registry:
             if generate:
                 obj.metadata.name = generated_name(obj.metadata.generate_name)
             try:
-                return await self._create(storage, namespace, obj, context)
+                return await self._create(storage, namespace, obj, context, tracked or attempt > 0)
             except ExistsError as error:
                 name = obj.metadata.name
                 if not generate or attempt == NAME_TRIES - 1:
@@ -142,18 +164,20 @@ class Registry:
             raise StorageError("resourceVersion should not be set on objects to be created")
         obj.kind, obj.api_version = storage.resource.kind, storage.resource.group_version
         meta.uid = str(uuid.uuid4())
-        meta.creation_timestamp = rfc3339(self.clock.now())
+        meta.creation_timestamp = self.now()
         meta.deletion_timestamp = ""
         meta.deletion_grace_period_seconds = None
         meta.self_link = ""
 
-    async def _create(self, storage: Storage, namespace: str, obj: Any, context: Context) -> Entry:
+    async def _create(self, storage: Storage, namespace: str, obj: Any, context: Context, tracked: bool) -> Entry:
         """Admit, check and store a new object.
 
         Raises: ExistsError if there is one of that name.
         """
         strategy, resource = storage.strategy, storage.resource
         storage.set_defaults(obj)
+        if not tracked:
+            self._track(storage, "", None, obj, context)
         self.admission.mutate(Operation("CREATE", storage, namespace, obj.metadata.name, obj, None, "", context))
         if storage.converts:
             storage.set_defaults(obj)  # of what admission added
@@ -171,7 +195,8 @@ class Registry:
                     raise ExistsError(key)
                 strategy.abandon(stored, None)
                 return Entry(key, 0, encode_without_revision(stored), stored, 0)
-            write = self.store.create(storage.collection, key, stored, encode_checked, durable=strategy.durable)
+            encode_ = encode_checked if tracked else encode_fitting
+            write = self.store.create(storage.collection, key, stored, encode_, durable=strategy.durable)
             return await self._write(write, storage, key)
         except Exception:
             strategy.abandon(stored, None)
@@ -179,7 +204,7 @@ class Registry:
 
     async def update(
         self, storage: Storage, namespace: str, name: str, transform: Transform, context: Context = INTERNAL, *,
-        subresource: str = "", create: bool = False,
+        subresource: str = "", create: bool = False, tracked: bool = False,
     ) -> tuple[Entry, bool]:
         """Replace an object by what `transform` makes of it and return it as stored, and whether it was created.
 
@@ -188,6 +213,7 @@ class Registry:
                 the new one, which is changed here. Not called again: nothing is awaited between reading and writing.
             subresource: "" or "status", or one that the strategy's `prepare_<subresource>` knows.
             create: whether an object that is not there is created (PUT of kinds that allow it, server-side apply).
+            tracked: whether `transform` leaves managedFields as they are to be.
         Raises: NotFoundError, ConflictError, BadRequestError, InvalidError, ForbiddenError.
         Cancellation: the update may still land.
         """
@@ -196,12 +222,14 @@ class Registry:
         if head is None:
             if not create:
                 raise not_found(storage.resource.group, storage.resource.plural, name)
-            return await self._create_by_update(storage, namespace, name, transform(None), context), True
-        old = storage.object(head)
-        new = transform(storage.served(head))
+            return await self._create_by_update(storage, namespace, name, transform(None), context, tracked), True
+        old, served = storage.object(head), storage.served(head)
+        new = transform(served)
         self._begin_update(storage, namespace, name, new, old)
-        operation = Operation("UPDATE", storage, namespace, name, new, storage.served(head), subresource, context)
+        operation = Operation("UPDATE", storage, namespace, name, new, served, subresource, context)
         storage.set_defaults(new)
+        if not tracked:
+            self._track(storage, subresource, served, new, context)
         self.admission.mutate(operation)
         storage.set_defaults(new)
         stored = storage.to_storage(new)
@@ -212,19 +240,26 @@ class Registry:
             raise invalid(storage.resource.group, storage.resource.kind, name, causes)
         try:
             self.admission.validate(operation)
-            return await self._replace(storage, key, stored, head, context), False
+            return await self._replace(storage, key, stored, head, context, encode_checked if tracked else encode_fitting), False
         except Exception:
             strategy.abandon(stored, old)
             raise
 
-    async def _create_by_update(self, storage: Storage, namespace: str, name: str, obj: Any, context: Context) -> Entry:
+    def _track(self, storage: Storage, subresource: str, old: Any, new: Any, context: Context) -> None:
+        """Say in managedFields who set what; what admission and strategies change after this is nobody's."""
+        fields = self.field_managers.of(storage, subresource)
+        new.metadata.managed_fields = fields.update(old, new, context.field_manager, self.now())
+
+    async def _create_by_update(
+        self, storage: Storage, namespace: str, name: str, obj: Any, context: Context, tracked: bool
+    ) -> Entry:
         """Create what a PUT did not find; one that means a certain object means one that is gone."""
         meta = obj.metadata
         if meta.uid:
             raise conflict(storage.resource.group, storage.resource.plural, name,
                            f"Precondition failed: UID in precondition: {meta.uid}, UID in object meta: ")
         meta.resource_version = ""
-        return await self.create(storage, namespace, obj, context)
+        return await self.create(storage, namespace, obj, context, tracked=tracked)
 
     def _begin_update(self, storage: Storage, namespace: str, name: str, new: Any, old: Any) -> None:
         resource, meta, known = storage.resource, new.metadata, old.metadata
@@ -269,10 +304,10 @@ class Registry:
         else:
             getattr(strategy, f"prepare_{subresource}")(stored, old, context)
 
-    async def _replace(self, storage: Storage, key: str, stored: Any, head: Entry, context: Context) -> Entry:
+    async def _replace(self, storage: Storage, key: str, stored: Any, head: Entry, context: Context, encode_: Encode) -> Entry:
         """Store a new version; one that equals the old is not written, one whose deletion is complete goes."""
         strategy = storage.strategy
-        data = encode_versioned(stored, head.revision)
+        data = self._encode_without_mere_time(storage, stored, head)
         if context.dry_run:
             strategy.abandon(stored, storage.object(head))
             return Entry(key, head.revision, data, stored, head.row)
@@ -280,10 +315,24 @@ class Registry:
             return await self._remove(storage, key, stored, head)
         if data == head.data or (len(data) == len(head.data) and _same(stored, storage.object(head))):
             return head
-        if len(data) > limits.OBJECT_BYTES_MAX:
-            raise too_large(len(data))
-        write = self.store.update(storage.collection, key, stored, encode_checked, previous=head.revision, durable=strategy.durable)
+        write = self.store.update(storage.collection, key, stored, encode_, previous=head.revision, durable=strategy.durable)
         return await self._write(write, storage, key)
+
+    def _encode_without_mere_time(self, storage: Storage, stored: Any, head: Entry) -> bytes:
+        """The JSON of a new version. If it differs from the old one in times of managedFields alone, it gets the old times.
+
+        Source: k8s.io/apiserver/pkg/endpoints/handlers/fieldmanager/equality.go
+        """
+        meta, entries = stored.metadata, stored.metadata.managed_fields
+        known = storage.object(head).metadata.managed_fields
+        if not differ_in_time(entries, known):
+            return encode_versioned(stored, head.revision)
+        meta.managed_fields = known
+        data = encode_versioned(stored, head.revision)
+        if data == head.data or (len(data) == len(head.data) and _same(stored, storage.object(head))):
+            return data
+        meta.managed_fields = entries
+        return encode_versioned(stored, head.revision)
 
     async def _remove(self, storage: Storage, key: str, final: Any, head: Entry) -> Entry:
         write = self.store.delete(
@@ -307,6 +356,7 @@ class Registry:
         check_preconditions(storage.resource, old, options)
         self.admission.validate(Operation("DELETE", storage, namespace, name, None, old, "", context))
         final = deep_copy(old)
+        final.metadata.managed_fields = old.metadata.managed_fields
         gone = begin_deletion(storage.strategy, final, options, self.clock.now())
         if context.dry_run:
             return head, gone
@@ -345,6 +395,18 @@ def encode_checked(obj: Any, revision: int) -> bytes:
     data = encode_versioned(obj, revision)
     if len(data) > limits.OBJECT_BYTES_MAX:
         raise too_large(len(data))
+    return data
+
+
+def encode_fitting(obj: Any, revision: int) -> bytes:
+    """`encode_checked`, but an object that is too large with managedFields has none.
+
+    Source: k8s.io/apiserver/pkg/endpoints/handlers/create.go (isTooLargeError)
+    """
+    data = encode_versioned(obj, revision)
+    if len(data) > limits.OBJECT_BYTES_MAX:
+        obj.metadata.managed_fields = []
+        return encode_checked(obj, revision)
     return data
 
 

@@ -24,6 +24,8 @@ from minikube_py.core.errors import BadRequestError
 from minikube_py.store.interface import Entry
 
 from .decoding import decode_object, object_from_document
+from .managed_fields import FieldType
+from .managed_fields.struct_types import type_of
 from .printers import Printer
 from .scale import scale_of
 from .strategy import Strategy
@@ -52,10 +54,12 @@ class Storage:
         stored: the storage of the version that is kept; itself for most.
         deprecation: what clients are warned of with every answer; "" for most.
         strategic: whether the kind has merge keys for strategic merge patches.
+        evolves: whether the kind's fields may be others than when an object was written; it is a custom resource then.
         printer: the printer of a custom resource; None where the kind's is built in.
     """
 
     strategic = True
+    evolves = False
     deprecation = ""
     printer: Printer | None = None
 
@@ -90,7 +94,7 @@ class Storage:
     def served(self, entry: Entry) -> Any:
         """The object in the served version; shared and read-only when nothing is converted."""
         obj = self.object(entry)
-        return obj if self._conversion is None else self._conversion.from_storage(obj)
+        return self.from_storage(obj)
 
     def data(self, entry: Entry) -> bytes:
         """The JSON in the served version."""
@@ -99,6 +103,15 @@ class Storage:
     def to_storage(self, obj: Any) -> Any:
         """The object in the stored version."""
         return obj if self._conversion is None else self._conversion.to_storage(obj)
+
+    def from_storage(self, obj: Any) -> Any:
+        """The object in the served version, of one in the stored version."""
+        return obj if self._conversion is None else self._conversion.from_storage(obj)
+
+    @property
+    def field_type(self) -> FieldType:
+        """What the fields of the served version are to merging."""
+        return type_of(self.struct)
 
     def decode(self, body: bytes, content_type: str, field_validation: str) -> tuple[Any, list[str]]:
         """The object in a request body, and warnings about its fields.
@@ -137,6 +150,11 @@ class Storage:
     def set_replicas(self, obj: Any, replicas: int) -> None:
         """Write the replicas into an object that may be changed."""
         obj.spec.replicas = replicas
+
+    @property
+    def replicas_path(self) -> tuple[str, ...]:
+        """Where the objects have the replicas that a Scale shows, as path elements; () if they have none."""
+        return ("f:spec", "f:replicas") if self.resource.subresource("scale") is not None else ()
 
     def check_fields(self, selector: FieldSelector) -> FieldSelector:
         """The selector with old field names replaced.

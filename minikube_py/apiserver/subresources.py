@@ -26,8 +26,10 @@ from minikube_py.store.interface import Entry
 
 from .context import Context
 from .deletion import DeleteOptions, options_from
+from .managed_fields.scale_handler import to_parent, to_scale
 from .patching import change_transform
 from .registry import Registry
+from .scale import ScaleChange
 from .storage import Storage
 
 # Issues the token that a TokenRequest asks for: (namespace, service account, request) -> the request with its status.
@@ -87,7 +89,8 @@ class Subresources:
             pod.status.conditions = [*conditions, core_v1.PodCondition(type="PodScheduled", status="True", last_transition_time=now)]
 
         await self._registry.update(
-            self._storage("", "v1", "pods"), namespace, name, change_transform(bind), context, subresource="binding"
+            self._storage("", "v1", "pods"), namespace, name, change_transform(bind), context, subresource="binding",
+            tracked=True,  # As upstream, nobody is said to have set what a binding sets.
         )
         return meta_v1.Status(kind="Status", api_version="v1", status="Success", code=201)
 
@@ -106,12 +109,15 @@ class Subresources:
         return storage.scale_of(storage.served(entry))
 
     async def set_scale(
-        self, storage: Storage, namespace: str, name: str, transform: Callable[[Any], autoscaling_v1.Scale], context: Context
+        self, storage: Storage, namespace: str, name: str, change_scale: ScaleChange, context: Context
     ) -> autoscaling_v1.Scale:
-        """Change the replicas to those of the Scale that `transform` makes of the present one."""
+        """Change the replicas to those of the Scale that `change_scale` makes of the present one."""
+        paths = self._registry.field_managers.replicas_paths(storage)
 
         def change(obj: Any) -> None:
-            scale = transform(storage.scale_of(obj))
+            present = storage.scale_of(obj)
+            present.metadata.managed_fields = to_scale(obj.metadata.managed_fields, paths)
+            scale = change_scale(present)
             if (scale.spec.replicas or 0) < 0:
                 raise invalid("autoscaling", "Scale", name, [Cause(
                     "FieldValueInvalid", f"Invalid value: {scale.spec.replicas}: must be greater than or equal to 0", "spec.replicas")])
@@ -120,6 +126,9 @@ class Subresources:
                 raise conflict(storage.resource.group, storage.resource.plural, name,
                                "the object has been modified; please apply your changes to the latest version and try again")
             storage.set_replicas(obj, scale.spec.replicas or 0)
+            obj.metadata.managed_fields = to_parent(
+                obj.metadata.managed_fields, scale.metadata.managed_fields, storage.resource.group_version, paths
+            )
 
-        entry, _ = await self._registry.update(storage, namespace, name, change_transform(change), context)
+        entry, _ = await self._registry.update(storage, namespace, name, change_transform(change), context, tracked=True)
         return self.scale(storage, entry)

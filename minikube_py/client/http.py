@@ -32,6 +32,7 @@ class HttpClient:
 
     def __init__(self, connection: Connection, *, user_agent: str = "minikube-py", stream_lists: bool = False) -> None:
         self.transport = Transport(connection, user_agent=user_agent)
+        self._manager = user_agent.partition("/")[0]
         self._stream_lists = stream_lists
 
     async def __aenter__(self) -> HttpClient:
@@ -77,7 +78,7 @@ class HttpClient:
         self, kind: type[T], name: str, namespace: str, patch: Any, *,
         patch_type: PatchType = "application/merge-patch+json", subresource: str = "",
     ) -> T:
-        params = {"fieldManager": "minikube-py", "force": "true"} if patch_type == "application/apply-patch+yaml" else None
+        params = {"fieldManager": self._manager, "force": "true"} if patch_type == "application/apply-patch+yaml" else None
         path = resource_of(kind).item_path(name, namespace, subresource)
         return _decode(kind, await self.transport.request("PATCH", path, params=params, body=encode(patch), content_type=patch_type))
 

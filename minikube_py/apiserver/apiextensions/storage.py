@@ -38,6 +38,8 @@ from ..decoding import (
     strict_warnings,
     unsupported,
 )
+from ..managed_fields import FieldType
+from ..managed_fields.structural_types import custom_field_type
 from ..printers import Printer, custom_printer
 from ..storage import Storage
 from ..strategy import Strategy
@@ -112,7 +114,7 @@ class CustomStrategy(Strategy):
         document = obj.document()
         former = None if old is None else old.document()
         found = self._schema.validate(document, former, status=status, earlier=causes, warnings=context.warnings)
-        return [*causes, *found, *(self._scale.validate(document, status=status) if self._scale is not None else ())]
+        return [*causes, *found, *(self._scale.validate(document) if self._scale is not None else ())]
 
 
 class CustomStorage(Storage):
@@ -123,6 +125,7 @@ class CustomStorage(Storage):
     """
 
     strategic = False
+    evolves = True
 
     def __init__(
         self, resource: ResourceType, version: apiextensions_v1.CustomResourceDefinitionVersion, collection: str,
@@ -130,6 +133,7 @@ class CustomStorage(Storage):
     ) -> None:
         self.schema = schema_document(version)
         self._schema = compile_schema(self.schema)
+        self._field_type: FieldType | None = None
         subresources = version.subresources
         self._scale = CustomScale(subresources.scale) if subresources is not None and subresources.scale is not None else None
         has_status = any(subresource.name == "status" for subresource in resource.subresources)
@@ -163,14 +167,26 @@ class CustomStorage(Storage):
         return obj
 
     def served(self, entry: Entry) -> Any:
-        obj = self.object(entry)
-        return obj if self.stored is self else self._converted(obj)
+        return self.from_storage(self.object(entry))
 
     def data(self, entry: Entry) -> bytes:
         obj = self.object(entry)
         if self.stored is not self:
             return encode(self._converted(obj))
         return entry.data if obj.exact else encode(obj)
+
+    def from_storage(self, obj: Any) -> Any:
+        return obj if self.stored is self else self._converted(obj)
+
+    @property
+    def field_type(self) -> FieldType:
+        if self._field_type is None:
+            self._field_type = custom_field_type(self.schema)
+        return self._field_type
+
+    @property
+    def replicas_path(self) -> tuple[str, ...]:
+        return tuple(f"f:{name}" for name in self._scale.spec_path) if self._scale is not None else ()
 
     def _converted(self, obj: CustomObject) -> CustomObject:
         """An object of another version in this one: the same fields, as far as this one has them."""

@@ -17,7 +17,7 @@ from aiohttp import web
 from minikube_py.apis import autoscaling_v1, meta_v1
 from minikube_py.apis.object import Object
 from minikube_py.apis.resources import ResourceType
-from minikube_py.apis.scheme import encode, from_document, to_document, type_of
+from minikube_py.apis.scheme import encode, from_document, type_of
 from minikube_py.core import limits
 from minikube_py.core.errors import (
     BadRequestError,
@@ -30,14 +30,16 @@ from minikube_py.core.errors import (
 )
 from minikube_py.store.interface import CompactedError, Entry, Listing
 
+from ..applying import apply_transform, read_applied
 from ..authentication.user import UserInfo
 from ..context import Context
 from ..decoding import check_field_validation, decode_document, decode_object
 from ..deletion import DeleteOptions, options_from
-from ..patch import json_patch, merge_patch
-from ..patch_document import JSON_PATCH, read_patch
-from ..patching import check_patch_type, patch_transform, replace_transform
+from ..field_managers import manager_from_user_agent
+from ..patch_document import read_patch
+from ..patching import APPLY_PATCH, check_patch_type, patch_transform, patched, resets_managed_fields
 from ..registry import Registry
+from ..scale import ScaleChange, applied_scale, patched_scale, replaced_scale
 from ..selection import Selection
 from ..storage import Storage
 from ..subresources import Subresources
@@ -48,6 +50,7 @@ from .query import Query, parse_revision
 from .request_info import RequestInfo
 from .responses import STREAMED_ENTRIES_MIN, encoded, encoded_large, json_response, list_body, object_body, stream_list
 from .watch import Watches
+from .write_options import check_write_options
 
 # Subresources that show or change a part of the object itself.
 PARTS = frozenset({"", "status", "finalize", "approval", "ephemeralcontainers", "resize"})
@@ -72,7 +75,7 @@ class Request:
         self.query = query
         self.storage = storage
         self.warnings = [storage.deprecation] if storage.deprecation else []
-        manager = query.text("fieldManager") or http.headers.get("User-Agent", "").partition("/")[0]
+        manager = query.text("fieldManager") or manager_from_user_agent(http.headers.get("User-Agent", ""))
         self.context = Context(user, query.dry_run(), manager, self.warnings)
 
     def negotiated(self) -> Negotiated:
@@ -86,6 +89,15 @@ class Request:
 
     def content_type(self) -> str:
         return content_type_of(self.http)
+
+    def patch_type(self) -> str:
+        """The media type of a patch.
+
+        Raises: UnsupportedMediaTypeError for a patch that there is not.
+        """
+        found = self.http.headers.get("Content-Type", "").partition(";")[0].strip()
+        check_patch_type(self.storage, found)
+        return found
 
     async def body(self) -> bytes:
         return await read_body(self.http)
@@ -235,6 +247,7 @@ class Handlers:
 
     async def _create(self, request: Request) -> web.Response:
         storage, info = request.storage, request.info
+        check_write_options(request.query, "CreateOptions")
         obj = await self._decode_main(request)
         namespace = info.namespace if storage.resource.namespaced else ""
         entry = await self._registry.create(storage, namespace, obj, request.context)
@@ -242,7 +255,10 @@ class Handlers:
 
     async def _update(self, request: Request) -> web.Response:
         storage, info = request.storage, request.info
+        check_write_options(request.query, "UpdateOptions")
         obj = await self._decode_main(request)
+        if not obj.metadata.managed_fields:
+            await self._see_reset(request, obj)
         if not obj.metadata.name:
             raise BadRequestError(f"the name of the object ({info.name} based on URL) was undeterminable: name must be provided")
 
@@ -257,20 +273,35 @@ class Handlers:
         )
         return self._answer(request, entry, 201 if created else 200)
 
+    async def _see_reset(self, request: Request, obj: Any) -> None:
+        """Note that a body has an empty list of managedFields: nobody is to own anything. Without one, all stays as it is."""
+        body = await request.body()
+        if b"managedFields" in body and resets_managed_fields(decode_document(body, request.content_type())):
+            obj.metadata.managed_fields = [meta_v1.ManagedFieldsEntry()]
+
     async def _patch(self, request: Request) -> web.Response:
         storage, info = request.storage, request.info
-        content_type, validation = request.content_type(), request.query.text("fieldValidation")
-        check_patch_type(storage, content_type)
+        patch_type, validation = request.patch_type(), request.query.text("fieldValidation")
         body = await request.body()
+        applies = patch_type == APPLY_PATCH
+        check_write_options(request.query, "PatchOptions", apply=applies)
         check_field_validation(validation, "PatchOptions")
-        patch, errors = read_patch(content_type, body, validation)
-        transform = patch_transform(
-            storage, content_type, patch, field_validation=validation, warnings=request.warnings, errors=errors
+        if applies:
+            transform = apply_transform(
+                storage, self._registry.field_managers.of(storage, info.subresource), read_applied(body), request.context.field_manager,
+                self._registry.now(), info.name, force=request.query.flag("force"), check_create=request.check_create,
+                field_validation=validation, warnings=request.warnings,
+            )
+        else:
+            patch, errors = read_patch(patch_type, body, validation)
+            transform = patch_transform(
+                storage, patch_type, patch, field_validation=validation, warnings=request.warnings, errors=errors
+            )
+        entry, created = await self._registry.update(
+            storage, info.namespace, info.name, transform, request.context, subresource=info.subresource,
+            create=applies and not info.subresource, tracked=applies,
         )
-        entry, _ = await self._registry.update(
-            storage, info.namespace, info.name, transform, request.context, subresource=info.subresource
-        )
-        return self._answer(request, entry)
+        return self._answer(request, entry, 201 if created else 200)
 
     async def _delete_options(self, request: Request) -> DeleteOptions:
         body = await request.body()
@@ -336,6 +367,7 @@ class Handlers:
             struct = type_of(subresource.group, subresource.version, subresource.kind)
         except KeyError as error:
             raise unknown_method() from error
+        check_write_options(request.query, "CreateOptions")
         group_version = f"{subresource.group}/{subresource.version}" if subresource.group else subresource.version
         body, warnings = await self._decode(request, struct, group_version, subresource.kind)
         answer = await self._subresources.create(resource, info.namespace, info.name, info.subresource, body, request.context)
@@ -346,26 +378,22 @@ class Handlers:
         if info.verb == "get":
             scale = self._subresources.scale(storage, self._registry.get(storage, info.namespace, info.name))
         else:
-            transform = await self._scale_transform(request)
-            scale = await self._subresources.set_scale(storage, info.namespace, info.name, transform, request.context)
+            change = await self._scale_change(request)
+            scale = await self._subresources.set_scale(storage, info.namespace, info.name, change, request.context)
         return encoded(encode(scale), request.negotiated(), pretty=request.pretty(), warnings=request.warnings)
 
-    async def _scale_transform(self, request: Request) -> Any:
+    async def _scale_change(self, request: Request) -> ScaleChange:
+        manager, now, fields = request.context.field_manager, self._registry.now(), self._registry.field_managers.scale()
         if request.info.verb == "update":
+            check_write_options(request.query, "UpdateOptions")
             new, _ = await self._decode(request, autoscaling_v1.Scale, "autoscaling/v1", "Scale")
-            return replace_transform(new)
-        patch = decode_document(await request.body(), "")
-        json_form = request.content_type() == JSON_PATCH
-
-        def transform(old: autoscaling_v1.Scale) -> autoscaling_v1.Scale:
-            document = to_document(old)
-            document = json_patch(document, patch) if json_form else merge_patch(document, patch)
-            try:
-                return from_document(autoscaling_v1.Scale, document)
-            except msgspec.ValidationError as error:
-                raise BadRequestError(f'Scale in version "v1" cannot be handled as a Scale: {error}') from error
-
-        return transform
+            return replaced_scale(new, fields, manager, now)
+        patch_type, body = request.patch_type(), await request.body()
+        check_write_options(request.query, "PatchOptions", apply=patch_type == APPLY_PATCH)
+        if patch_type == APPLY_PATCH:
+            return applied_scale(read_applied(body).document, fields, manager, now, force=request.query.flag("force"))
+        patch, _ = read_patch(patch_type, body)
+        return patched_scale(lambda document: patched(document, patch_type, patch, autoscaling_v1.Scale), fields, manager, now)
 
 
 def _check_method(resource: ResourceType, info: RequestInfo) -> None:

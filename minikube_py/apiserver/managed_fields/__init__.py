@@ -5,5 +5,8 @@ that name them (`entries`), sets of fields (`field_set`), and what fields there 
 """
 
 from .field_manager import Applied, FieldManager
+from .field_types import FieldType
+from .reset_fields import reset_fields
+from .struct_types import tracked_type
 
-__all__ = ["Applied", "FieldManager"]
+__all__ = ["Applied", "FieldManager", "FieldType", "reset_fields", "tracked_type"]

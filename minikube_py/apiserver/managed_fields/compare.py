@@ -20,7 +20,6 @@ from .new_fields import added, fields_of, one_added
 from .path_element import FIELD, SELF
 
 Changes = tuple[FieldSet, FieldSet]
-_NO_CHANGES: Changes = (EMPTY, EMPTY)
 # Parts of new objects whose fields are kept.
 PARTS_MAX = 512
 PART_BYTES_MAX = 8192
@@ -37,8 +36,10 @@ def compare(type_: FieldType, old: Any, new: Any) -> Changes:
         raise TypeError("objects are maps")
     if isinstance(old, CustomObject) and isinstance(new, CustomObject):
         changed, removed = _compare_maps(type_.map, old.content, new.content)
-        of_metadata = type_.map.fields["metadata"].type.map
-        below = _compare_maps(of_metadata, old.metadata, new.metadata) if of_metadata is not None else _NO_CHANGES
+        of_metadata = type_.map.fields.get("metadata")
+        if of_metadata is None or of_metadata.type.map is None:
+            return changed, removed
+        below = _compare_maps(of_metadata.type.map, old.metadata, new.metadata)
         return _with(changed, "f:metadata", below[0]), _with(removed, "f:metadata", below[1])
     return _compare_maps(type_.map, old, new)
 

@@ -116,6 +116,14 @@ def encode(managed: Managed) -> list[ManagedFieldsEntry]:
     return entries
 
 
+def differ_in_time(one: list[ManagedFieldsEntry], other: list[ManagedFieldsEntry]) -> bool:
+    """Whether entries are the same but for their times, and these are not."""
+    if one is other or len(one) != len(other) or all(a.time == b.time for a, b in zip(one, other, strict=True)):
+        return False
+    return all(identity_of(a) == identity_of(b) and a.api_version == b.api_version and a.fields_v1 == b.fields_v1
+               for a, b in zip(one, other, strict=True))
+
+
 def _entry(identity: Identity, owned: Owned) -> ManagedFieldsEntry:
     fields = own_value(dump(owned.fields) if owned.raw is None else bytes(owned.raw))
     if owned.entry is not None and owned.entry.fields_v1 is fields:

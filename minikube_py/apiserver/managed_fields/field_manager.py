@@ -17,13 +17,14 @@ from minikube_py.core.errors import BadRequestError, UnreasonedError
 from .compare import Changes, compare, equal, fields_of_new
 from .conflicts import ApplyConflict
 from .entries import UPDATE, EntryError, Identity, Managed, Owned, decode, encode, stored
-from .field_set import EMPTY, FieldSet, FieldSetError, difference, recursive_difference, union
+from .field_set import EMPTY, FieldSetError, difference, union
 from .field_types import FieldType, MapType
 from .last_applied import allowed_conflicts, last_applied_of, updated_annotations
 from .list_keys import FieldPathError
 from .merge import TypedError, check
 from .path_element import PathElementError
 from .reconcile import reconciled
+from .reset_fields import NOTHING_RESET, Reset
 from .updater import Apply, ChangesIn, Versions, applied_by, capped, taken_from
 
 BEFORE_FIRST_APPLY = "before-first-apply"
@@ -58,7 +59,7 @@ class FieldManager:
     """
 
     def __init__(
-        self, group_version: str, kind: str, versions: Versions, zero: Any, subresource: str = "", reset: FieldSet | None = None, *,
+        self, group_version: str, kind: str, versions: Versions, zero: Any, subresource: str = "", reset: Reset = NOTHING_RESET, *,
         evolves: bool = False,
     ) -> None:
         self._group_version = group_version
@@ -66,15 +67,16 @@ class FieldManager:
         self._versions = versions
         self._zero = zero
         self._subresource = subresource
-        self._reset = reset or {}
+        self._reset = reset
         self._evolves = evolves
         tracked, type_ = versions.tracked_in(group_version), versions.type_in(group_version)
         if tracked is None or type_ is None:
             raise ValueError(f"{group_version} is no version of {kind}")
         self._type = type_
-        whole = {element[2:] for element, node in self._reset.items() if not node}
+        whole = {element[2:] for element, node in reset.fields.items() if not node}
         self._tracked = _without_fields(tracked, frozenset(whole))
-        self._reset_below = {element: node for element, node in self._reset.items() if node}
+        # What is not compared need not be filtered.
+        self._reset_below = Reset({element: node for element, node in reset.fields.items() if node}, reset.only)
 
     # Updates.
 
@@ -96,7 +98,7 @@ class FieldManager:
 
     def _managed(self, present: Entries, sent: Entries, created: bool) -> Managed:
         """The owners that an update starts from: those that the client sends, if it sends any that can be read."""
-        if self._subresource or (sent is not present and sent == present):
+        if self._subresource or sent is present or sent == present:
             return stored(present)
         if len(sent) == 1 and sent[0] == _EMPTY_ENTRY:
             return {}
@@ -112,9 +114,9 @@ class FieldManager:
     def _updated(self, live: Any, new: Any, managed: Managed, manager: str, now: str) -> Entries:
         managed = self._reconciled(managed)
         if live is self._zero:
-            changed, removed = self._filtered((fields_of_new(self._tracked, live, new), EMPTY))
+            changed, removed = self._reset_below.changes((fields_of_new(self._tracked, live, new), EMPTY))
         else:
-            changed, removed = self._filtered(compare(self._tracked, live, new))
+            changed, removed = self._reset_below.changes(compare(self._tracked, live, new))
         if not changed and not removed and all(owned.entry is not None for owned in managed.values()):
             return encode(managed)
         mine = Identity(manager, UPDATE, self._group_version, self._subresource)
@@ -130,11 +132,6 @@ class FieldManager:
             del managed[mine]
         return encode(capped(managed))
 
-    def _filtered(self, changes: Changes) -> Changes:
-        if not self._reset_below:
-            return changes
-        return recursive_difference(changes[0], self._reset_below), recursive_difference(changes[1], self._reset_below)
-
     def _changes_in(self, live: Any, new: Any, here: Changes) -> ChangesIn:
         """The changes as other versions show them, made when they are first asked for."""
         known: dict[str, Changes | None] = {self._group_version: here}
@@ -145,8 +142,7 @@ class FieldManager:
                 known[api_version] = None
                 if type_ is not None:
                     old, other = (self._versions.convert_object(obj, self._group_version, api_version) for obj in (live, new))
-                    changed, removed = compare(type_, old, other)
-                    known[api_version] = recursive_difference(changed, self._reset), recursive_difference(removed, self._reset)
+                    known[api_version] = self._reset.changes(compare(type_, old, other))
             return known[api_version]
 
         return changes_in

@@ -21,6 +21,7 @@ from .path_element import FIELD, SELF, canonical, order_of
 FieldSet = dict[str, Any]
 Path = tuple[str, ...]
 EMPTY: FieldSet = {}
+ANY_ELEMENT = "*"
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -220,6 +221,23 @@ def recursive_difference(one: FieldSet, other: FieldSet) -> FieldSet:
         else:
             result[element] = left
     return one if result is None else result
+
+
+def included(fields: FieldSet, pattern: FieldSet) -> FieldSet:
+    """What is at, above or below the ends of a pattern: a tree of elements, of which `*` stands for any."""
+    if not pattern:
+        return fields
+    result: FieldSet = {}
+    for element, node in fields.items():
+        if element == SELF:
+            result[SELF] = node
+            continue
+        match = pattern.get(ANY_ELEMENT, pattern.get(element))
+        if match is not None:
+            below = included(node, match)
+            if below or is_member(node):
+                result[element] = {} if len(below) == 1 and SELF in below else below
+    return result
 
 
 def leaves(fields: FieldSet) -> FieldSet:

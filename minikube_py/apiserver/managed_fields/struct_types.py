@@ -40,11 +40,12 @@ def type_of(struct: type[Object]) -> FieldType:
     return FieldType(map_=MapType(lambda: _fields(struct, name), atomic=whole))
 
 
-@cache
-def tracked_type_of(struct: type[Object]) -> FieldType:
-    """The type of a kind without the fields that nobody owns."""
-    map_ = type_of(struct).map
-    return FieldType(map_=MapType(lambda: tracked_fields(map_.fields)) if map_ is not None else None)
+def tracked_type(type_: FieldType) -> FieldType:
+    """The type of an object without the fields that nobody owns."""
+    map_ = type_.map
+    if map_ is None:
+        raise TypeError("objects are maps")
+    return FieldType(map_=MapType(lambda: tracked_fields(map_.fields), map_.element))
 
 
 def tracked_fields(fields: dict[str, StructField]) -> dict[str, StructField]:

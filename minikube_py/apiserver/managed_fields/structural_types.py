@@ -10,13 +10,13 @@ from typing import Any
 from minikube_py.apis import meta_v1
 
 from .field_types import ANY, BOOLEAN, DEDUCED, NUMERIC, STRING, UNTYPED, FieldType, ListType, MapType, StructField
-from .struct_types import tracked_fields, type_of
+from .struct_types import type_of
 
 Schema = dict[str, Any]
 PRESERVES = "x-kubernetes-preserve-unknown-fields"
 
 
-def custom_type(schema: Schema | None, *, preserves: bool = False) -> FieldType:
+def custom_field_type(schema: Schema | None, *, preserves: bool = False) -> FieldType:
     """The type of the documents of one version of a custom resource.
 
     Args:
@@ -36,14 +36,6 @@ def _with_metadata(type_: FieldType) -> FieldType:
     fields["kind"] = StructField("kind", STRING)
     fields["metadata"] = StructField("metadata", type_of(meta_v1.ObjectMeta), always=True, zero={})
     return FieldType(map_=MapType(lambda: fields, content.element))
-
-
-def tracked_custom_type(type_: FieldType) -> FieldType:
-    """The same without the fields that nobody owns."""
-    map_ = type_.map
-    if map_ is None:
-        raise TypeError("objects are maps")
-    return FieldType(map_=MapType(lambda: tracked_fields(map_.fields), map_.element))
 
 
 def _convert(schema: Schema, preserves: bool) -> FieldType:

@@ -14,9 +14,10 @@ from .compare import Changes, compare
 from .conflicts import ApplyConflict
 from .document_sets import fields_in, with_named_fields, without
 from .entries import APPLY, UPDATE, Identity, Managed, Owned, seconds
-from .field_set import FieldSet, difference, from_paths, intersection, recursive_difference, union
+from .field_set import FieldSet, difference, from_paths, intersection, union
 from .field_types import FieldType
 from .merge import merge
+from .reset_fields import Reset
 from .struct_types import STRIPPED, STRIPPED_METADATA
 
 # Source: k8s.io/apimachinery/pkg/util/managedfields/internal/fieldmanager.go (DefaultMaxUpdateManagers), capmanagers.go
@@ -113,7 +114,7 @@ class Apply:
         reset: fields that this request cannot set.
     """
 
-    def __init__(self, versions: Versions, api_version: str, type_: FieldType, mine: Identity, reset: FieldSet) -> None:
+    def __init__(self, versions: Versions, api_version: str, type_: FieldType, mine: Identity, reset: Reset) -> None:
         self._versions = versions
         self._api_version = api_version
         self._type = type_
@@ -126,7 +127,7 @@ class Apply:
         Raises: ApplyConflict; FieldPathError.
         """
         last = managed.get(self._mine)
-        fields = recursive_difference(fields_in(self._type, applied), self._reset)
+        fields = self._reset.filter(fields_in(self._type, applied))
         managed = {**managed, self._mine: Owned(fields, self._api_version, last.time if last is not None else "")}
         new = self._pruned(merge(self._type, live, applied), managed, last)
         changes_in = self._changes(live, new)
@@ -151,8 +152,7 @@ class Apply:
                 type_ = self._versions.tracked_in(api_version)
                 known[api_version] = None
                 if type_ is not None:
-                    changed, removed = compare(type_, self._to(live, api_version), self._to(new, api_version))
-                    known[api_version] = recursive_difference(changed, self._reset), recursive_difference(removed, self._reset)
+                    known[api_version] = self._reset.changes(compare(type_, self._to(live, api_version), self._to(new, api_version)))
             return known[api_version]
 
         return changes_in

@@ -18,6 +18,7 @@ from minikube_py.apis.apiextensions_v1 import (
 from minikube_py.apis.definition_status import with_condition
 from minikube_py.apis.validation.definition_warnings import definition_warnings
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock
+from minikube_py.core.errors import Cause
 
 from ..context import Context
 from ..strategy import Strategy
@@ -44,13 +45,18 @@ class CustomResourceDefinitionStrategy(Strategy):
         if more:
             new.status = msgspec.structs.replace(old.status, stored_versions=[*old.status.stored_versions, *more])
 
-    def warnings_on_create(self, obj: CustomResourceDefinition, context: Context) -> list[str]:
-        return definition_warnings(obj, None)
+    def validate_create(self, obj: CustomResourceDefinition, context: Context) -> list[Cause]:
+        self._warn(obj, None, context)
+        return []
 
-    def warnings_on_update(
-        self, new: CustomResourceDefinition, old: CustomResourceDefinition, subresource: str, context: Context
-    ) -> list[str]:
-        return [] if subresource else definition_warnings(new, old)
+    def validate_update(self, new: CustomResourceDefinition, old: CustomResourceDefinition, context: Context) -> list[Cause]:
+        self._warn(new, old, context)
+        return []
+
+    def _warn(self, new: CustomResourceDefinition, old: CustomResourceDefinition | None, context: Context) -> None:
+        if context.warnings is not None:
+            for text in definition_warnings(new, old):
+                context.warn(text)
 
     def begin_deletion(self, obj: CustomResourceDefinition) -> None:
         if CLEANUP_FINALIZER not in obj.metadata.finalizers:

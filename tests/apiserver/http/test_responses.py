@@ -41,7 +41,9 @@ async def test_yaml_answers_have_upstreams_form(lab: Lab) -> None:
     assert answer.headers["Content-Type"] == "application/yaml"
     assert answer.body.decode() == (
         "apiVersion: v1\ndata:\n  a2: |\n    line\n    line\n  a10: \"y\"\n  z: \"1\"\nkind: ConfigMap\nmetadata:\n"
-        f"  creationTimestamp: \"{meta['creationTimestamp']}\"\n  name: a\n  namespace: default\n"
+        f"  creationTimestamp: \"{meta['creationTimestamp']}\"\n  managedFields:\n  - apiVersion: v1\n    fieldsType: FieldsV1\n"
+        "    fieldsV1:\n      f:data:\n        .: {}\n        f:a2: {}\n        f:a10: {}\n        f:z: {}\n    manager: unknown\n"
+        f"    operation: Update\n    time: \"{meta['creationTimestamp']}\"\n  name: a\n  namespace: default\n"
         f"  resourceVersion: \"{meta['resourceVersion']}\"\n  uid: {meta['uid']}\n")
     missing = await lab.get(f"{CONFIG_MAPS}/b", Accept="application/yaml")
     assert (missing.status, load_yaml(missing.body)["reason"]) == (404, "NotFound")

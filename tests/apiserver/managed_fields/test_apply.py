@@ -13,7 +13,8 @@ import pytest
 from minikube_py.apiserver.managed_fields.conflicts import ApplyConflict, display_path
 from minikube_py.apiserver.managed_fields.field_set import from_paths, parse
 from minikube_py.apiserver.managed_fields.last_applied import LAST_APPLIED
-from minikube_py.apiserver.managed_fields.structural_types import custom_type
+from minikube_py.apiserver.managed_fields.reset_fields import Reset
+from minikube_py.apiserver.managed_fields.structural_types import custom_field_type
 from minikube_py.core.errors import BadRequestError, ConflictError, UnreasonedError
 
 from .world import GROUP_VERSION, KIND, SCHEMA, World
@@ -151,11 +152,12 @@ def test_an_object_that_nobody_tracks_belongs_to_before_first_apply() -> None:
 
 
 def test_fields_that_the_resource_resets_are_nobodys() -> None:
-    world = World(reset={"f:status": {}}).apply("one", {**spec(a="1"), "status": {"phase": "x"}})
+    world = World(reset=Reset({"f:status": {}}, {})).apply("one", {**spec(a="1"), "status": {"phase": "x"}})
     assert world.owned("one") == {"f:spec": {"f:a": {}}}
     world.update("two", {**spec(a="1"), "status": {"phase": "y"}})
     assert [owner[0] for owner in world.owners()] == ["one"]
-    deep = World(reset={"f:metadata": {"f:labels": {}}}).update("one", {"metadata": {"name": "x", "labels": {"p": "1"}}, **spec(a="1")})
+    deep = World(reset=Reset({"f:metadata": {"f:labels": {}}}, {}))
+    deep.update("one", {"metadata": {"name": "x", "labels": {"p": "1"}}, **spec(a="1")})
     assert deep.owned("one", "Update") == {"f:spec": {".": {}, "f:a": {}}}
 
 
@@ -233,7 +235,7 @@ def test_but_not_over_what_others_changed_since() -> None:
 
 def test_versions_share_their_fields() -> None:
     world = World().apply("one", spec(a="1", b=1))
-    world.versions.types["example.com/v2"] = custom_type(SCHEMA)
+    world.versions.types["example.com/v2"] = custom_field_type(SCHEMA)
     with pytest.raises(ConflictError):
         world.apply("two", spec(a="2"), group_version="example.com/v2")
     world.apply("one", spec(a="2"), group_version="example.com/v2")
@@ -249,7 +251,7 @@ def test_a_container_that_became_atomic_is_owned_as_a_whole() -> None:
     schema: Any = json.loads(json.dumps(SCHEMA))
     schema["properties"]["spec"]["properties"]["labels"]["x-kubernetes-map-type"] = "atomic"
     schema["properties"]["spec"]["properties"]["items"]["x-kubernetes-list-type"] = "atomic"
-    world.versions.types[GROUP_VERSION] = custom_type(schema)
+    world.versions.types[GROUP_VERSION] = custom_field_type(schema)
     world.update("u", {"spec": world.spec})
     assert world.owned("one") == {"f:spec": {"f:items": {}, "f:labels": {}}}
     assert world.owned("two") == {"f:spec": {"f:labels": {}}}

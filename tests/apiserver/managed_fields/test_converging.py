@@ -12,11 +12,11 @@ from minikube_py.apiserver.managed_fields.compare import compare
 from minikube_py.apiserver.managed_fields.document_sets import fields_in, with_named_fields, without
 from minikube_py.apiserver.managed_fields.field_set import FieldSet, Path, difference, paths, union
 from minikube_py.apiserver.managed_fields.merge import merge
-from minikube_py.apiserver.managed_fields.structural_types import custom_type
+from minikube_py.apiserver.managed_fields.structural_types import custom_field_type
 
 from .world import SCHEMA, SPECS, World
 
-TYPE = custom_type(SCHEMA)
+TYPE = custom_field_type(SCHEMA)
 MODEST = settings(max_examples=60, deadline=None)
 
 

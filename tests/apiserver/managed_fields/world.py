@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from minikube_py.apis.custom import CustomObject, custom_type
 from minikube_py.apis.resources import ResourceType
-from minikube_py.apiserver.managed_fields import FieldManager
+from minikube_py.apiserver.managed_fields import FieldManager, tracked_type
 from minikube_py.apiserver.managed_fields import structural_types as structural
 from minikube_py.apiserver.managed_fields.field_set import FieldSet, parse, union
 from minikube_py.apiserver.managed_fields.field_types import FieldType
+from minikube_py.apiserver.managed_fields.reset_fields import NOTHING_RESET, Reset
 
 Document = dict[str, Any]
 GROUP_VERSION, KIND = "example.com/v1", "Thing"
@@ -45,7 +46,7 @@ class Versions:
 
     def tracked_in(self, api_version: str) -> FieldType | None:
         found = self.types.get(api_version)
-        return structural.tracked_custom_type(found) if found is not None else None
+        return tracked_type(found) if found is not None else None
 
     def convert(self, document: Any, source: str, target: str) -> Any:
         return {**document, "apiVersion": target}
@@ -61,9 +62,9 @@ class World:
         document: the object without managedFields; None before it is made.
     """
 
-    def __init__(self, schema: Document | None = SCHEMA, reset: FieldSet | None = None) -> None:
+    def __init__(self, schema: Document | None = SCHEMA, reset: Reset = NOTHING_RESET) -> None:
         self.struct = custom_type(RESOURCE)
-        self.versions = Versions({GROUP_VERSION: structural.custom_type(schema)})
+        self.versions = Versions({GROUP_VERSION: structural.custom_field_type(schema)})
         self.reset = reset
         self.document: Document | None = None
         self.entries: list[Any] = []
