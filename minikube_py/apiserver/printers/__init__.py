@@ -59,7 +59,7 @@ def table(
     """
     chosen = printer or printer_of(resource)
     rows = []
-    for obj in objects:
+    for obj in objects if chosen.order is None else sorted(objects, key=chosen.order):
         row: dict[str, Any] = {"cells": chosen.cells(obj, now)}
         if chosen.conditions is not None and (conditions := chosen.conditions(obj)):
             row["conditions"] = conditions

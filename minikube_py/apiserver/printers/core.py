@@ -72,37 +72,42 @@ def _target(reference: core_v1.ObjectReference | None) -> str:
 
 def _event(obj: core_v1.Event, now: datetime) -> list[Any]:
     source = obj.source or core_v1.EventSource()
-    series = obj.series
-    first = since(obj.first_timestamp or obj.event_time, now)
-    last = since((series.last_observed_time if series is not None else "") or obj.last_timestamp, now, first)
-    count = series.count if series is not None else obj.count
-    about = obj.involved_object
-    origin = joined(filter(None, (source.component or obj.reporting_component, source.host or obj.reporting_instance)))
-    return [
-        last, obj.type, obj.reason, _target(about), about.field_path if about is not None else "", origin, obj.message.strip(), first,
-        count or (1 if obj.event_time else 0), obj.metadata.name,
-    ]
+    return _event_cells(
+        obj, now, first=obj.first_timestamp, last=obj.last_timestamp, count=obj.count, about=obj.involved_object, message=obj.message,
+        origin=(source.component or obj.reporting_component, source.host or obj.reporting_instance),
+    )
 
 
 def _new_event(obj: events_v1.Event, now: datetime) -> list[Any]:
     source = obj.deprecated_source or core_v1.EventSource()
-    series = obj.series
-    first = since(obj.deprecated_first_timestamp or obj.event_time, now)
-    last = since((series.last_observed_time if series is not None else "") or obj.deprecated_last_timestamp, now, first)
-    count = series.count if series is not None else obj.deprecated_count
-    about = obj.regarding
-    origin = joined(filter(None, (source.component or obj.reporting_controller, source.host or obj.reporting_instance)))
+    return _event_cells(
+        obj, now, first=obj.deprecated_first_timestamp, last=obj.deprecated_last_timestamp, count=obj.deprecated_count,
+        about=obj.regarding, message=obj.note,
+        origin=(source.component or obj.reporting_controller, source.host or obj.reporting_instance),
+    )
+
+
+def _event_cells(
+    obj: core_v1.Event | events_v1.Event, now: datetime, *, first: str, last: str, count: int | None,
+    about: core_v1.ObjectReference | None, message: str, origin: tuple[str, str],
+) -> list[Any]:
+    """The cells of an event of either API. A series knows best when it was last seen and how often."""
+    first_seen = since(first or obj.event_time, now)
+    last_seen, times = since(last, now, first_seen), count or 1
+    if obj.series is not None:
+        last_seen, times = since(obj.series.last_observed_time, now), obj.series.count or 0
+    component, instance = origin
     return [
-        last, obj.type, obj.reason, _target(about), about.field_path if about is not None else "", origin, obj.note.strip(), first,
-        count or (1 if obj.event_time else 0), obj.metadata.name,
+        last_seen, obj.type, obj.reason, _target(about), about.field_path if about is not None else "",
+        f"{component}, {instance}" if instance else component, message.strip(), first_seen, times, obj.metadata.name,
     ]
 
 
 def _resource_quota(obj: core_v1.ResourceQuota, now: datetime) -> list[Any]:
     requests: list[str] = []
     limits: list[str] = []
-    for name in sorted(obj.spec.hard):
-        text = f"{name}: {obj.status.used.get(name, '0')}/{obj.status.hard.get(name, obj.spec.hard[name])}"
+    for name, hard in sorted(obj.status.hard.items()):
+        text = f"{name}: {obj.status.used.get(name, '0')}/{hard}"
         (limits if name.startswith("limits.") else requests).append(text)
     return [obj.metadata.name, joined(requests), joined(limits), age(obj, now)]
 

@@ -37,11 +37,13 @@ class Printer(NamedTuple):
 
     Attributes:
         conditions: TableRowCondition documents of a row; clients show finished objects differently.
+        order: the key by which the rows of a list are sorted, if not as the list is.
     """
 
     columns: tuple[Column, ...]
     cells: Callable[[Any, datetime], list[Any]]
     conditions: Callable[[Any], list[dict[str, str]]] | None = None
+    order: Callable[[Any], Any] | None = None
 
 
 NAME = Column("Name", format="name")
@@ -66,7 +68,7 @@ TEMPLATE = wide("Containers", "Images", "Selector")
 def duration(seconds: float) -> str:
     """A duration in two units at most: "5s", "2m30s", "3h", "4d2h", "2y30d"."""
     whole = int(seconds)
-    if seconds < -1:
+    if whole < -1:
         return "<invalid>"
     if whole < 2 * _MINUTE_S:
         return f"{max(whole, 0)}s"
@@ -114,6 +116,16 @@ def selector(item: meta_v1.LabelSelector | None) -> str:
         return str(from_label_selector(item)) or NONE
     except BadRequestError:
         return "<error>"
+
+
+def selector_text(item: meta_v1.LabelSelector | None) -> str:
+    """A label selector, where one that selects all or nothing is not shown."""
+    if item is None:
+        return ""
+    try:
+        return str(from_label_selector(item))
+    except BadRequestError:
+        return "<invalid>"
 
 
 def more(texts: Sequence[str], shown: int, empty: str) -> str:

@@ -10,25 +10,30 @@ from typing import Any
 
 from minikube_py.apis import core_v1, discovery_v1, networking_v1
 
-from .form import AGE, NAME, NONE, UNSET, Column, Printer, age, joined, labels, more, selector, strings, wide
+from .form import AGE, NAME, NONE, UNKNOWN, UNSET, Column, Printer, age, labels, more, selector, strings, wide
 
 _SHOWN = 3
 
 
 def _external_addresses(obj: core_v1.Service) -> str:
     spec = obj.spec
-    if spec.type == "ExternalName":
-        return spec.external_name
-    addresses = list(spec.external_ips)
-    if spec.type != "LoadBalancer":
-        return ",".join(addresses) or NONE
-    balancer = obj.status.load_balancer
-    given = [ingress.ip or ingress.hostname for ingress in (balancer.ingress if balancer is not None else ())]
-    return ",".join([*dict.fromkeys(given), *addresses]) or "<pending>"
+    match spec.type:
+        case "ExternalName":
+            return spec.external_name
+        case "ClusterIP" | "NodePort":
+            return ",".join(spec.external_ips) or NONE
+        case "LoadBalancer":
+            return ",".join([*_balancers(obj.status.load_balancer), *spec.external_ips]) or "<pending>"
+    return UNKNOWN
+
+
+def _balancers(status: core_v1.LoadBalancerStatus | networking_v1.IngressLoadBalancerStatus | None) -> list[str]:
+    """Addresses or else names of load balancers, each once."""
+    return sorted({text for ingress in (status.ingress if status is not None else ()) if (text := ingress.ip or ingress.hostname)})
 
 
 def _service_ports(ports: list[core_v1.ServicePort]) -> str:
-    return ",".join(f"{p.port}:{p.node_port}/{p.protocol}" if p.node_port else f"{p.port}/{p.protocol}" for p in ports) or NONE
+    return ",".join(f"{p.port}:{p.node_port}/{p.protocol}" if (p.node_port or 0) > 0 else f"{p.port}/{p.protocol}" for p in ports) or NONE
 
 
 def _service(obj: core_v1.Service, now: datetime) -> list[Any]:
@@ -51,29 +56,38 @@ def _endpoints(obj: core_v1.Endpoints, now: datetime) -> list[Any]:
             addresses += [address.ip for address in subset.addresses]
         for port in subset.ports:
             addresses += [_host_port(address.ip, port.port) for address in subset.addresses]
-    return [obj.metadata.name, more(addresses, _SHOWN, NONE), age(obj, now)]
+    return [obj.metadata.name, more(addresses, _SHOWN, "" if obj.subsets else NONE), age(obj, now)]
 
 
 def _endpoint_slice(obj: discovery_v1.EndpointSlice, now: datetime) -> list[Any]:
-    ports = [str(port.port) if port.port is not None else "*" for port in obj.ports]
+    ports = [str(port.port) if port.port is not None else "*" if port.name is None else port.name for port in obj.ports]
     addresses = [address for endpoint in obj.endpoints for address in endpoint.addresses]
     return [obj.metadata.name, obj.address_type, more(ports, _SHOWN, UNSET), more(addresses, _SHOWN, UNSET), age(obj, now)]
 
 
 def _ingress(obj: networking_v1.Ingress, now: datetime) -> list[Any]:
-    hosts = [rule.host for rule in obj.spec.rules if rule.host]
-    balancer = obj.status.load_balancer
-    addresses = dict.fromkeys(ingress.ip or ingress.hostname for ingress in (balancer.ingress if balancer is not None else ()))
+    name = obj.spec.ingress_class_name
     return [
-        obj.metadata.name, obj.spec.ingress_class_name or NONE, more(hosts, _SHOWN, "*"), ",".join(addresses),
+        obj.metadata.name, NONE if name is None else name, _hosts(obj.spec.rules), ",".join(_balancers(obj.status.load_balancer)),
         "80, 443" if obj.spec.tls else "80", age(obj, now),
     ]
+
+
+def _hosts(rules: list[networking_v1.IngressRule]) -> str:
+    """The first hosts; any rule behind the last that is shown counts as one more, and rules without a host are among the shown."""
+    hosts: list[str] = []
+    for rule in rules:
+        if len(hosts) == _SHOWN:
+            return f"{','.join(hosts)} + {len(rules) - _SHOWN} more..."
+        if rule.host:
+            hosts.append(rule.host)
+    return ",".join(hosts) or "*"
 
 
 def _ingress_class(obj: networking_v1.IngressClass, now: datetime) -> list[Any]:
     parameters, text = obj.spec.parameters, NONE
     if parameters is not None:
-        text = f"{parameters.kind}{'.' + parameters.api_group if parameters.api_group else ''}/{parameters.name}"
+        text = f"{parameters.kind}{'' if parameters.api_group is None else '.' + parameters.api_group}/{parameters.name}"
     return [obj.metadata.name, obj.spec.controller, text, age(obj, now)]
 
 
@@ -84,12 +98,13 @@ def _network_policy(obj: networking_v1.NetworkPolicy, now: datetime) -> list[Any
 def _ip_address(obj: networking_v1.IPAddress, now: datetime) -> list[Any]:
     parent, text = obj.spec.parent_ref, NONE
     if parent is not None:
-        text = "/".join(filter(None, (parent.group, parent.resource, parent.namespace, parent.name)))
+        kind = f"{parent.resource}.{parent.group}" if parent.group else parent.resource
+        text = "/".join([kind.lower(), *([parent.namespace] if parent.namespace else []), parent.name])
     return [obj.metadata.name, text]
 
 
 def _service_cidr(obj: networking_v1.ServiceCIDR, now: datetime) -> list[Any]:
-    return [obj.metadata.name, joined(obj.spec.cidrs), age(obj, now)]
+    return [obj.metadata.name, ",".join(obj.spec.cidrs), age(obj, now)]
 
 
 KINDS: dict[str, Printer] = {

@@ -25,6 +25,7 @@ from .form import (
     integers,
     labels,
     selector,
+    selector_text,
     since,
     strings,
     wide,
@@ -80,10 +81,10 @@ class _PodSummary:
             state = status.state or core_v1.ContainerState()
             if status.name in self.sidecars:
                 sidecar_restarts.add(status)
-                if status.started and state.terminated is None:
-                    self.ready += bool(status.ready)
-                    continue
             if state.terminated is not None and not state.terminated.exit_code:
+                continue
+            if status.name in self.sidecars and status.started:
+                self.ready += bool(status.ready)
                 continue
             if state.terminated is not None:
                 self.reason = f"Init:{_ended(state.terminated)}"
@@ -149,7 +150,7 @@ def _deployment(obj: apps_v1.Deployment, now: datetime) -> list[Any]:
     status = obj.status
     return [
         obj.metadata.name, f"{status.ready_replicas or 0}/{obj.spec.replicas or 0}", status.updated_replicas or 0,
-        status.available_replicas or 0, age(obj, now), *containers(obj.spec.template.spec), selector(obj.spec.selector),
+        status.available_replicas or 0, age(obj, now), *containers(obj.spec.template.spec), selector_text(obj.spec.selector),
     ]
 
 
@@ -182,8 +183,9 @@ def _stateful_set(obj: apps_v1.StatefulSet, now: datetime) -> list[Any]:
     return [obj.metadata.name, ready, age(obj, now), *containers(obj.spec.template.spec)]
 
 
-_JOB_STATES = (("Complete", "Complete"), ("Failed", "Failed"), ("", "Terminating"), ("Suspended", "Suspended"),
-               ("FailureTarget", "FailureTarget"), ("SuccessCriteriaMet", "SuccessCriteriaMet"))
+_JOB_STATES = (
+    ("Complete", "Complete"), ("Failed", "Failed"), ("", "Terminating"), ("Suspended", "Suspended"), ("FailureTarget", "FailureTarget"),
+)
 
 
 def job_state(obj: batch_v1.Job) -> str:
@@ -213,7 +215,7 @@ def _cron_job(obj: batch_v1.CronJob, now: datetime) -> list[Any]:
     spec = obj.spec
     template = spec.job_template.spec
     return [
-        obj.metadata.name, spec.schedule, spec.time_zone or NONE, boolean(spec.suspend), len(obj.status.active),
+        obj.metadata.name, spec.schedule, NONE if spec.time_zone is None else spec.time_zone, boolean(spec.suspend), len(obj.status.active),
         since(obj.status.last_schedule_time, now, NONE), age(obj, now), *containers(template.template.spec), selector(template.selector),
     ]
 
@@ -249,6 +251,7 @@ KINDS: dict[str, Printer] = {
     "controllerrevisions.apps": Printer((NAME, Column("Controller"), Column("Revision"), AGE), _controller_revision),
     "jobs.batch": Printer((NAME, *strings("Status", "Completions", "Duration"), AGE, *TEMPLATE), _job),
     "cronjobs.batch": Printer(
-        (NAME, *strings("Schedule", "Timezone", "Suspend"), Column("Active", "integer"), Column("Last Schedule"), AGE, *TEMPLATE), _cron_job
+        (NAME, *strings("Schedule", "Timezone"), Column("Suspend", "boolean"), Column("Active", "integer"), Column("Last Schedule"), AGE,
+         *TEMPLATE), _cron_job
     ),
 }

@@ -16,6 +16,7 @@ from minikube_py.apis import (
     certificates_v1,
     coordination_v1,
     flowcontrol_v1,
+    meta_v1,
     node_v1,
     policy_v1,
     rbac_v1,
@@ -49,7 +50,7 @@ def _metric(spec: autoscaling_v2.MetricSpec, statuses: list[autoscaling_v2.Metri
     kind = {"ContainerResource": "container_resource"}.get(spec.type, spec.type.lower())
     source = getattr(spec, kind, None)
     if source is None:
-        return UNKNOWN
+        return "<unknown type>"
     target = source.target or autoscaling_v2.MetricTarget()
     current = _current(statuses, index, kind)
     prefix = f"{source.name}: " if spec.type in ("Resource", "ContainerResource") else ""
@@ -98,7 +99,7 @@ def _budget(obj: policy_v1.PodDisruptionBudget, now: datetime) -> list[Any]:
 
 
 def _priority_class(obj: scheduling_v1.PriorityClass, now: datetime) -> list[Any]:
-    return [obj.metadata.name, obj.value or 0, bool(obj.global_default), age(obj, now), obj.preemption_policy or "PreemptLowerPriority"]
+    return [obj.metadata.name, obj.value or 0, bool(obj.global_default), age(obj, now), obj.preemption_policy or ""]
 
 
 def _lease(obj: coordination_v1.Lease, now: datetime) -> list[Any]:
@@ -118,7 +119,7 @@ def signing_request_state(obj: certificates_v1.CertificateSigningRequest) -> str
 def _signing_request(obj: certificates_v1.CertificateSigningRequest, now: datetime) -> list[Any]:
     spec = obj.spec
     asked = duration(spec.expiration_seconds) if spec.expiration_seconds is not None else NONE
-    return [obj.metadata.name, age(obj, now), spec.signer_name, spec.username, asked, signing_request_state(obj)]
+    return [obj.metadata.name, age(obj, now), spec.signer_name or NONE, spec.username, asked, signing_request_state(obj)]
 
 
 def _runtime_class(obj: node_v1.RuntimeClass, now: datetime) -> list[Any]:
@@ -142,8 +143,6 @@ def _priority_level(obj: flowcontrol_v1.PriorityLevelConfiguration, now: datetim
         queuing = spec.limited.limit_response.queuing if spec.limited.limit_response is not None else None
         if queuing is not None:
             queues = [queuing.queues or 0, queuing.hand_size or 0, queuing.queue_length_limit or 0]
-    elif spec.exempt is not None:
-        shares = spec.exempt.nominal_concurrency_shares or 0
     return [obj.metadata.name, spec.type, shares, *queues, age(obj, now)]
 
 
@@ -169,11 +168,21 @@ def _policy_binding(
     obj: admissionregistration_v1.ValidatingAdmissionPolicyBinding | admissionregistration_v1.MutatingAdmissionPolicyBinding, now: datetime
 ) -> list[Any]:
     reference, text = obj.spec.param_ref, UNSET
-    if reference is not None:
-        text = reference.name or "*"
-        if reference.namespace:
-            text = f"{reference.namespace}/{text}"
+    if reference is not None and reference.name:
+        text = f"{reference.namespace or '*'}/{reference.name}"
+    elif reference is not None and reference.selector is not None:
+        text = _go_selector(reference.selector)
     return [obj.metadata.name, obj.spec.policy_name, text, age(obj, now)]
+
+
+def _go_selector(item: meta_v1.LabelSelector) -> str:
+    """A label selector as Go prints the struct."""
+    labels = "".join(f"{name}: {value}," for name, value in sorted(item.match_labels.items()))
+    rules = "".join(
+        f"LabelSelectorRequirement{{Key:{rule.key},Operator:{rule.operator},Values:[{' '.join(rule.values)}],}},"
+        for rule in item.match_expressions
+    )
+    return f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},MatchExpressions:[]LabelSelectorRequirement{{{rules}}},}}"
 
 
 def _api_service(obj: apiregistration_v1.APIService, now: datetime) -> list[Any]:
@@ -204,7 +213,7 @@ def _resource_claim(obj: resource_v1.ResourceClaim, now: datetime) -> list[Any]:
 
 def _resource_slice(obj: resource_v1.ResourceSlice, now: datetime) -> list[Any]:
     spec = obj.spec
-    return [obj.metadata.name, spec.node_name or UNSET, spec.driver, spec.pool.name if spec.pool is not None else "", age(obj, now)]
+    return [obj.metadata.name, spec.node_name, spec.driver, spec.pool.name if spec.pool is not None else "", age(obj, now)]
 
 
 _BINDING = Printer((NAME, Column("Role"), AGE, *wide("Users", "Groups", "ServiceAccounts")), _binding)
@@ -234,7 +243,8 @@ KINDS: dict[str, Printer] = {
     ),
     "runtimeclasses.node.k8s.io": Printer((NAME, Column("Handler"), AGE), _runtime_class),
     "flowschemas.flowcontrol.apiserver.k8s.io": Printer(
-        (NAME, *strings("PriorityLevel", "MatchingPrecedence", "DistinguisherMethod"), AGE, Column("MissingPL")), _flow_schema
+        (NAME, *strings("PriorityLevel", "MatchingPrecedence", "DistinguisherMethod"), AGE, Column("MissingPL")), _flow_schema,
+        order=lambda obj: (obj.spec.matching_precedence or 0, obj.metadata.name),
     ),
     "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": Printer(
         (NAME, *strings("Type", "NominalConcurrencyShares", "Queues", "HandSize", "QueueLengthLimit"), AGE), _priority_level

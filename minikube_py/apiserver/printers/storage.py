@@ -16,6 +16,15 @@ _MODES = (("ReadWriteOnce", "RWO"), ("ReadOnlyMany", "ROX"), ("ReadWriteMany", "
 _DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
 
 
+# The class of a volume or claim before there was a field for it.
+_CLASS = "volume.beta.kubernetes.io/storage-class"
+_DEFAULT_ATTRIBUTES_CLASS = "volumeattributesclass.alpha.kubernetes.io/is-default-class"
+
+
+def _set(text: str | None) -> str:
+    return UNSET if text is None else text
+
+
 def access_modes(modes: list[str]) -> str:
     """Access modes by their short names."""
     return ",".join(short for mode, short in _MODES if mode in modes)
@@ -25,9 +34,10 @@ def _volume(obj: core_v1.PersistentVolume, now: datetime) -> list[Any]:
     spec = obj.spec
     claim = f"{spec.claim_ref.namespace}/{spec.claim_ref.name}" if spec.claim_ref is not None else ""
     return [
-        obj.metadata.name, str(spec.capacity.get("storage", "")), access_modes(spec.access_modes), spec.persistent_volume_reclaim_policy,
-        "Terminating" if obj.metadata.deletion_timestamp else obj.status.phase, claim, spec.storage_class_name,
-        spec.volume_attributes_class_name or UNSET, obj.status.reason, age(obj, now), spec.volume_mode or UNSET,
+        obj.metadata.name, str(spec.capacity.get("storage", "0")), access_modes(spec.access_modes), spec.persistent_volume_reclaim_policy,
+        "Terminating" if obj.metadata.deletion_timestamp else obj.status.phase, claim,
+        obj.metadata.annotations.get(_CLASS, spec.storage_class_name), _set(spec.volume_attributes_class_name), obj.status.reason,
+        age(obj, now), _set(spec.volume_mode),
     ]
 
 
@@ -36,8 +46,9 @@ def _claim(obj: core_v1.PersistentVolumeClaim, now: datetime) -> list[Any]:
     bound = bool(spec.volume_name)
     return [
         obj.metadata.name, "Terminating" if obj.metadata.deletion_timestamp else status.phase, spec.volume_name,
-        str(status.capacity.get("storage", "")) if bound else "", access_modes(status.access_modes) if bound else "",
-        spec.storage_class_name or "", spec.volume_attributes_class_name or UNSET, age(obj, now), spec.volume_mode or UNSET,
+        str(status.capacity.get("storage", "0")) if bound else "", access_modes(status.access_modes) if bound else "",
+        obj.metadata.annotations.get(_CLASS, spec.storage_class_name or ""), _set(spec.volume_attributes_class_name), age(obj, now),
+        _set(spec.volume_mode),
     ]
 
 
@@ -73,7 +84,8 @@ def _attachment(obj: storage_v1.VolumeAttachment, now: datetime) -> list[Any]:
 
 
 def _attributes_class(obj: storage_v1.VolumeAttributesClass, now: datetime) -> list[Any]:
-    return [obj.metadata.name, obj.driver_name, age(obj, now)]
+    default = obj.metadata.annotations.get(_DEFAULT_ATTRIBUTES_CLASS) == "true"
+    return [f"{obj.metadata.name} (default)" if default else obj.metadata.name, obj.driver_name, age(obj, now)]
 
 
 KINDS: dict[str, Printer] = {
@@ -94,6 +106,8 @@ KINDS: dict[str, Printer] = {
     ),
     "csinodes.storage.k8s.io": Printer((NAME, Column("Drivers", "integer"), AGE), _csi_node),
     "csistoragecapacities.storage.k8s.io": Printer((NAME, *strings("StorageClassName", "Capacity")), _csi_capacity),
-    "volumeattachments.storage.k8s.io": Printer((NAME, *strings("Attacher", "PV", "Node", "Attached"), AGE), _attachment),
+    "volumeattachments.storage.k8s.io": Printer(
+        (NAME, Column("Attacher", format="name"), *strings("PV", "Node"), Column("Attached", "boolean"), AGE), _attachment
+    ),
     "volumeattributesclasses.storage.k8s.io": Printer((NAME, Column("DriverName"), AGE), _attributes_class),
 }
