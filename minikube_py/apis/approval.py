@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from .structural.uri import is_request_uri
 from .syntax import quote
+from .uri import is_request_uri
 
 ANNOTATION = "api-approved.kubernetes.io"
 INVALID, APPROVED, BYPASSED, MISSING = "Invalid", "Approved", "Bypassed", "Missing"

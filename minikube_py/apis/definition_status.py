@@ -20,7 +20,6 @@ from .apiextensions_v1 import (
     CustomResourceDefinitionNames,
     CustomResourceDefinitionStatus,
 )
-from .structural.rules import check_structural, conversion_problem
 from .validation.conversions import bundle_problem
 
 _NON_STRUCTURAL = "NonStructuralSchema"
@@ -132,6 +131,8 @@ def _approval(definition: CustomResourceDefinition) -> CustomResourceDefinitionC
 
 def _structure(definition: CustomResourceDefinition) -> CustomResourceDefinitionCondition | None:
     """Why a definition is not structural. Only definitions that preserve unknown fields can be, since updates of others are refused."""
+    from .structural.rules import check_structural, conversion_problem  # Large; only clusters with definitions need it.
+
     if not definition.spec.preserve_unknown_fields:
         return None
     violations = ["spec.preserveUnknownFields: Invalid value: true: must be false"]

@@ -5,10 +5,7 @@ Source: k8s.io/apiextensions-apiserver/pkg/apiserver/schema, pkg/apiserver/valid
 
 from __future__ import annotations
 
-# The rules of definitions (`validation`) stand on modules of this package, which stand on those of causes and metadata in there:
-# `validation` goes first, whichever of the two is asked for.
-from .. import validation
 from .embedded import CoercionError
 from .schema import Schema, compile_schema
 
-__all__ = ["CoercionError", "Schema", "compile_schema", "validation"]
+__all__ = ["CoercionError", "Schema", "compile_schema"]

@@ -16,8 +16,8 @@ from typing import Any
 
 from ..quantity import QuantityError
 from ..quantity import parse as parse_quantity
+from ..uri import is_request_uri
 from .patterns import compile_pattern
-from .uri import is_request_uri
 
 Check = Callable[[str], Any]
 
@@ -75,10 +75,9 @@ def _is_email(text: str) -> bool:
 
 
 def _is_hostname(text: str) -> bool:
-    return bool(_match_hostname(text)) and len(text.encode()) <= 255 and all(len(part.encode()) <= 63 for part in text.split("."))
-
-
-_match_hostname = compile_pattern(_HOSTNAME)
+    # Compiled by the first: its repetitions take a third of a second and 40 MB.
+    known = compile_pattern(_HOSTNAME)
+    return bool(known(text)) and len(text.encode()) <= 255 and all(len(part.encode()) <= 63 for part in text.split("."))
 
 
 def _without_zeros(text: str) -> str:

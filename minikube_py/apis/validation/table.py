@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from .. import apiextensions_v1, apps_v1, batch_v1, core_v1, discovery_v1, syntax
 from ..object import Object
 from . import (
@@ -14,7 +17,6 @@ from . import (
     claims,
     classes,
     core,
-    definitions,
     device_claims,
     device_slices,
     disruption,
@@ -33,6 +35,18 @@ from . import (
     webhooks,
 )
 from .rules import KindRules, SubresourceRules, cluster
+
+
+def _of_definitions(name: str) -> Callable[..., None]:
+    """A rule of `definitions`, which is loaded by the first that is checked: with schemas and CEL it is as large as all the others."""
+
+    def rule(*arguments: Any) -> None:
+        from . import definitions
+
+        getattr(definitions, name)(*arguments)
+
+    return rule
+
 
 KIND_RULES: dict[type[Object], KindRules] = {
     core_v1.Pod: KindRules(pods.create, pod_updates.update),
@@ -58,7 +72,7 @@ KIND_RULES: dict[type[Object], KindRules] = {
     batch_v1.Job: KindRules(batch.job, batch.update_job),
     batch_v1.CronJob: KindRules(batch.cron_job),
     discovery_v1.EndpointSlice: KindRules(services.endpoint_slice, services.update_endpoint_slice),
-    apiextensions_v1.CustomResourceDefinition: cluster(definitions.definition, definitions.update_definition),
+    apiextensions_v1.CustomResourceDefinition: cluster(_of_definitions("definition"), _of_definitions("update_definition")),
     **ingress.RULES, **network_policy.RULES, **service_addresses.RULES, **rbac.RULES, **autoscaling.RULES, **disruption.RULES,
     **classes.RULES, **certificates.RULES, **flowcontrol.RULES, **events.RULES, **storage_classes.RULES, **apiregistration.RULES,
     **webhooks.RULES, **admission_policies.RULES, **device_claims.RULES, **device_slices.RULES,
@@ -70,7 +84,7 @@ SUBRESOURCE_RULES: SubresourceRules = {
     (core_v1.Pod, "resize"): pod_updates.resize,
     (core_v1.Service, "status"): services.update_service_status,
     (core_v1.Node, "status"): core.update_node_status,
-    (apiextensions_v1.CustomResourceDefinition, "status"): definitions.update_definition_status,
+    (apiextensions_v1.CustomResourceDefinition, "status"): _of_definitions("update_definition_status"),
     **ingress.SUBRESOURCES, **autoscaling.SUBRESOURCES, **disruption.SUBRESOURCES, **certificates.SUBRESOURCES,
     **flowcontrol.SUBRESOURCES, **storage_classes.SUBRESOURCES, **apiregistration.SUBRESOURCES, **admission_policies.SUBRESOURCES,
     **device_claims.SUBRESOURCES,

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 from minikube_py.apis.apiextensions_v1 import CustomResourceDefinition, CustomResourceDefinitionCondition
 from minikube_py.apis.custom_resources import is_condition_true, kind_of
@@ -28,7 +28,9 @@ from ..deletion import DeleteOptions
 from ..http.watch import Watches
 from ..registry import Registry
 from ..strategies.definitions import CLEANUP_FINALIZER
-from .storage import CustomStorage, CustomStrategy, build_storages
+
+if TYPE_CHECKING:
+    from .storage import CustomStorage
 
 log = logging.getLogger(__name__)
 DELETIONS_MAX = 256
@@ -116,6 +118,8 @@ class Definitions:
 
     def _serve(self, definition: CustomResourceDefinition) -> None:
         """Serve the versions of a definition as it is now."""
+        from .storage import build_storages  # Large, with all of schemas and CEL; only clusters with definitions need it.
+
         name = definition.metadata.name
         compiled = encode([definition.spec, definition.status.accepted_names])
         known = self._served.get(name)
@@ -130,7 +134,7 @@ class Definitions:
             storages = known.storages
         self._served[name] = _Served(compiled, storages)
         for storage in storages:
-            cast(CustomStrategy, storage.strategy).terminating = bool(definition.metadata.deletion_timestamp)
+            storage.custom_strategy.terminating = bool(definition.metadata.deletion_timestamp)
 
     def _withdraw(self, name: str) -> None:
         emptying = self._emptying.pop(name, None)

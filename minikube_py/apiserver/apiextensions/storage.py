@@ -122,6 +122,9 @@ class CustomStorage(Storage):
 
     Args:
         storage_version: the storage of the version that is kept; None if it is this one.
+
+    Attributes:
+        custom_strategy: the strategy, by its own type.
     """
 
     strategic = False
@@ -137,7 +140,7 @@ class CustomStorage(Storage):
         subresources = version.subresources
         self._scale = CustomScale(subresources.scale) if subresources is not None and subresources.scale is not None else None
         has_status = any(subresource.name == "status" for subresource in resource.subresources)
-        strategy = CustomStrategy(resource, self._schema, status=has_status, scale=self._scale)
+        self.custom_strategy = strategy = CustomStrategy(resource, self._schema, status=has_status, scale=self._scale)
         self._type = custom_type(resource)
         super().__init__(resource, cast(Any, self._type), strategy, collection, storage_version)
         self.deprecation = _deprecation(resource, version)

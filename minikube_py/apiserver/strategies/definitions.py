@@ -16,7 +16,6 @@ from minikube_py.apis.apiextensions_v1 import (
     CustomResourceDefinitionStatus,
 )
 from minikube_py.apis.definition_status import with_condition
-from minikube_py.apis.validation.definition_warnings import definition_warnings
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock
 from minikube_py.core.errors import Cause
 
@@ -54,6 +53,8 @@ class CustomResourceDefinitionStrategy(Strategy):
         return []
 
     def _warn(self, new: CustomResourceDefinition, old: CustomResourceDefinition | None, context: Context) -> None:
+        from minikube_py.apis.validation.definition_warnings import definition_warnings
+
         if context.warnings is not None:
             for text in definition_warnings(new, old):
                 context.warn(text)
