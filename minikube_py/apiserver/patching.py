@@ -12,6 +12,7 @@ import msgspec
 
 from minikube_py.apis import meta_v1
 from minikube_py.apis.custom import CustomObject
+from minikube_py.apis.object import Object
 from minikube_py.apis.scheme import deep_copy, to_document
 from minikube_py.core.errors import BadRequestError, not_found
 
@@ -50,13 +51,10 @@ def patch_transform(
             raise not_found(resource.group, resource.plural, "")
         document = patched(to_document(old) if whole else plain_document(old), patch_type, patch, storage.struct)
         resets = whole and resets_managed_fields(document)
-        try:
-            new, found = _decode(storage, document, patch_type, field_validation)
-        except UndecodableError as error:
-            raise invalid_patch(_shown(storage, old, patch_type, patch), error.problem) from error
-        found = [*errors, *found]
-        if found and field_validation == "Strict":
-            raise strict_patch_error(_shown(storage, old, patch_type, patch), found)
+        new, found = _checked(
+            lambda: _decode(storage, document, patch_type, field_validation), lambda: _shown(storage, old, patch_type, patch), errors,
+            field_validation,
+        )
         check_kind(new, resource.group_version, resource.kind)
         if warnings is not None:
             warnings.extend(found)
@@ -67,6 +65,50 @@ def patch_transform(
         return new
 
     return transform
+
+
+def struct_patch(
+    struct: type[Object], group_version: str, kind: str, patch_type: str, patch: Any, *, field_validation: str, warnings: list[str],
+    errors: Sequence[str],
+) -> Callable[[Any], Any]:
+    """The object that a patch makes of a document, for what is shown as an object without being stored as one.
+
+    Args:
+        warnings, errors: as for `patch_transform`.
+    """
+    strategic, validation = patch_type == STRATEGIC_MERGE_PATCH, "Ignore" if field_validation == "Ignore" else "Warn"
+
+    def change(old: Any) -> Any:
+        document = patched(old, patch_type, patch, struct)
+        new, found = _checked(
+            lambda: object_from_document(struct, group_version, kind, document, validation, strategic=strategic),
+            lambda: go_map(patch) if strategic else encode_sorted(document).decode(), errors, field_validation,
+        )
+        check_kind(new, group_version, kind)
+        warnings.extend(found)
+        return new
+
+    return change
+
+
+def _checked(
+    decode: Callable[[], tuple[Any, list[str]]], shown: Callable[[], str], errors: Sequence[str], field_validation: str
+) -> tuple[Any, list[str]]:
+    """The patched object, and warnings about patch and object.
+
+    Args:
+        shown: what upstream shows of a patch that is wrong.
+        errors: what strict decoding says of the patch.
+    Raises: InvalidError for wrong types; with Strict, for unknown and duplicate fields.
+    """
+    try:
+        new, found = decode()
+    except UndecodableError as error:
+        raise invalid_patch(shown(), error.problem) from error
+    found = [*errors, *found]
+    if found and field_validation == "Strict":
+        raise strict_patch_error(shown(), found)
+    return new, found
 
 
 def patched(document: Any, patch_type: str, patch: Any, struct: type[Any]) -> Any:

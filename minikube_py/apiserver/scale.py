@@ -50,15 +50,15 @@ def replaced_scale(new: Scale, fields: FieldManager, manager: str, now: str) -> 
     return change
 
 
-def patched_scale(patched: Callable[[Any], Any], fields: FieldManager, manager: str, now: str) -> ScaleChange:
+def patched_scale(patched: Callable[[Any], Scale], fields: FieldManager, manager: str, now: str) -> ScaleChange:
     """The change of a patch.
 
     Args:
-        patched: makes the new document of the present one.
+        patched: makes the new Scale of the present one's document.
     """
 
     def change(old: Scale) -> Scale:
-        new = _scale_from(patched(_document(old)))
+        new = patched(_document(old))
         new.metadata.managed_fields = fields.update(old, new, manager, now)
         return new
 

@@ -11,13 +11,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import msgspec
 from aiohttp import web
 
 from minikube_py.apis import autoscaling_v1, meta_v1
 from minikube_py.apis.object import Object
 from minikube_py.apis.resources import ResourceType
-from minikube_py.apis.scheme import encode, from_document, type_of
+from minikube_py.apis.scheme import encode, type_of
 from minikube_py.core import limits
 from minikube_py.core.errors import (
     BadRequestError,
@@ -33,11 +32,11 @@ from minikube_py.store.interface import CompactedError, Entry, Listing
 from ..applying import apply_transform, read_applied
 from ..authentication.user import UserInfo
 from ..context import Context
-from ..decoding import check_field_validation, decode_document, decode_object
+from ..decoding import check_field_validation, decode_document, decode_object, object_from_document
 from ..deletion import DeleteOptions, options_from
 from ..field_managers import manager_from_user_agent
 from ..patch_document import read_patch
-from ..patching import APPLY_PATCH, check_patch_type, patch_transform, patched, resets_managed_fields
+from ..patching import APPLY_PATCH, check_patch_type, patch_transform, resets_managed_fields, struct_patch
 from ..registry import Registry
 from ..scale import ScaleChange, applied_scale, patched_scale, replaced_scale
 from ..selection import Selection
@@ -48,7 +47,7 @@ from .negotiation import JSON, JSON_TYPE, Negotiated, negotiate, wants_pretty
 from .paging import Pager
 from .query import Query, parse_revision
 from .request_info import RequestInfo
-from .responses import STREAMED_ENTRIES_MIN, encoded, encoded_large, json_response, list_body, object_body, stream_list
+from .responses import STREAMED_ENTRIES_MIN, encoded, encoded_large, json_response, list_body, object_body, scale_body, stream_list
 from .watch import Watches
 from .write_options import check_write_options
 
@@ -235,9 +234,12 @@ class Handlers:
 
     # Writing.
 
-    async def _decode(self, request: Request, struct: type[Object], group_version: str, kind: str) -> tuple[Any, list[str]]:
-        body = await request.body()
-        return decode_object(struct, group_version, kind, body, request.content_type(), request.query.text("fieldValidation"))
+    async def _decode(self, request: Request, struct: type[Object], group_version: str, kind: str) -> Any:
+        """The object in the body of a request to a subresource; warnings about it go to the client."""
+        body, validation = await request.body(), request.query.text("fieldValidation")
+        obj, warnings = decode_object(struct, group_version, kind, body, request.content_type(), validation)
+        request.warnings += warnings
+        return obj
 
     async def _decode_main(self, request: Request) -> Any:
         """The object in the body of a create or update; warnings about it go to the client."""
@@ -308,10 +310,9 @@ class Handlers:
         options = meta_v1.DeleteOptions()
         if body:
             document = decode_document(body, request.content_type())
-            try:
-                options = from_document(meta_v1.DeleteOptions, document)
-            except msgspec.ValidationError as error:
-                raise BadRequestError(f"DeleteOptions cannot be read: {error}") from error
+            options, _ = object_from_document(meta_v1.DeleteOptions, "v1", "DeleteOptions", document, "Ignore")
+            if options.kind not in ("", "DeleteOptions"):
+                raise BadRequestError("decoded object cannot be converted to DeleteOptions")
         query = request.query
         if query.has("gracePeriodSeconds"):
             options.grace_period_seconds = query.number("gracePeriodSeconds")
@@ -369,9 +370,9 @@ class Handlers:
             raise unknown_method() from error
         check_write_options(request.query, "CreateOptions")
         group_version = f"{subresource.group}/{subresource.version}" if subresource.group else subresource.version
-        body, warnings = await self._decode(request, struct, group_version, subresource.kind)
+        body = await self._decode(request, struct, group_version, subresource.kind)
         answer = await self._subresources.create(resource, info.namespace, info.name, info.subresource, body, request.context)
-        return encoded(encode(answer), request.negotiated(), status=201, pretty=request.pretty(), warnings=warnings)
+        return encoded(encode(answer), request.negotiated(), status=201, pretty=request.pretty(), warnings=request.warnings)
 
     async def _scale(self, request: Request) -> web.Response:
         info, storage = request.info, request.storage
@@ -380,20 +381,28 @@ class Handlers:
         else:
             change = await self._scale_change(request)
             scale = await self._subresources.set_scale(storage, info.namespace, info.name, change, request.context)
-        return encoded(encode(scale), request.negotiated(), pretty=request.pretty(), warnings=request.warnings)
+        negotiated = request.negotiated()
+        body = scale_body(storage, scale, negotiated, request.query.text("includeObject"))
+        return encoded(body, negotiated, pretty=request.pretty(), warnings=request.warnings)
 
     async def _scale_change(self, request: Request) -> ScaleChange:
         manager, now, fields = request.context.field_manager, self._registry.now(), self._registry.field_managers.scale()
         if request.info.verb == "update":
             check_write_options(request.query, "UpdateOptions")
-            new, _ = await self._decode(request, autoscaling_v1.Scale, "autoscaling/v1", "Scale")
+            new = await self._decode(request, autoscaling_v1.Scale, "autoscaling/v1", "Scale")
             return replaced_scale(new, fields, manager, now)
-        patch_type, body = request.patch_type(), await request.body()
+        patch_type, validation = request.patch_type(), request.query.text("fieldValidation")
+        body = await request.body()
         check_write_options(request.query, "PatchOptions", apply=patch_type == APPLY_PATCH)
+        check_field_validation(validation, "PatchOptions")
         if patch_type == APPLY_PATCH:
             return applied_scale(read_applied(body).document, fields, manager, now, force=request.query.flag("force"))
-        patch, _ = read_patch(patch_type, body)
-        return patched_scale(lambda document: patched(document, patch_type, patch, autoscaling_v1.Scale), fields, manager, now)
+        patch, errors = read_patch(patch_type, body, validation)
+        change = struct_patch(
+            autoscaling_v1.Scale, "autoscaling/v1", "Scale", patch_type, patch, field_validation=validation, warnings=request.warnings,
+            errors=errors,
+        )
+        return patched_scale(change, fields, manager, now)
 
 
 def _check_method(resource: ResourceType, info: RequestInfo) -> None:

@@ -14,13 +14,14 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from minikube_py.apis.autoscaling_v1 import Scale
 from minikube_py.apis.scheme import encode
 from minikube_py.core.clock import SYSTEM_CLOCK
 from minikube_py.core.errors import BadRequestError, NotAcceptableError, StatusError
 from minikube_py.store.interface import Entry
 
 from ..accept import names_gzip
-from ..printers import partial_object_metadata, table
+from ..printers import SCALE, Printer, partial_object_metadata, table
 from ..storage import Storage
 from ..warning import warning_headers
 from ..yaml_text import dump_yaml
@@ -105,18 +106,34 @@ def object_body(storage: Storage, entry: Entry, negotiated: Negotiated, include_
 
     Raises: BadRequestError, NotAcceptableError for forms that do not fit.
     """
-    form = negotiated.form
-    if form is Form.OBJECT:
+    if negotiated.form is Form.OBJECT:
         return storage.data(entry)
-    if form is Form.PARTIAL:
-        return encode(partial_object_metadata(storage.served(entry), negotiated.meta_version))
-    if form is Form.TABLE:
-        metadata = {"resourceVersion": str(entry.revision)}
-        return table(storage.resource, [storage.served(entry)], metadata, include_object=checked_include(include_object),
-                     now=SYSTEM_CLOCK.now(), printer=storage.printer, version=negotiated.meta_version)
-    raise NotAcceptableError(
-        f"you requested PartialObjectMetadataList, but the requested object is not a list ({_go_type(storage, storage.resource.kind)})"
-    )
+    metadata = {"resourceVersion": str(entry.revision)}
+    go_type = _go_type(storage, storage.resource.kind)
+    return _other_form(storage, storage.served(entry), metadata, negotiated, include_object, go_type, storage.printer)
+
+
+def scale_body(storage: Storage, scale: Scale, negotiated: Negotiated, include_object: str) -> bytes:
+    """The Scale of an object as JSON, in a form.
+
+    Raises: BadRequestError, NotAcceptableError for forms that do not fit.
+    """
+    if negotiated.form is Form.OBJECT:
+        return encode(scale)
+    metadata = {"resourceVersion": scale.metadata.resource_version}
+    return _other_form(storage, scale, metadata, negotiated, include_object, "*autoscaling.Scale", SCALE)
+
+
+def _other_form(
+    storage: Storage, obj: Any, metadata: dict[str, Any], negotiated: Negotiated, include_object: str, go_type: str, printer: Printer | None
+) -> bytes:
+    """Raises: BadRequestError, NotAcceptableError."""
+    if negotiated.form is Form.PARTIAL:
+        return encode(partial_object_metadata(obj, negotiated.meta_version))
+    if negotiated.form is Form.TABLE:
+        return table(storage.resource, [obj], metadata, include_object=checked_include(include_object), now=SYSTEM_CLOCK.now(),
+                     printer=printer, version=negotiated.meta_version)
+    raise NotAcceptableError(f"you requested PartialObjectMetadataList, but the requested object is not a list ({go_type})")
 
 
 def checked_include(include_object: str) -> str:

@@ -16,8 +16,9 @@ from minikube_py.apis.scheme import encode
 from . import core, network, pods, policy, storage
 from .custom import custom_printer
 from .form import Column, Printer
+from .pods import SCALE
 
-__all__ = ["Column", "Printer", "cells", "columns", "custom_printer", "partial_object_metadata", "table"]
+__all__ = ["SCALE", "Column", "Printer", "cells", "columns", "custom_printer", "partial_object_metadata", "table"]
 
 # "pods", "deployments.apps" -> its printer
 KINDS: dict[str, Printer] = {**pods.KINDS, **core.KINDS, **network.KINDS, **storage.KINDS, **policy.KINDS}

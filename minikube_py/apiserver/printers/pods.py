@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from minikube_py.apis import apps_v1, batch_v1, core_v1
+from minikube_py.apis import apps_v1, autoscaling_v1, batch_v1, core_v1
 from minikube_py.core.clock import parse_rfc3339
 
 from .form import (
@@ -233,6 +233,11 @@ def _controller_revision(obj: apps_v1.ControllerRevision, now: datetime) -> list
     return [obj.metadata.name, controller, obj.revision or 0, age(obj, now)]
 
 
+def _scale(obj: autoscaling_v1.Scale, now: datetime) -> list[Any]:
+    return [obj.metadata.name, obj.spec.replicas or 0, obj.status.replicas or 0, age(obj, now)]
+
+
+SCALE = Printer((Column("Name"), *integers("Desired", "Available"), AGE), _scale)
 _REPLICAS = (NAME, *integers("Desired", "Current", "Ready"), AGE, *TEMPLATE)
 
 KINDS: dict[str, Printer] = {

@@ -289,6 +289,40 @@ async def test_scale_shows_and_sets_replicas(lab: Lab) -> None:
     assert failure(await lab.send("PATCH", DEPLOYMENTS + "/d/scale", {"spec": {"replicas": -1}}, headers=patch))[:2] == (422, "Invalid")
 
 
+async def test_scale_is_read_as_strictly_as_what_it_scales(lab: Lab) -> None:
+    await lab.send("POST", DEPLOYMENTS, DEPLOYMENT)
+    merge = {"Content-Type": "application/merge-patch+json"}
+    scale = DEPLOYMENTS + "/d/scale"
+    warned = await lab.send("PATCH", scale, {"spec": {"replicas": 2, "x": 1}}, headers=merge)
+    assert (warned.json["spec"], warned.headers["Warning"]) == ({"replicas": 2}, '299 - "unknown field \\"spec.x\\""')
+    strict = await lab.send("PATCH", scale + "?fieldValidation=Strict", {"spec": {"x": 1}}, headers=merge)
+    assert failure(strict)[0] == 422 and failure(strict)[2].endswith('strict decoding error: unknown field "spec.x"')
+    wrong = await lab.send("PATCH", scale, {"spec": {"replicas": "2"}}, headers=merge)
+    assert failure(wrong)[0] == 422
+    assert failure(wrong)[2].endswith("json: cannot unmarshal string into Go struct field ScaleSpec.spec.replicas of type int32")
+    changed = (await lab.get(scale)).json
+    changed["spec"]["x"] = 1
+    assert (await lab.send("PUT", scale, changed)).headers["Warning"] == '299 - "unknown field \\"spec.x\\""'
+
+
+async def test_scale_is_a_row_of_a_table(lab: Lab) -> None:
+    await lab.send("POST", DEPLOYMENTS, DEPLOYMENT)
+    answer = await lab.get(DEPLOYMENTS + "/d/scale", Accept="application/json;as=Table;v=v1;g=meta.k8s.io")
+    assert [column["name"] for column in answer.json["columnDefinitions"]] == ["Name", "Desired", "Available", "Age"]
+    assert answer.json["rows"][0]["cells"] == ["d", 1, 0, "0s"]
+    assert answer.json["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
+
+
+async def test_what_a_deletion_carries_is_read_as_options(lab: Lab) -> None:
+    await lab.send("POST", CONFIG_MAPS, config_map("a"))
+    assert failure(await lab.send("DELETE", CONFIG_MAPS + "/a", {"gracePeriodSeconds": "soon"})) == (
+        400, "BadRequest", 'DeleteOptions in version "v1" cannot be handled as a DeleteOptions: '
+        "json: cannot unmarshal string into Go struct field DeleteOptions.gracePeriodSeconds of type int64")
+    assert failure(await lab.send("DELETE", CONFIG_MAPS + "/a", config_map("a"))) == (
+        400, "BadRequest", "decoded object cannot be converted to DeleteOptions")
+    assert (await lab.send("DELETE", CONFIG_MAPS + "/a", {"kind": "DeleteOptions", "apiVersion": "policy/v1"})).status == 200
+
+
 async def test_json_patch_that_does_not_apply_is_refused_in_upstreams_words(lab: Lab) -> None:
     await lab.send("POST", CONFIG_MAPS, config_map("a", k="v"))
     headers = {"Content-Type": "application/json-patch+json"}
