@@ -1,7 +1,8 @@
 """Calls of functions: which implementation runs, on what, and what it costs.
 
-Where the checker knows the types, the implementation runs on the values as they are. Where a value may be of any type (dyn), its type
-is looked at first and a call that no overload takes fails with "no such overload", as upstream's does.
+Where no part of an expression is of type dyn, the checker has seen to it that implementations get what they are declared for. One dyn
+is enough to bring a value of another type anywhere (`names + anything` is a list of strings to the checker): then the types of all values
+are looked at before a call, and one that no overload takes fails with "no such overload", as upstream's does.
 
 Source: cel-go interpreter/planner.go, common/decls (type guards)
 """
@@ -21,7 +22,7 @@ from .library.lists import contains
 from .runtime_cost import argument_cost, result_cost
 from .times import Duration, Timestamp
 from .types import Type
-from .values import Value, View, compare, equal, int64, is_list, is_map, type_name, type_of, uint64
+from .values import Value, View, bounded_list, compare, equal, int64, is_list, is_map, type_name, type_of, uint64
 
 # Whether a value may go where a type is declared.
 _FITS: dict[str, Callable[[Value], bool]] = {"list": is_list, "map": is_map}
@@ -37,18 +38,20 @@ def _fits(value: Value, kind: Type) -> bool:
     return found.kind == kind.kind and (found.kind not in ("object", "opaque") or found.name == kind.name)
 
 
-def _unsure(kind: Type) -> bool:
-    return kind.kind in ("dyn", "null", "param", "error") or any(map(_unsure, kind.params))
+def is_gradual(kind: Type) -> bool:
+    """Whether values of a type may turn out to be of another."""
+    return kind.kind in ("dyn", "null", "param", "error") or any(map(is_gradual, kind.params))
 
 
-def call(function: str, overloads: list[str], kinds: list[Type], args: Sequence[Closure]) -> Closure:
+def call(function: str, overloads: list[str], kinds: list[Type], args: Sequence[Closure], gradual: bool) -> Closure:
     """A closure for one call.
 
     Args:
         overloads: ids of those that the checker found to match.
         kinds: the types of the arguments, the target first.
+        gradual: the types of values are to be looked at.
     """
-    run = _operation(function, overloads, kinds)
+    run = _operation(function, overloads, gradual)
     of_result = result_cost(function)
     cost = _cost(function, overloads, kinds)
     if cost is None and of_result is None and len(args) == 2:
@@ -131,13 +134,13 @@ def _binary(run: Implementation, left: Closure, right: Closure) -> Closure:
     return two
 
 
-def _operation(function: str, overloads: list[str], kinds: list[Type]) -> Implementation:
+def _operation(function: str, overloads: list[str], gradual: bool) -> Implementation:
     operator = _OPERATORS.get(function)
     if operator is not None:
         return operator
     candidates = [overload for overload in functions()[function] if overload.id in overloads]
     known = implementations()
-    if len(candidates) == 1 and not any(map(_unsure, kinds)):
+    if len(candidates) == 1 and not gradual:
         return known[candidates[0].id]
     return _guarded(function, [(overload, known[overload.id]) for overload in candidates])
 
@@ -186,10 +189,9 @@ def _add(left: Value, right: Value) -> Value:
         return int64(left + right)
     if _same(left, right, str) or _same(left, right, bytes) or _same(left, right, float):
         return left + right
-    if isinstance(left, View) and left.is_list and is_list(right):
-        return left.add(right)
-    if type(left) is list and is_list(right):
-        return [*left, *right]
+    if is_list(left) and is_list(right):
+        bounded_list(len(left) + len(right))
+        return left.add(right) if isinstance(left, View) else [*left, *right]
     if _same(left, right, Uint):
         return uint64(int(left) + int(right))
     if isinstance(left, Duration) and isinstance(right, Duration):

@@ -356,7 +356,7 @@ class SchemaList(View):
         return True
 
     def add(self, other: Value) -> Value:
-        added = [plain(value) for value in other]
+        added = other.json if isinstance(other, SchemaList) else [plain(value) for value in other]
         if self.kind == "atomic":
             return SchemaList(self.json + added, self.read, self.kind, self.keys)
         items = list(self.json)

@@ -39,6 +39,8 @@ def parse(source: str) -> Node:
 
     Raises: CompileError.
     """
+    if not source.isascii() and any("\ud800" <= character <= "\udfff" for character in source):
+        raise CompileError("", [Issue(-1, 0, "invalid UTF-8")])
     try:
         serialized = _environment().compile(source, disable_check=True).serialize()
     except (RuntimeError, ValueError) as error:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from .access import has, index, select, select_optional
 from .ast import ACCUMULATOR, Call, Checked, Comprehension, Const, Ident, ListLiteral, MapLiteral, Node, Select, Uint
-from .calls import call
+from .calls import call, is_gradual
 from .declarations import TYPE_NAMES
 from .documents import lookup
 from .errors import CelError, CostLimitError, NoSuchOverloadError
@@ -85,6 +85,7 @@ class _Compiler:
         self._scopes: list[dict[str, int]] = [{name: slot for slot, name in enumerate(variables)}]
         self.slot_count = len(variables)
         self._known: dict[int, tuple[Value] | None] = {}
+        self._gradual = any(map(is_gradual, checked.types.values()))
 
     def _type(self, node: Node) -> Type:
         return self._checked.types[node.id]
@@ -136,7 +137,7 @@ class _Compiler:
         elif isinstance(node, Call) and node.target is None and node.function in _CONVERSIONS:
             argument = self._folded(node.args[0])
             if argument is not None:
-                closure = call(node.function, self._checked.overloads[node.id], [self._type(node.args[0])], [_constant(argument[0])])
+                closure = call(node.function, self._checked.overloads[node.id], [self._type(node.args[0])], [_constant(argument[0])], True)
                 found = (closure(Frame([], CALL_COST_MAX)),)
         self._known[node.id] = found
         return found
@@ -204,7 +205,7 @@ class _Compiler:
         args = [node.target, *node.args] if node.target is not None else node.args
         closures = [self.node(arg) for arg in args]
         kinds = [self._type(arg) for arg in args]
-        return call(node.function, self._checked.overloads[node.id], kinds, closures)
+        return call(node.function, self._checked.overloads[node.id], kinds, closures, self._gradual)
 
     def _logic(self, node: Call) -> Closure:
         """`&&` and `||`: an operand that decides wins over one that fails."""

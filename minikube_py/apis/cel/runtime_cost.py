@@ -1,6 +1,7 @@
 """What a call costs when it runs, by the sizes of what it was given.
 
-A unit is about 50 ns of upstream's work. A call that is not in the tables costs one.
+A unit is about 50 ns of upstream's work. A call that is not in the tables costs one. Arguments may be of any type: whether a call takes
+them shows later.
 
 Source: cel-go interpreter/runtimecost.go, ext/lists.go, ext/sets.go; staging/src/k8s.io/apiserver/pkg/cel/library/cost.go
 """
@@ -88,15 +89,15 @@ def _output(result: Value) -> int:
 
 
 def _flattened(args: list[Value]) -> int:
-    depth = args[1] if len(args) == 2 else 1
+    depth = args[1] if len(args) == 2 and type(args[1]) is int else 1
     return _allocated(depth if depth >= 0 else 1, size(args[0]))
 
 
 def _self_compared(index: int) -> ArgumentCost:
     def cost(args: list[Value]) -> int:
         items = args[index]
-        count = len(items)
-        first = next(iter(items), None)
+        count = size(items)
+        first = next(iter(items), None) if is_list(items) else None
         return _allocated(2 + (TRAVERSAL if isinstance(first, str | bytes) else 0), count * count)
 
     return cost

@@ -21,12 +21,14 @@ from typing import Any
 
 from . import types as t
 from .ast import Uint
-from .errors import CelError, NoSuchOverloadError
+from .errors import CelError, CostLimitError, NoSuchOverloadError
 from .times import Duration, Timestamp
 from .types import Type
 
 Value = Any
 
+# A list that is put together holds no more than this: such a list costs one, however long it gets, and no document has as many items.
+LIST_ITEMS_MAX = 1_000_000
 INT_MIN, INT_MAX, UINT_MAX = -(2**63), 2**63 - 1, 2**64 - 1
 
 
@@ -179,6 +181,12 @@ def is_zero(value: Value) -> bool:
     if isinstance(value, View):
         return len(value) == 0
     return not value
+
+
+def bounded_list(count: int) -> None:
+    """Raises: CostLimitError for a list of more than LIST_ITEMS_MAX items."""
+    if count > LIST_ITEMS_MAX:
+        raise CostLimitError
 
 
 def int64(amount: int) -> int:

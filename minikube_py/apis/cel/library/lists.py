@@ -15,10 +15,8 @@ from ..declarations import functions
 from ..documents import lookup
 from ..errors import CelError
 from ..times import Duration
-from ..values import Value, compare, equal, int64, is_list, show_key, uint64
+from ..values import Value, bounded_list, compare, equal, int64, is_list, show_key, uint64
 
-# What lists.range makes at most. Its cost is known only once the list is there.
-_RANGE_MAX = 1_000_000
 _HASHED = frozenset({bool, int, Uint, float, str, bytes})
 
 
@@ -96,14 +94,14 @@ def _flatten(items: Iterable[Value], depth: int = 1) -> list[Value]:
             stack.append((iter(item), left - 1))
         else:
             found.append(item)
+            bounded_list(len(found))
     return found
 
 
 def _range(count: int) -> list[int]:
     if count < 0:
         raise CelError(f"lists.range: size must be non-negative, got {count}")
-    if count > _RANGE_MAX:
-        raise CelError(f"lists.range: size {count} exceeds maximum allowed ({_RANGE_MAX})")
+    bounded_list(count)
     return list(range(count))
 
 
