@@ -14,6 +14,9 @@ from minikube_py.core.errors import Cause
 
 from .context import Context
 
+# Source: k8s.io/apimachinery/pkg/apis/meta/v1/helpers.go (ResetObjectMetaForStatus)
+_RESET_BY_STATUS = ("labels", "annotations", "finalizers", "owner_references")
+
 
 class Strategy:
     """Rules of one resource.
@@ -26,6 +29,7 @@ class Strategy:
         default_propagation: what becomes of dependents when a deletion does not say.
         returns_deleted: whether the answer to a deletion is the object's last state, not a Status.
         status: whether the kind has a status subresource, so that the main resource leaves status alone.
+        status_keeps_metadata: whether labels, annotations, finalizers and owners are left alone by the status subresource.
         desired: attributes other than metadata and status that make up the desired state.
     """
 
@@ -36,13 +40,12 @@ class Strategy:
     default_propagation = "Background"
     returns_deleted = False
     status = True
+    status_keeps_metadata = False
 
     def prepare_create(self, obj: Any, context: Context) -> None:
         """Set what a client may not choose. The object is new and may be changed."""
         if self.generation:
             obj.metadata.generation = 1
-        else:
-            obj.metadata.generation = None
         if self.status and hasattr(obj, "status"):
             obj.status = type(obj.status)()
 
@@ -55,6 +58,9 @@ class Strategy:
     def prepare_status_update(self, new: Any, old: Any, context: Context) -> None:
         """Keep what an update of the status may not change."""
         new.metadata.generation = old.metadata.generation
+        if self.status_keeps_metadata:
+            for name in _RESET_BY_STATUS:
+                setattr(new.metadata, name, getattr(old.metadata, name))
         for name in new.__struct_fields__:
             if name not in ("status", "metadata", "kind", "api_version"):
                 setattr(new, name, getattr(old, name))

@@ -12,12 +12,14 @@ from .. import conversion
 from ..storage import Conversion, Storage
 from ..strategy import Strategy
 from .batch import JobStrategy
+from .certificates import CertificateSigningRequestStrategy
+from .classes import CsiDriverStrategy, PriorityClassStrategy
 from .cluster import (
     ApiServiceStrategy,
-    CertificateSigningRequestStrategy,
     CreateOnUpdateStrategy,
     EventStrategy,
     GenerationOnlyStrategy,
+    GenerationStatusAloneStrategy,
     GenerationStrategy,
     LeaseStrategy,
     NamespaceStrategy,
@@ -26,14 +28,17 @@ from .cluster import (
     PersistentVolumeStrategy,
     PlainStrategy,
     RbacStrategy,
+    StatusAloneStrategy,
 )
 from .definitions import CustomResourceDefinitionStrategy
+from .devices import ResourceClaimStrategy, ResourceClaimTemplateStrategy, ResourceSliceStrategy
 from .pods import PodStrategy
 from .services import ServiceStrategy
 
 STRATEGIES: dict[str, Callable[[], Strategy]] = {
     "apiservices.apiregistration.k8s.io": ApiServiceStrategy,
     "certificatesigningrequests.certificates.k8s.io": CertificateSigningRequestStrategy,
+    "csidrivers.storage.k8s.io": CsiDriverStrategy,
     "customresourcedefinitions.apiextensions.k8s.io": CustomResourceDefinitionStrategy,
     "endpoints": CreateOnUpdateStrategy,
     "endpointslices.discovery.k8s.io": GenerationOnlyStrategy,
@@ -46,23 +51,32 @@ STRATEGIES: dict[str, Callable[[], Strategy]] = {
     "persistentvolumeclaims": PersistentVolumeClaimStrategy,
     "persistentvolumes": PersistentVolumeStrategy,
     "pods": PodStrategy,
+    "priorityclasses.scheduling.k8s.io": PriorityClassStrategy,
+    "resourceslices.resource.k8s.io": ResourceSliceStrategy,
     **dict.fromkeys(
         (f"{plural}.rbac.authorization.k8s.io" for plural in ("clusterroles", "clusterrolebindings", "roles", "rolebindings")),
         RbacStrategy),
     **dict.fromkeys(
-        ("configmaps", "secrets", "podtemplates", "serviceaccounts", "controllerrevisions.apps", "storageclasses.storage.k8s.io",
-         "priorityclasses.scheduling.k8s.io"), PlainStrategy),
+        ("configmaps", "secrets", "podtemplates", "serviceaccounts", "controllerrevisions.apps", "storageclasses.storage.k8s.io"),
+        PlainStrategy),
     **dict.fromkeys(
         ("deployments.apps", "replicasets.apps", "statefulsets.apps", "daemonsets.apps", "replicationcontrollers",
-         "cronjobs.batch", "ingresses.networking.k8s.io", "poddisruptionbudgets.policy", "flowschemas.flowcontrol.apiserver.k8s.io",
-         "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
-         "validatingadmissionpolicies.admissionregistration.k8s.io", "servicecidrs.networking.k8s.io"), GenerationStrategy),
+         "cronjobs.batch", "ingresses.networking.k8s.io", "poddisruptionbudgets.policy"), GenerationStrategy),
     **dict.fromkeys(
-        ("networkpolicies.networking.k8s.io", "ingressclasses.networking.k8s.io", "csidrivers.storage.k8s.io",
+        ("flowschemas.flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
+         "validatingadmissionpolicies.admissionregistration.k8s.io"), GenerationStatusAloneStrategy),
+    **dict.fromkeys(("servicecidrs.networking.k8s.io", "volumeattachments.storage.k8s.io"), StatusAloneStrategy),
+    **dict.fromkeys(
+        ("networkpolicies.networking.k8s.io", "ingressclasses.networking.k8s.io",
          "validatingwebhookconfigurations.admissionregistration.k8s.io", "mutatingwebhookconfigurations.admissionregistration.k8s.io",
          "validatingadmissionpolicybindings.admissionregistration.k8s.io", "mutatingadmissionpolicies.admissionregistration.k8s.io",
-         "mutatingadmissionpolicybindings.admissionregistration.k8s.io", "resourceslices.resource.k8s.io",
-         "deviceclasses.resource.k8s.io"), GenerationOnlyStrategy),
+         "mutatingadmissionpolicybindings.admissionregistration.k8s.io", "deviceclasses.resource.k8s.io"), GenerationOnlyStrategy),
+}
+
+# Strategies that look at other objects.
+_WITH_STORE: dict[str, Callable[[Store], Strategy]] = {
+    "resourceclaims.resource.k8s.io": ResourceClaimStrategy,
+    "resourceclaimtemplates.resource.k8s.io": ResourceClaimTemplateStrategy,
 }
 
 # Kinds whose updates must say which version they replace.
@@ -98,8 +112,11 @@ def builtin_storages(store: Store, service_cidr: str, node_ports: tuple[int, int
     for resource in RESOURCES:
         if not stored(resource) or resource.gvr in SHARED:
             continue
+        with_store = _WITH_STORE.get(resource.group_resource)
         if resource.group_resource == "services":
             strategy: Strategy = ServiceStrategy(service_cidr, node_ports, store)
+        elif with_store is not None:
+            strategy = with_store(store)
         else:
             strategy = STRATEGIES.get(resource.group_resource, Strategy)()
         strategy.unconditional_update = resource.group_resource not in CONDITIONAL

@@ -52,11 +52,22 @@ class NodeStrategy(Strategy):
 
 
 class LeaseStrategy(Strategy):
-    """Heartbeats: written often, worthless after a power cut."""
+    """Heartbeats: written often, worthless after a power cut. Fields behind CoordinatedLeaderElection are dropped.
+
+    Source: pkg/registry/coordination/lease/strategy.go
+    """
 
     durable = False
     status = False
     create_on_update = True
+
+    def prepare_create(self, obj: Any, context: Context) -> None:
+        super().prepare_create(obj, context)
+        obj.spec.strategy = obj.spec.preferred_holder = None
+
+    def prepare_update(self, new: Any, old: Any, context: Context) -> None:
+        super().prepare_update(new, old, context)
+        new.spec.strategy = new.spec.preferred_holder = None
 
 
 class EventStrategy(Strategy):
@@ -92,6 +103,18 @@ class GenerationOnlyStrategy(Strategy):
     status = False
 
 
+class StatusAloneStrategy(Strategy):
+    """Kinds whose status subresource changes nothing of the metadata."""
+
+    status_keeps_metadata = True
+
+
+class GenerationStatusAloneStrategy(StatusAloneStrategy):
+    """The same, with a generation."""
+
+    generation = True
+
+
 class CreateOnUpdateStrategy(Strategy):
     """Kinds whose PUT creates what is missing."""
 
@@ -117,6 +140,8 @@ class ApiServiceStrategy(Strategy):
     Source: k8s.io/kube-aggregator/pkg/registry/apiservice/strategy.go
     """
 
+    status_keeps_metadata = True
+
     def prepare_create(self, obj: Any, context: Context) -> None:
         super().prepare_create(obj, context)
         if obj.spec.service is None:
@@ -126,23 +151,3 @@ class ApiServiceStrategy(Strategy):
                     message="Local APIServices are always available",
                 )
             ]
-
-
-class CertificateSigningRequestStrategy(Strategy):
-    """The request records who asked. Source: pkg/registry/certificates/certificates/strategy.go"""
-
-    def prepare_create(self, obj: Any, context: Context) -> None:
-        super().prepare_create(obj, context)
-        user = context.user
-        obj.spec.username, obj.spec.uid, obj.spec.groups = user.name, user.uid, [*user.groups]
-        obj.spec.extra = {key: [*values] for key, values in user.extra.items()}
-
-    def prepare_update(self, new: Any, old: Any, context: Context) -> None:
-        super().prepare_update(new, old, context)
-        new.spec = old.spec
-
-    def prepare_approval(self, new: Any, old: Any, context: Context) -> None:
-        """Only the conditions change."""
-        conditions = new.status.conditions
-        new.spec = old.spec
-        new.status = type(old.status)(certificate=old.status.certificate, conditions=conditions)
