@@ -123,6 +123,7 @@ class Server:
         async with asyncio.TaskGroup() as group:
             group.create_task(api.definitions.run(), name="definitions")
             group.create_task(registration.run(), name="api-service-registration")
+            group.create_task(api.event_expiry.run(), name="event-expiry")
             waits = [registration.ready]
             if not options.disable_controller_manager:
                 waits.append(self._start_controllers(api, group))

@@ -30,6 +30,7 @@ from .authentication.tokens import Tokens
 from .authentication.user import MASTERS
 from .authorization import AlwaysAllow, Authorizer, AuthorizerChain, NodeRoleAuthorizer, RbacAuthorizer
 from .discovery import Discovery
+from .event_expiry import EventExpiry
 from .http.debug import Debug
 from .http.exposition import Exposition
 from .http.handlers import Handlers
@@ -125,6 +126,7 @@ class Api:
 
     Attributes:
         discovery, openapi: what is served, for who adds to it at run time.
+        event_expiry: ends Events; to be run.
         health: checks; components add theirs.
         server: the front door.
         token_issuer: signs service account tokens.
@@ -148,6 +150,10 @@ class Api:
         self.watches = Watches(self.registry, metrics)
         self.streams = Streams(Kubelets(self.registry, pki.client_ssl_context(pki.kubelet_client)))
         self._args = args
+        events = self.registry.storage("", "v1", "events")
+        if events is None:
+            raise KeyError("events")
+        self.event_expiry = EventExpiry(store, events, args.event_ttl, SYSTEM_CLOCK)
         self.health = Health()
         self.lifecycle = Lifecycle(send_retry_after=args.shutdown_send_retry_after)
         self._add_checks(store)

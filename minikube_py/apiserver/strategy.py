@@ -10,6 +10,7 @@ from typing import Any
 
 from minikube_py.apis.scheme import encode
 from minikube_py.apis.validation import validate_create, validate_update
+from minikube_py.apis.warnings import warnings_on_create, warnings_on_update
 from minikube_py.core.errors import Cause
 
 from .context import Context
@@ -78,12 +79,18 @@ class Strategy:
         return encode([getattr(obj, name) for name in obj.__struct_fields__ if name not in ("metadata", "status", "kind", "api_version")])
 
     def causes_of_create(self, obj: Any, context: Context) -> list[Cause]:
-        """All that is wrong with a new object."""
-        return validate_create(obj) or self.validate_create(obj, context)
+        """All that is wrong with a new object; its author is told what may be better when nothing is."""
+        causes = validate_create(obj) or self.validate_create(obj, context)
+        if not causes and context.warnings is not None:
+            context.warnings.extend(self.warnings_on_create(obj, context))
+        return causes
 
     def causes_of_update(self, new: Any, old: Any, subresource: str, context: Context) -> list[Cause]:
-        """All that is wrong with an object that is to replace `old`."""
-        return validate_update(new, old, subresource) or self.validate_update(new, old, context)
+        """All that is wrong with an object that is to replace `old`; its author is told what may be better when nothing is."""
+        causes = validate_update(new, old, subresource) or self.validate_update(new, old, context)
+        if not causes and context.warnings is not None:
+            context.warnings.extend(self.warnings_on_update(new, old, subresource, context))
+        return causes
 
     def validate_create(self, obj: Any, context: Context) -> list[Cause]:
         """Causes beyond those of `apis/validation`, for what depends on the server's state."""
@@ -92,6 +99,14 @@ class Strategy:
     def validate_update(self, new: Any, old: Any, context: Context) -> list[Cause]:
         """Causes beyond those of `apis/validation`."""
         return []
+
+    def warnings_on_create(self, obj: Any, context: Context) -> list[str]:
+        """What the author of a valid new object is told."""
+        return warnings_on_create(obj)
+
+    def warnings_on_update(self, new: Any, old: Any, subresource: str, context: Context) -> list[str]:
+        """What the author of a valid object that replaces `old` is told."""
+        return warnings_on_update(new, old, subresource)
 
     def grace_period(self, obj: Any, asked: int | None) -> int:
         """Seconds that the object stays after its deletion; 0 for most kinds."""

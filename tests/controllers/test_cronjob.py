@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from minikube_py.apis import batch_v1
+from minikube_py.apis.cron import parse
 from minikube_py.apis.scheme import from_document
 from minikube_py.controllers.cronjob import CronJobController
-from minikube_py.controllers.cronjob.schedule import parse
 from minikube_py.core.clock import rfc3339
 
 from .world import World

@@ -11,12 +11,13 @@ from ...core.errors import BadRequestError
 from ..apps_v1 import (
     ControllerRevision,
     DaemonSet,
-    DaemonSetSpec,
+    DaemonSetUpdateStrategy,
     Deployment,
     DeploymentStrategy,
     ReplicaSet,
     StatefulSet,
     StatefulSetSpec,
+    StatefulSetUpdateStrategy,
 )
 from ..core_v1 import PodTemplateSpec
 from ..labels import from_label_selector
@@ -24,79 +25,96 @@ from ..meta_v1 import LabelSelector
 from ..object import IntOrString
 from . import claims
 from .causes import Causes, forbidden, invalid, not_supported, required
-from .common import at_most_whole, immutable, int_or_percent, label_selector, non_negative
+from .common import at_most_whole, dns_label, immutable, int_or_percent, label_selector, non_negative
 from .pods import template_spec
 
 _STATEFUL_MUTABLE = (
     "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', "
     "'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
 )
+_NO_MATCH = "`selector` does not match template `labels`"
 
 
-def selector_and_template(
-    causes: Causes, selector: LabelSelector | None, template: PodTemplateSpec, kind: str, *, restart: tuple[str, ...] = ("Always",)
-) -> None:
-    """The selector is there and matches the template, which is right and restarts as the kind needs."""
-    if selector is None:
-        causes.append(required("spec.selector"))
-    else:
-        label_selector(causes, "spec.selector", selector)
-        if not selector.match_labels and not selector.match_expressions:
-            causes.append(invalid("spec.selector", selector, f"empty selector is invalid for {kind}"))
-        elif not _selects(selector, template):
-            causes.append(invalid("spec.template.metadata.labels", template.metadata.labels, "`selector` does not match template `labels`"))
-    template_spec(causes, "spec.template", template)
-    if template.spec.restart_policy not in restart:
-        causes.append(not_supported("spec.template.spec.restartPolicy", template.spec.restart_policy, restart))
-    if "Always" in restart and template.spec.active_deadline_seconds is not None:
-        causes.append(forbidden("spec.template.spec.activeDeadlineSeconds", f"activeDeadlineSeconds in {_KINDS[kind]} is not Supported"))
-
-
-_KINDS = {"deployment": "ReplicaSet", "replicaset": "ReplicaSet", "daemonset": "DaemonSet", "statefulset": "StatefulSet"}
-
-
-def _selects(selector: LabelSelector, template: PodTemplateSpec) -> bool:
+def selects(selector: LabelSelector | None, labels: dict[str, str]) -> bool | None:
+    """Whether a selector selects labels; None if it is no selector at all. No selector selects nothing."""
     try:
-        return from_label_selector(selector).matches(template.metadata.labels)
+        return from_label_selector(selector).matches(labels)
     except BadRequestError:
-        return True  # the selector itself is wrong, which has been said
+        return None
 
 
-def _both_zero(causes: Causes, path: str, unavailable: IntOrString | None, surge: IntOrString | None) -> None:
-    if unavailable in (0, "0%", None) and surge in (0, "0%", None):
-        causes.append(invalid(f"{path}.maxUnavailable", unavailable if unavailable is not None else 0, "may not be 0 when `maxSurge` is 0"))
+def _selector(causes: Causes, path: str, selector: LabelSelector | None, kind: str) -> None:
+    if selector is None:
+        causes.append(required(path))
+        return
+    label_selector(causes, path, selector)
+    _not_empty(causes, path, selector, kind)
+
+
+def _not_empty(causes: Causes, path: str, selector: LabelSelector, kind: str) -> None:
+    if not selector.match_labels and not selector.match_expressions:
+        causes.append(invalid(path, selector, f"empty selector is invalid for {kind}"))
+
+
+def _restarts_always(causes: Causes, path: str, template: PodTemplateSpec, kind: str) -> None:
+    if template.spec.restart_policy != "Always":
+        causes.append(not_supported(f"{path}.spec.restartPolicy", template.spec.restart_policy, ("Always",)))
+    if template.spec.active_deadline_seconds is not None:
+        causes.append(forbidden(f"{path}.spec.activeDeadlineSeconds", f"activeDeadlineSeconds in {kind} is not Supported"))
+
+
+def _replicated_template(causes: Causes, selector: LabelSelector | None, template: PodTemplateSpec) -> None:
+    """The template of deployments and replica sets."""
+    selected = selects(selector, template.metadata.labels)
+    if selected is None:
+        causes.append(invalid("spec.selector", selector, "invalid label selector"))
+        return
+    if not selected:
+        causes.append(invalid("spec.template.metadata.labels", template.metadata.labels, _NO_MATCH))
+    template_spec(causes, "spec.template", template)
+    _restarts_always(causes, "spec.template", template, "ReplicaSet")
+
+
+def _whole(value: IntOrString | None) -> int:
+    """The number of a count or a percentage; other text is none."""
+    if isinstance(value, str):
+        digits = value.removesuffix("%")
+        return int(digits) if digits.isascii() and digits.isdigit() else 0
+    return value or 0
 
 
 def deployment(causes: Causes, obj: Deployment) -> None:
     spec = obj.spec
     non_negative(causes, "spec.replicas", spec.replicas)
-    selector_and_template(causes, spec.selector, spec.template, "deployment")
-    _deployment_strategy(causes, spec.strategy or DeploymentStrategy())
+    _selector(causes, "spec.selector", spec.selector, "deployment")
+    _replicated_template(causes, spec.selector, spec.template)
+    _deployment_strategy(causes, "spec.strategy", spec.strategy or DeploymentStrategy())
     non_negative(causes, "spec.minReadySeconds", spec.min_ready_seconds)
     non_negative(causes, "spec.revisionHistoryLimit", spec.revision_history_limit)
-    if spec.progress_deadline_seconds is not None:
-        non_negative(causes, "spec.progressDeadlineSeconds", spec.progress_deadline_seconds)
-        if spec.progress_deadline_seconds <= (spec.min_ready_seconds or 0):
-            causes.append(invalid("spec.progressDeadlineSeconds", spec.progress_deadline_seconds, "must be greater than minReadySeconds"))
+    deadline_s = spec.progress_deadline_seconds
+    if deadline_s is not None:
+        non_negative(causes, "spec.progressDeadlineSeconds", deadline_s)
+        if deadline_s <= (spec.min_ready_seconds or 0):
+            causes.append(invalid("spec.progressDeadlineSeconds", deadline_s, "must be greater than minReadySeconds"))
 
 
-def _deployment_strategy(causes: Causes, strategy: DeploymentStrategy) -> None:
-    path = "spec.strategy.rollingUpdate"
+def _deployment_strategy(causes: Causes, path: str, strategy: DeploymentStrategy) -> None:
     rolling = strategy.rolling_update
+    where = f"{path}.rollingUpdate"
     if strategy.type == "Recreate":
         if rolling is not None:
-            causes.append(forbidden(path, "may not be specified when strategy `type` is 'Recreate'"))
+            causes.append(forbidden(where, "may not be specified when strategy `type` is 'Recreate'"))
     elif strategy.type != "RollingUpdate":
-        causes.append(not_supported("spec.strategy.type", strategy.type, ("Recreate", "RollingUpdate")))
+        causes.append(not_supported(path, strategy, ("Recreate", "RollingUpdate")))
     elif rolling is None:
-        causes.append(required(path, "this should be defaulted and never be nil"))
+        causes.append(required(where, "this should be defaulted and never be nil"))
     else:
-        for value, wire in ((rolling.max_unavailable, "maxUnavailable"), (rolling.max_surge, "maxSurge")):
-            if value is not None:
-                int_or_percent(causes, f"{path}.{wire}", value)
-        _both_zero(causes, path, rolling.max_unavailable, rolling.max_surge)
-        if rolling.max_unavailable is not None:
-            at_most_whole(causes, f"{path}.maxUnavailable", rolling.max_unavailable)
+        unavailable, surge = rolling.max_unavailable or 0, rolling.max_surge or 0
+        int_or_percent(causes, f"{where}.maxUnavailable", unavailable)
+        int_or_percent(causes, f"{where}.maxSurge", surge)
+        if not _whole(unavailable) and not _whole(surge):
+            causes.append(invalid(f"{where}.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0"))
+        at_most_whole(causes, f"{where}.maxUnavailable", unavailable)
 
 
 def update_deployment(causes: Causes, new: Deployment, old: Deployment) -> None:
@@ -108,7 +126,8 @@ def replica_set(causes: Causes, obj: ReplicaSet) -> None:
     spec = obj.spec
     non_negative(causes, "spec.replicas", spec.replicas)
     non_negative(causes, "spec.minReadySeconds", spec.min_ready_seconds)
-    selector_and_template(causes, spec.selector, spec.template, "replicaset")
+    _selector(causes, "spec.selector", spec.selector, "deployment")  # upstream's word
+    _replicated_template(causes, spec.selector, spec.template)
 
 
 def update_replica_set(causes: Causes, new: ReplicaSet, old: ReplicaSet) -> None:
@@ -118,31 +137,36 @@ def update_replica_set(causes: Causes, new: ReplicaSet, old: ReplicaSet) -> None
 
 def daemon_set(causes: Causes, obj: DaemonSet) -> None:
     spec = obj.spec
-    selector_and_template(causes, spec.selector, spec.template, "daemonset")
+    label_selector(causes, "spec.selector", spec.selector)
+    if selects(spec.selector, spec.template.metadata.labels) is False:
+        causes.append(invalid("spec.template.metadata.labels", spec.template.metadata.labels, _NO_MATCH))
+    if spec.selector is not None:
+        _not_empty(causes, "spec.selector", spec.selector, "daemonset")
+    template_spec(causes, "spec.template", spec.template)
+    _restarts_always(causes, "spec.template", spec.template, "DaemonSet")
     non_negative(causes, "spec.minReadySeconds", spec.min_ready_seconds)
+    _daemon_strategy(causes, "spec.updateStrategy", spec.update_strategy or DaemonSetUpdateStrategy())
     non_negative(causes, "spec.revisionHistoryLimit", spec.revision_history_limit)
-    _daemon_strategy(causes, spec)
 
 
-def _daemon_strategy(causes: Causes, spec: DaemonSetSpec) -> None:
-    kind = spec.update_strategy.type if spec.update_strategy is not None else ""
-    if kind not in ("OnDelete", "RollingUpdate"):
-        causes.append(not_supported("spec.updateStrategy.type", kind, ("RollingUpdate", "OnDelete")))
-    rolling = spec.update_strategy.rolling_update if spec.update_strategy is not None else None
-    path = "spec.updateStrategy.rollingUpdate"
-    if kind != "RollingUpdate":
+def _daemon_strategy(causes: Causes, path: str, strategy: DaemonSetUpdateStrategy) -> None:
+    rolling = strategy.rolling_update
+    if strategy.type == "OnDelete":
         return
+    if strategy.type != "RollingUpdate":
+        causes.append(not_supported(path, strategy, ("RollingUpdate", "OnDelete")))
+        return
+    path = f"{path}.rollingUpdate"
     if rolling is None:
         causes.append(required(path))
         return
-    for value, wire in ((rolling.max_unavailable, "maxUnavailable"), (rolling.max_surge, "maxSurge")):
-        if value is not None:
-            int_or_percent(causes, f"{path}.{wire}", value)
-            at_most_whole(causes, f"{path}.{wire}", value)
-    unavailable, surge = rolling.max_unavailable not in (0, "0%", None), rolling.max_surge not in (0, "0%", None)
-    if unavailable and surge:
-        causes.append(invalid(f"{path}.maxSurge", rolling.max_surge, "may not be set when maxUnavailable is non-zero"))
-    elif not unavailable and not surge:
+    unavailable, surge = rolling.max_unavailable or 0, rolling.max_surge or 0
+    for rule in (int_or_percent, at_most_whole):
+        rule(causes, f"{path}.maxUnavailable", unavailable)
+        rule(causes, f"{path}.maxSurge", surge)
+    if _whole(unavailable) and _whole(surge):
+        causes.append(invalid(f"{path}.maxSurge", surge, "may not be set when maxUnavailable is non-zero"))
+    elif not _whole(unavailable) and not _whole(surge):
         causes.append(required(f"{path}.maxUnavailable", "cannot be 0 when maxSurge is 0"))
 
 
@@ -153,53 +177,66 @@ def update_daemon_set(causes: Causes, new: DaemonSet, old: DaemonSet) -> None:
 
 def stateful_set(causes: Causes, obj: StatefulSet) -> None:
     spec = obj.spec
-    if spec.pod_management_policy not in ("OrderedReady", "Parallel"):
-        causes.append(invalid("spec.podManagementPolicy", spec.pod_management_policy, "must be 'OrderedReady' or 'Parallel'"))
-    _stateful_strategy(causes, spec)
+    policy = spec.pod_management_policy
+    if not policy:
+        causes.append(required("spec.podManagementPolicy"))
+    elif policy not in ("OrderedReady", "Parallel"):
+        causes.append(invalid("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'"))
+    _stateful_strategy(causes, "spec.updateStrategy", spec.update_strategy or StatefulSetUpdateStrategy())
     retention = spec.persistent_volume_claim_retention_policy
     for value, wire in ((retention.when_deleted, "whenDeleted"), (retention.when_scaled, "whenScaled")) if retention is not None else ():
-        if value not in ("Delete", "Retain"):
-            causes.append(not_supported(f"spec.persistentVolumeClaimRetentionPolicy.{wire}", value, ("Delete", "Retain")))
+        if value not in ("Retain", "Delete"):
+            causes.append(not_supported(f"spec.persistentVolumeClaimRetentionPolicy.{wire}", value, ("Retain", "Delete")))
     non_negative(causes, "spec.replicas", spec.replicas)
     non_negative(causes, "spec.minReadySeconds", spec.min_ready_seconds)
     if spec.ordinals is not None:
         non_negative(causes, "spec.ordinals.start", spec.ordinals.start)
+    if spec.service_name:
+        dns_label(causes, "spec.serviceName", spec.service_name)
+    _selector(causes, "spec.selector", spec.selector, "statefulset")
     _stateful_template(causes, spec)
+    _restarts_always(causes, "spec.template", spec.template, "StatefulSet")
     for index, claim in enumerate(spec.volume_claim_templates):
         claims.claim_spec(causes, f"spec.volumeClaimTemplates[{index}].spec", claim.spec)
 
 
 def _stateful_template(causes: Causes, spec: StatefulSetSpec) -> None:
     """The template may mount the volumes that its claim templates will give it."""
+    selected = selects(spec.selector, spec.template.metadata.labels)
+    if selected is None:
+        causes.append(invalid("spec.selector", spec.selector, ""))
+        return
+    if not selected:
+        causes.append(invalid("spec.template.metadata.labels", spec.template.metadata.labels, _NO_MATCH))
     found: Causes = []
-    selector_and_template(found, spec.selector, spec.template, "statefulset")
-    templates = {f'Not found: "{claim.metadata.name}"' for claim in spec.volume_claim_templates}
-    causes += [cause for cause in found if cause.message not in templates]
+    template_spec(found, "spec.template", spec.template)
+    if found:
+        templates = {f'Not found: "{claim.metadata.name}"' for claim in spec.volume_claim_templates}
+        causes += [cause for cause in found if cause.message not in templates]
 
 
-def _stateful_strategy(causes: Causes, spec: StatefulSetSpec) -> None:
-    strategy = spec.update_strategy
-    kind = strategy.type if strategy is not None else ""
-    rolling = strategy.rolling_update if strategy is not None else None
-    path = "spec.updateStrategy"
-    if not kind:
+def _stateful_strategy(causes: Causes, path: str, strategy: StatefulSetUpdateStrategy) -> None:
+    rolling = strategy.rolling_update
+    if not strategy.type:
         causes.append(required(path))
-    elif kind == "OnDelete":
+    elif strategy.type == "OnDelete":
         if rolling is not None:
             causes.append(invalid(f"{path}.rollingUpdate", rolling, "only allowed for updateStrategy 'RollingUpdate'"))
-    elif kind != "RollingUpdate":
+    elif strategy.type != "RollingUpdate":
         causes.append(invalid(path, strategy, "must be 'RollingUpdate' or 'OnDelete'"))
     elif rolling is not None:
         non_negative(causes, f"{path}.rollingUpdate.partition", rolling.partition)
         unavailable = rolling.max_unavailable
         if unavailable is not None:
-            int_or_percent(causes, f"{path}.rollingUpdate.maxUnavailable", unavailable)
-            at_most_whole(causes, f"{path}.rollingUpdate.maxUnavailable", unavailable)
-            if unavailable in (0, "0%"):
-                causes.append(invalid(f"{path}.rollingUpdate.maxUnavailable", unavailable, "cannot be 0"))
+            where = f"{path}.rollingUpdate.maxUnavailable"
+            int_or_percent(causes, where, unavailable)
+            if not _whole(unavailable):
+                causes.append(invalid(where, unavailable, "cannot be 0"))
+            at_most_whole(causes, where, unavailable)
 
 
 def update_stateful_set(causes: Causes, new: StatefulSet, old: StatefulSet) -> None:
+    stateful_set(causes, new)
     was = old.spec
     frozen = msgspec.structs.replace(
         new.spec, replicas=was.replicas, ordinals=was.ordinals, template=was.template, update_strategy=was.update_strategy,
@@ -208,7 +245,6 @@ def update_stateful_set(causes: Causes, new: StatefulSet, old: StatefulSet) -> N
     )
     if frozen != was:
         causes.append(forbidden("spec", _STATEFUL_MUTABLE))
-    stateful_set(causes, new)
 
 
 def controller_revision(causes: Causes, obj: ControllerRevision) -> None:

@@ -223,11 +223,6 @@ def _dependency(value: Any) -> Document:
     return {"Schema": _schema(value) if schema else None, "Property": None if schema else value}
 
 
-def shown_rule(rule: Document) -> msgspec.Raw:
-    """A validation rule as messages show it."""
-    return _raw(_rule(rule))
-
-
 def _rule(rule: Document) -> Document:
     return {
         "Rule": rule.get("rule", ""), "Message": rule.get("message", ""), "MessageExpression": rule.get("messageExpression", ""),

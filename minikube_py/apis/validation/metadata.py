@@ -16,6 +16,7 @@ ANNOTATIONS_BYTES_MAX = 256 * 1024
 MANAGER_BYTES_MAX = 128
 SUBRESOURCE_BYTES_MAX = 256
 _ORPHAN, _FOREGROUND = "orphan", "foregroundDeletion"
+STANDARD_FINALIZERS = frozenset(("kubernetes", _ORPHAN, _FOREGROUND))
 
 
 def validate_metadata(
@@ -42,8 +43,17 @@ def validate_metadata(
             causes += [invalid(f"{path}.namespace", meta.namespace, complaint) for complaint in complaints]
     elif namespaced is False and meta.namespace:
         causes.append(forbidden(f"{path}.namespace", "not allowed on this type"))
-    _common(causes, path, meta)
+    if meta.generation is not None:
+        non_negative(causes, f"{path}.generation", meta.generation)
+    _common(causes, path, meta, finalizers=True)
     return causes
+
+
+def standard_finalizers(causes: Causes, path: str, finalizers: list[str]) -> None:
+    """A finalizer without a domain is one of Kubernetes' own."""
+    for index, finalizer in enumerate(finalizers):
+        if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
+            causes.append(invalid(f"{path}[{index}]", finalizer, "name is neither a standard finalizer name nor is it fully qualified"))
 
 
 def as_prefix(text: str) -> str:
@@ -51,16 +61,14 @@ def as_prefix(text: str) -> str:
     return f"{text[:-1]}a" if len(text) > 1 and text.endswith("-") else text
 
 
-def _common(causes: Causes, path: str, meta: meta_v1.ObjectMeta) -> None:
-    if meta.generation is not None:
-        non_negative(causes, f"{path}.generation", meta.generation)
+def _common(causes: Causes, path: str, meta: meta_v1.ObjectMeta, *, finalizers: bool) -> None:
     if meta.labels:
         labels(causes, f"{path}.labels", meta.labels)
     if meta.annotations:
         check_annotations(causes, f"{path}.annotations", meta.annotations)
     if meta.owner_references:
         _owners(causes, f"{path}.ownerReferences", meta.owner_references)
-    if meta.finalizers:
+    if finalizers and meta.finalizers:
         _finalizers(causes, f"{path}.finalizers", meta.finalizers)
     for index, entry in enumerate(meta.managed_fields):
         _managed_fields(causes, f"{path}.managedFields[{index}]", entry)
@@ -129,5 +137,5 @@ def validate_metadata_update(new: meta_v1.ObjectMeta, old: meta_v1.ObjectMeta, p
     immutable(causes, f"{path}.creationTimestamp", new.creation_timestamp, old.creation_timestamp)
     immutable(causes, f"{path}.deletionTimestamp", new.deletion_timestamp or None, old.deletion_timestamp or None)
     immutable(causes, f"{path}.deletionGracePeriodSeconds", new.deletion_grace_period_seconds, old.deletion_grace_period_seconds)
-    _common(causes, path, new)
+    _common(causes, path, new, finalizers=False)
     return causes

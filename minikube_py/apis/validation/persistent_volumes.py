@@ -107,10 +107,8 @@ def _source(causes: Causes, spec: PersistentVolumeSpec, name: str) -> None:
 
 
 def update_volume(causes: Causes, new: PersistentVolume, old: PersistentVolume) -> None:
-    """What a volume is stays as it is. Both the strategy and the rules of updates run the rules of creation."""
-    wrong: Causes = []
-    volume(wrong, new)
-    causes += [*wrong, *wrong]
+    """What a volume is stays as it is."""
+    volume(causes, new)
     own, was = _only_sources(new.spec), _only_sources(old.spec)
     if own.csi is not None and was.csi is not None and was.csi.controller_expand_secret_ref is None:
         own.csi = msgspec.structs.replace(own.csi, controller_expand_secret_ref=None)
@@ -145,8 +143,3 @@ def _same_term(new: NodeSelectorTerm, old: NodeSelectorTerm) -> bool:
             if msgspec.structs.replace(before, key=key) != requirement:
                 return False
     return True
-
-
-def update_volume_status(causes: Causes, new: PersistentVolume, old: PersistentVolume) -> None:
-    if not new.metadata.resource_version:
-        causes.append(required("resourceVersion"))

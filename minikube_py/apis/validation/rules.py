@@ -20,17 +20,28 @@ Update = Callable[[Causes, Any, Any], None]
 
 @dataclass(frozen=True, slots=True)
 class KindRules:
-    """The rules of one kind."""
+    """The rules of one kind.
+
+    Attributes:
+        order: what an update goes through after the rules of all kinds' metadata, which decides how often and in which order an author is
+            told of a mistake. Letters: "c" the metadata as on creation, "u" as on an update, "s" the kind's own rules; of several "s" the
+            last are those of updates and the others those of creation.
+        standard_finalizers: whether a finalizer without a domain must be one of Kubernetes' own.
+    """
 
     create: Create | None = None
     update: Update | None = None
     namespaced: bool = True
     name: Syntax = syntax.dns_subdomain
+    order: str = "us"
+    standard_finalizers: bool = True
 
 
-def cluster(create: Create | None = None, update: Update | None = None, name: Syntax = syntax.dns_subdomain) -> KindRules:
+def cluster(
+    create: Create | None = None, update: Update | None = None, name: Syntax = syntax.dns_subdomain, order: str = "us"
+) -> KindRules:
     """The rules of a kind that lives outside of namespaces."""
-    return KindRules(create, update, namespaced=False, name=name)
+    return KindRules(create, update, namespaced=False, name=name, order=order)
 
 
 Rules = dict[type[Object], KindRules]

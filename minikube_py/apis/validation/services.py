@@ -1,44 +1,72 @@
-"""Rules of services, endpoints and endpoint slices.
+"""Rules of services.
 
 Which addresses and node ports are free is the registry's to know; here is what the object alone can get wrong.
 
-Source: pkg/apis/core/validation/validation.go (ValidateService, ValidateEndpoints), pkg/apis/discovery/validation/validation.go
+Source: pkg/apis/core/validation/validation.go (validateService, ValidateServiceUpdate, ValidateLoadBalancerStatus)
 """
 
 from __future__ import annotations
 
-import ipaddress
-
-from .. import syntax
-from ..core_v1 import Endpoints, EndpointSubset, Service, ServicePort, ServiceSpec
-from ..discovery_v1 import EndpointSlice
-from .causes import IMMUTABLE, Causes, duplicate, forbidden, invalid, not_supported, required, too_many
-from .common import PROTOCOLS, cidr, immutable, ip_address, labels, matches, one_of, port, port_or_name, present, special_ip
+from .. import addresses, syntax
+from ..core_v1 import Service, ServicePort, ServiceSpec
+from .causes import Causes, duplicate, forbidden, invalid, not_supported, required
+from .common import PROTOCOLS, cidr, dns_label, ip_address, labels, one_of, port, port_or_name, present, qualified, special_ip, subdomain
 
 _TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
+_FAMILY_POLICIES = ("PreferDualStack", "RequireDualStack", "SingleStack")
+_DISTRIBUTIONS = ("PreferClose", "PreferSameZone", "PreferSameNode")
 _AFFINITY_S_MAX = 86400
-_SLICE_ADDRESSES_MAX, _SLICE_ENDPOINTS_MAX, _SLICE_PORTS_MAX = 100, 1000, 20000
+_TOPOLOGY_MODE, _TOPOLOGY_HINTS = "service.kubernetes.io/topology-mode", "service.kubernetes.io/topology-aware-hints"
+_SOURCE_RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges"
+_ONLY_BALANCERS = "may only be used when `type` is 'LoadBalancer'"
+_ONCE = "may not change once set"
+
+
+def is_headless(spec: ServiceSpec) -> bool:
+    return spec.cluster_ips == ["None"]
+
+
+def needs_health_check(spec: ServiceSpec) -> bool:
+    """Whether load balancers ask nodes if they have endpoints of the service."""
+    return spec.type == "LoadBalancer" and spec.external_traffic_policy == "Local"
+
+
+def is_external(spec: ServiceSpec) -> bool:
+    """Whether the service is reached from outside of the cluster."""
+    return spec.type in ("LoadBalancer", "NodePort") or (spec.type == "ClusterIP" and bool(spec.external_ips))
 
 
 def service(causes: Causes, obj: Service) -> None:
-    spec = obj.spec
-    headless = spec.cluster_ip == "None"
+    _service(causes, obj, None)
+
+
+def _service(causes: Causes, obj: Service, old: Service | None) -> None:
+    spec, annotations = obj.spec, obj.metadata.annotations
+    if annotations:
+        mode, hints = annotations.get(_TOPOLOGY_MODE), annotations.get(_TOPOLOGY_HINTS)
+        if mode is not None and hints is not None and mode != hints:
+            causes.append(invalid(f"metadata.annotations[{_TOPOLOGY_MODE}]", mode,
+                                  f"must match annotations[{_TOPOLOGY_HINTS}] when both are specified"))
+    headless = is_headless(spec)
     if not spec.ports and not headless and spec.type != "ExternalName":
         causes.append(required("spec.ports"))
     if spec.type in ("LoadBalancer", "NodePort") and headless:
         causes.append(invalid("spec.clusterIPs[0]", "None", f"may not be set to 'None' for {spec.type} services"))
     if spec.type == "ExternalName":
         _external_name(causes, spec)
-    _ports(causes, spec)
+    names: set[str] = set()
+    for index, item in enumerate(spec.ports):
+        _port(causes, f"spec.ports[{index}]", item, names, named=len(spec.ports) > 1)
     if spec.selector:
         labels(causes, "spec.selector", spec.selector)
     one_of(causes, "spec.sessionAffinity", spec.session_affinity, ("ClientIP", "None"))
     _affinity(causes, spec)
-    _families(causes, spec)
-    for index, address in enumerate(spec.external_ips):
-        ip_address(causes, f"spec.externalIPs[{index}]", address)
-        special_ip(causes, f"spec.externalIPs[{index}]", address)
+    if spec.type != "ExternalName":
+        families(causes, spec, old.spec if old is not None else None)
+    _external_ips(causes, spec, old)
     one_of(causes, "spec.type", spec.type, _TYPES)
+    _port_numbers(causes, spec)
+    _source_ranges(causes, obj, old)
     _load_balancer(causes, spec)
     _traffic(causes, spec)
 
@@ -50,37 +78,19 @@ def _external_name(causes: Causes, spec: ServiceSpec) -> None:
     present(causes, "spec.externalName", spec.external_name.removesuffix("."), syntax.dns_subdomain)
 
 
-def _ports(causes: Causes, spec: ServiceSpec) -> None:
-    names: set[str] = set()
-    node_ports: set[tuple[str, int]] = set()
-    ports: set[tuple[str, int | None]] = set()
-    for index, item in enumerate(spec.ports):
-        where = f"spec.ports[{index}]"
-        _port(causes, where, item, named=len(spec.ports) > 1)
-        if item.name and item.name in names:
-            causes.append(duplicate(f"{where}.name", item.name))
-        names.add(item.name)
-        if item.node_port:
-            if spec.type == "ClusterIP":
-                causes.append(forbidden(f"{where}.nodePort", "may not be used when `type` is 'ClusterIP'"))
-            if (item.protocol, item.node_port) in node_ports:
-                causes.append(duplicate(f"{where}.nodePort", item.node_port))
-            node_ports.add((item.protocol, item.node_port))
-        if (item.protocol, item.port) in ports:
-            causes.append(duplicate(where, {"protocol": item.protocol, "port": item.port}))
-        ports.add((item.protocol, item.port))
-
-
-def _port(causes: Causes, path: str, item: ServicePort, *, named: bool) -> None:
+def _port(causes: Causes, path: str, item: ServicePort, names: set[str], *, named: bool) -> None:
     if item.name:
-        matches(causes, f"{path}.name", item.name, syntax.dns_label)
+        dns_label(causes, f"{path}.name", item.name)
+        if item.name in names:
+            causes.append(duplicate(f"{path}.name", item.name))
+        names.add(item.name)
     elif named:
         causes.append(required(f"{path}.name"))
     port(causes, f"{path}.port", item.port)
     one_of(causes, f"{path}.protocol", item.protocol, PROTOCOLS)
     port_or_name(causes, f"{path}.targetPort", item.target_port)
     if item.app_protocol is not None:
-        matches(causes, f"{path}.appProtocol", item.app_protocol, syntax.label_key)
+        qualified(causes, f"{path}.appProtocol", item.app_protocol)
 
 
 def _affinity(causes: Causes, spec: ServiceSpec) -> None:
@@ -90,191 +100,216 @@ def _affinity(causes: Causes, spec: ServiceSpec) -> None:
         causes.append(forbidden(path, "must not be set when session affinity is None"))
     if spec.session_affinity != "ClientIP":
         return
-    timeout_s = config.client_ip.timeout_seconds if config is not None and config.client_ip is not None else None
-    if timeout_s is None:
+    client = config.client_ip if config is not None else None
+    if config is None:
         causes.append(required(path, "when session affinity type is ClientIP"))
-    elif not 0 < timeout_s <= _AFFINITY_S_MAX:
-        causes.append(invalid(f"{path}.clientIP.timeoutSeconds", timeout_s, f"must be greater than 0 and less than {_AFFINITY_S_MAX}"))
+    elif client is None:
+        causes.append(required(f"{path}.clientIP", "when session affinity type is ClientIP"))
+    elif client.timeout_seconds is None:
+        causes.append(required(f"{path}.clientIP.timeoutSeconds", "when session affinity type is ClientIP"))
+    elif not 0 < client.timeout_seconds <= _AFFINITY_S_MAX:
+        causes.append(invalid(f"{path}.clientIP.timeoutSeconds", client.timeout_seconds,
+                              f"must be greater than 0 and less than {_AFFINITY_S_MAX}"))
 
 
-def _families(causes: Causes, spec: ServiceSpec) -> None:
+def families(causes: Causes, spec: ServiceSpec, old: ServiceSpec | None) -> None:
     """Cluster addresses, families and their policy agree."""
+    ips = spec.cluster_ips
+    if spec.cluster_ip and not ips:
+        causes.append(required("spec.clusterIPs"))
+    elif spec.cluster_ip and ips[0] != spec.cluster_ip:
+        causes.append(invalid("spec.clusterIPs", ips, "first value must match `clusterIP`"))
+    elif not spec.cluster_ip and ips:
+        causes.append(invalid("spec.clusterIPs", ips, "must be empty when `clusterIP` is not specified"))
     for index, family in enumerate(spec.ip_families):
         if family not in ("IPv4", "IPv6"):
             causes.append(not_supported(f"spec.ipFamilies[{index}]", family, ("IPv4", "IPv6")))
         if family in spec.ip_families[:index]:
             causes.append(duplicate(f"spec.ipFamilies[{index}]", family))
-    policies = ("PreferDualStack", "RequireDualStack", "SingleStack")
-    if spec.ip_family_policy is not None and spec.ip_family_policy not in policies:
-        causes.append(not_supported("spec.ipFamilyPolicy", spec.ip_family_policy, policies))
-    if spec.cluster_ip and spec.cluster_ips and spec.cluster_ip != spec.cluster_ips[0]:
-        causes.append(invalid("spec.clusterIPs", spec.cluster_ips, "first value must match `clusterIP`"))
-    if len(spec.cluster_ips) > 2:
-        causes.append(invalid("spec.clusterIPs", spec.cluster_ips, "may only hold up to 2 values"))
-    for index, address in enumerate(spec.cluster_ips or ([spec.cluster_ip] if spec.cluster_ip else [])):
-        where = f"spec.clusterIPs[{index}]"
-        if address == "None":
-            if index or len(spec.cluster_ips) > 1:
-                causes.append(invalid(where, address, "must be empty, 'None', or a valid IP address"))
-        elif address:
-            _cluster_address(causes, where, address, spec.ip_families[index] if index < len(spec.ip_families) else "")
-
-
-def _cluster_address(causes: Causes, path: str, address: str, family: str) -> None:
-    try:
-        version = ipaddress.ip_address(address).version
-    except ValueError:
-        causes.append(invalid(path, address, "must be empty, 'None', or a valid IP address"))
+    if spec.ip_family_policy is not None and spec.ip_family_policy not in _FAMILY_POLICIES:
+        causes.append(not_supported("spec.ipFamilyPolicy", spec.ip_family_policy, _FAMILY_POLICIES))
+    before = len(causes)
+    known = old.cluster_ips if old is not None else ()
+    for index, address in enumerate(ips):
+        if index == 0 and address == "None":
+            if len(ips) > 1:
+                causes.append(invalid("spec.clusterIPs", ips, "'None' must be the first and only value"))
+        elif address not in known:
+            ip_address(causes, f"spec.clusterIPs[{index}]", address)
+    wrong = len(causes) > before
+    if len(ips) > 2:
+        causes.append(invalid("spec.clusterIPs", ips, "may only hold up to 2 values"))
+    if wrong:
         return
-    if family and family != f"IPv{version}":
-        causes.append(invalid(path, address, f"expected an {family} value as indicated by `ipFamilies[0]`"))
+    if len(ips) > 1 and not addresses.dual_stack(ips):
+        causes.append(invalid("spec.clusterIPs", ips, "may specify no more than one IP for each IP family"))
+    if not is_headless(spec):
+        for index, (address, family) in enumerate(zip(ips, spec.ip_families, strict=False)):
+            if family in ("IPv4", "IPv6") and addresses.is_ipv6(address) != (family == "IPv6"):
+                causes.append(invalid(f"spec.clusterIPs[{index}]", address,
+                                      f"expected an {family} value as indicated by `ipFamilies[{index}]`"))
+
+
+def _external_ips(causes: Causes, spec: ServiceSpec, old: Service | None) -> None:
+    known = old.spec.external_ips if old is not None else ()
+    for index, address in enumerate(spec.external_ips):
+        where = f"spec.externalIPs[{index}]"
+        before = len(causes)
+        if address not in known:
+            ip_address(causes, where, address)
+        if len(causes) == before:
+            special_ip(causes, where, address)
+
+
+def _port_numbers(causes: Causes, spec: ServiceSpec) -> None:
+    node_ports: set[tuple[str, int]] = set()
+    ports: set[tuple[str, int | None]] = set()
+    if spec.type == "ClusterIP":
+        causes += [forbidden(f"spec.ports[{index}].nodePort", "may not be used when `type` is 'ClusterIP'")
+                   for index, item in enumerate(spec.ports) if item.node_port]
+    for index, item in enumerate(spec.ports):
+        if item.node_port:
+            if (item.protocol, item.node_port) in node_ports:
+                causes.append(duplicate(f"spec.ports[{index}].nodePort", item.node_port))
+            node_ports.add((item.protocol, item.node_port))
+    for index, item in enumerate(spec.ports):
+        if (item.protocol, item.port) in ports:
+            causes.append(duplicate(f"spec.ports[{index}]", ServicePort(protocol=item.protocol, port=item.port, target_port=0)))
+        ports.add((item.protocol, item.port))
+
+
+def _source_ranges(causes: Causes, obj: Service, old: Service | None) -> None:
+    spec = obj.spec
+    if spec.load_balancer_source_ranges:
+        path = "spec.LoadBalancerSourceRanges"
+        if spec.type != "LoadBalancer":
+            causes.append(forbidden(path, _ONLY_BALANCERS))
+        known = [text.strip() for text in old.spec.load_balancer_source_ranges] if old is not None else []
+        for index, text in enumerate(spec.load_balancer_source_ranges):
+            if text.strip() not in known:
+                cidr(causes, f"{path}[{index}]", text.strip())
+        return
+    listed = obj.metadata.annotations.get(_SOURCE_RANGES)
+    if listed is None:
+        return
+    path = f"metadata.annotations[{_SOURCE_RANGES}]"
+    if spec.type != "LoadBalancer":
+        causes.append(forbidden(path, _ONLY_BALANCERS))
+    if (old is None or old.metadata.annotations.get(_SOURCE_RANGES) != listed) and listed.strip():
+        for text in listed.strip().split(","):
+            cidr(causes, path, text.strip())
 
 
 def _load_balancer(causes: Causes, spec: ServiceSpec) -> None:
-    only = "may only be used when `type` is 'LoadBalancer'"
     balancer = spec.type == "LoadBalancer"
-    if spec.load_balancer_source_ranges and not balancer:
-        causes.append(forbidden("spec.LoadBalancerSourceRanges", only))
-    for index, text in enumerate(spec.load_balancer_source_ranges):
-        cidr(causes, f"spec.LoadBalancerSourceRanges[{index}]", text.strip())
     if spec.allocate_load_balancer_node_ports is not None and not balancer:
-        causes.append(forbidden("spec.allocateLoadBalancerNodePorts", only))
-    if spec.load_balancer_class is not None:
-        if not balancer:
-            causes.append(forbidden("spec.loadBalancerClass", only))
-        else:
-            matches(causes, "spec.loadBalancerClass", spec.load_balancer_class, syntax.label_key)
+        causes.append(forbidden("spec.allocateLoadBalancerNodePorts", _ONLY_BALANCERS))
+    if spec.allocate_load_balancer_node_ports is None and balancer:
+        causes.append(required("allocateLoadBalancerNodePorts"))
+    _balancer_class(causes, spec)
+
+
+def _balancer_class(causes: Causes, spec: ServiceSpec) -> None:
+    name = spec.load_balancer_class
+    if name is None:
+        return
+    if spec.type == "LoadBalancer":
+        qualified(causes, "spec.loadBalancerClass", name)
+    else:
+        causes.append(forbidden("spec.loadBalancerClass", _ONLY_BALANCERS))
 
 
 def _traffic(causes: Causes, spec: ServiceSpec) -> None:
-    external = spec.type in ("LoadBalancer", "NodePort") or (spec.type == "ClusterIP" and bool(spec.external_ips))
     policy = spec.external_traffic_policy
-    if external:
+    if is_external(spec):
         one_of(causes, "spec.externalTrafficPolicy", policy, ("Cluster", "Local"))
     elif policy:
         causes.append(invalid("spec.externalTrafficPolicy", policy, "may only be set for externally-accessible services"))
-    if spec.health_check_node_port and not needs_health_check(spec):
-        causes.append(invalid("spec.healthCheckNodePort", spec.health_check_node_port,
+    health = spec.health_check_node_port
+    if health and not needs_health_check(spec):
+        causes.append(invalid("spec.healthCheckNodePort", health,
                               "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"))
+    elif health:
+        port(causes, "spec.healthCheckNodePort", health)
     internal = spec.internal_traffic_policy
     if internal is None:
         if spec.type in ("ClusterIP", "LoadBalancer", "NodePort"):
             causes.append(required("spec.internalTrafficPolicy"))
     elif internal not in ("Cluster", "Local"):
         causes.append(not_supported("spec.internalTrafficPolicy", internal, ("Cluster", "Local")))
-    distributions = ("PreferClose", "PreferSameNode", "PreferSameZone")
-    if spec.traffic_distribution is not None and spec.traffic_distribution not in distributions:
-        causes.append(not_supported("spec.trafficDistribution", spec.traffic_distribution, distributions))
-
-
-def needs_health_check(spec: ServiceSpec) -> bool:
-    """Whether load balancers ask nodes if they have endpoints of the service."""
-    return spec.type == "LoadBalancer" and spec.external_traffic_policy == "Local"
+    if spec.traffic_distribution is not None and spec.traffic_distribution not in _DISTRIBUTIONS:
+        causes.append(not_supported("spec.trafficDistribution", spec.traffic_distribution, _DISTRIBUTIONS))
 
 
 def update_service(causes: Causes, new: Service, old: Service) -> None:
     """The first cluster address and family stay, unless the service is or was an external name."""
     own, was = new.spec, old.spec
     if "ExternalName" not in (own.type, was.type):
-        if was.cluster_ips and own.cluster_ips[:1] != was.cluster_ips[:1] and (own.cluster_ips or own.cluster_ip != was.cluster_ip):
-            causes.append(invalid("spec.clusterIPs[0]", own.cluster_ips or own.cluster_ip, "may not change once set"))
-        elif was.cluster_ip and own.cluster_ip != was.cluster_ip:
-            causes.append(invalid("spec.clusterIP", own.cluster_ip, IMMUTABLE))
-        if len(own.cluster_ips) == len(was.cluster_ips) == 2 and own.cluster_ips[1] != was.cluster_ips[1]:
-            causes.append(invalid("spec.clusterIPs[1]", own.cluster_ips, "may not change once set"))
-        if was.ip_families and own.ip_families and own.ip_families[0] != was.ip_families[0]:
-            causes.append(invalid("spec.ipFamilies[0]", own.ip_families, "may not change once set"))
+        _addresses_changed(causes, own, was)
+        _families_changed(causes, own, was)
     if own.type == was.type == "LoadBalancer" and own.load_balancer_class != was.load_balancer_class:
-        causes.append(invalid("spec.loadBalancerClass", own.load_balancer_class, "may not change once set"))
-    if needs_health_check(own) and needs_health_check(was) and was.health_check_node_port \
-            and own.health_check_node_port != was.health_check_node_port:
-        causes.append(forbidden("spec.healthCheckNodePort", IMMUTABLE))
-    service(causes, new)
+        causes.append(invalid("spec.loadBalancerClass", own.load_balancer_class, _ONCE))
+    _balancer_class(causes, own)
+    if needs_health_check(own) and needs_health_check(was) and own.health_check_node_port != was.health_check_node_port:
+        causes.append(forbidden("spec.healthCheckNodePort", "field is immutable"))
+    _service(causes, new, old)
+
+
+def _addresses_changed(causes: Causes, own: ServiceSpec, was: ServiceSpec) -> None:
+    ips, before = own.cluster_ips, was.cluster_ips
+    if is_headless(own) and is_headless(was):
+        return
+    if len(ips) == len(before):
+        causes += [invalid(f"spec.clusterIPs[{index}]", ips, _ONCE)
+                   for index, (one, other) in enumerate(zip(ips, before, strict=True)) if one != other]
+        return
+    if not ips:
+        causes.append(invalid("spec.clusterIPs[0]", ips, "primary clusterIP can not be unset"))
+    if before and ips and ips[0] != before[0]:
+        causes.append(invalid("spec.clusterIPs[0]", ips, _ONCE))
+    if len(ips) == 1 and len(before) > 1 and own.ip_family_policy != "SingleStack":
+        causes.append(invalid("spec.ipFamilyPolicy", own.ip_family_policy,
+                              "must be set to 'SingleStack' when releasing the secondary clusterIP"))
+
+
+def _families_changed(causes: Causes, own: ServiceSpec, was: ServiceSpec) -> None:
+    named, before = own.ip_families, was.ip_families
+    if is_headless(own) or is_headless(was):
+        return
+    if len(named) == len(before):
+        causes += [invalid("spec.ipFamilies[0]", named, _ONCE) for one, other in zip(named, before, strict=True) if one != other]
+        return
+    if len(before) > len(named) and not own.cluster_ips:
+        causes.append(invalid("spec.ipFamilies[0]", named, "primary ipFamily can not be unset"))
+    if before and named and named[0] != before[0]:
+        causes.append(invalid("spec.ipFamilies[0]", own.cluster_ips, _ONCE))
+    if len(named) == 1 and len(before) > 1 and own.ip_family_policy != "SingleStack":
+        causes.append(invalid("spec.ipFamilyPolicy", own.ip_family_policy,
+                              "must be set to 'SingleStack' when releasing the secondary ipFamily"))
 
 
 def update_service_status(causes: Causes, new: Service, old: Service) -> None:
-    balancer = new.status.load_balancer
-    for index, ingress in enumerate(balancer.ingress if balancer is not None else ()):
-        where = f"status.loadBalancer.ingress[{index}]"
-        if ingress.ip:
+    """What a load balancer says of itself."""
+    balancer, before = new.status.load_balancer, old.status.load_balancer
+    ingresses = balancer.ingress if balancer is not None else []
+    path = "status.loadBalancer.ingress"
+    if ingresses and new.spec.type != "LoadBalancer":
+        causes.append(forbidden(path, "may only be used when `spec.type` is 'LoadBalancer'"))
+        return
+    known = {ingress.ip for ingress in before.ingress} if before is not None else set()
+    for index, ingress in enumerate(ingresses):
+        where = f"{path}[{index}]"
+        if ingress.ip and ingress.ip not in known:
             ip_address(causes, f"{where}.ip", ingress.ip)
-        if ingress.ip_mode is not None and ingress.ip_mode not in ("Proxy", "VIP"):
-            causes.append(not_supported(f"{where}.ipMode", ingress.ip_mode, ("Proxy", "VIP")))
+        mode = ingress.ip_mode
+        if mode is None:
+            if ingress.ip:
+                causes.append(required(f"{where}.ipMode", "must be specified when `ip` is set"))
+        elif not ingress.ip:
+            causes.append(forbidden(f"{where}.ipMode", "may not be specified when `ip` is not set"))
+        elif mode not in ("Proxy", "VIP"):
+            causes.append(not_supported(f"{where}.ipMode", mode, ("Proxy", "VIP")))
         if ingress.hostname:
-            matches(causes, f"{where}.hostname", ingress.hostname, syntax.dns_subdomain)
-
-
-def endpoints(causes: Causes, obj: Endpoints) -> None:
-    for index, subset in enumerate(obj.subsets):
-        _subset(causes, f"subsets[{index}]", subset)
-
-
-def _subset(causes: Causes, path: str, subset: EndpointSubset) -> None:
-    if not subset.addresses and not subset.not_ready_addresses:
-        causes.append(required(path, "must specify `addresses` or `notReadyAddresses`"))
-    for wire, addresses in (("addresses", subset.addresses), ("notReadyAddresses", subset.not_ready_addresses)):
-        for index, address in enumerate(addresses):
-            where = f"{path}.{wire}[{index}]"
-            ip_address(causes, f"{where}.ip", address.ip)
-            special_ip(causes, f"{where}.ip", address.ip)
-            if address.hostname:
-                matches(causes, f"{where}.hostname", address.hostname, syntax.dns_label)
-            if address.node_name is not None:
-                matches(causes, f"{where}.nodeName", address.node_name, syntax.dns_subdomain)
-    for index, item in enumerate(subset.ports):
-        where = f"{path}.ports[{index}]"
-        if not item.name:
-            if len(subset.ports) > 1:
-                causes.append(required(f"{where}.name"))
-        else:
-            matches(causes, f"{where}.name", item.name, syntax.dns_label)
-        port(causes, f"{where}.port", item.port)
-        one_of(causes, f"{where}.protocol", item.protocol or "", PROTOCOLS)
-
-
-def endpoint_slice(causes: Causes, obj: EndpointSlice) -> None:
-    one_of(causes, "addressType", obj.address_type, ("FQDN", "IPv4", "IPv6"))
-    if len(obj.endpoints) > _SLICE_ENDPOINTS_MAX:
-        causes.append(too_many("endpoints", len(obj.endpoints), _SLICE_ENDPOINTS_MAX))
-    for index, item in enumerate(obj.endpoints):
-        _slice_addresses(causes, f"endpoints[{index}]", item.addresses, obj.address_type)
-        if item.node_name is not None:
-            matches(causes, f"endpoints[{index}].nodeName", item.node_name, syntax.dns_subdomain)
-        if item.hostname is not None:
-            matches(causes, f"endpoints[{index}].hostname", item.hostname, syntax.dns_label)
-    if len(obj.ports) > _SLICE_PORTS_MAX:
-        causes.append(too_many("ports", len(obj.ports), _SLICE_PORTS_MAX))
-    names: set[str] = set()
-    for index, item_port in enumerate(obj.ports):
-        where = f"ports[{index}]"
-        name = item_port.name or ""
-        if name:
-            matches(causes, f"{where}.name", name, syntax.dns_label)
-        if name in names:
-            causes.append(duplicate(f"{where}.name", name))
-        names.add(name)
-        one_of(causes, f"{where}.protocol", item_port.protocol or "", PROTOCOLS)
-
-
-def _slice_addresses(causes: Causes, path: str, addresses: list[str], kind: str) -> None:
-    if not addresses:
-        causes.append(required(f"{path}.addresses", "must contain at least 1 address"))
-    elif len(addresses) > _SLICE_ADDRESSES_MAX:
-        causes.append(too_many(f"{path}.addresses", len(addresses), _SLICE_ADDRESSES_MAX))
-    for number, address in enumerate(addresses):
-        where = f"{path}.addresses[{number}]"
-        if kind == "FQDN":
-            matches(causes, where, address.removesuffix("."), syntax.dns_subdomain)
-            continue
-        try:
-            family = f"IPv{ipaddress.ip_address(address).version}"
-        except ValueError:
-            family = ""
-        if kind != family:
-            causes.append(invalid(where, address, f"must be a valid {kind} address"))
-        special_ip(causes, where, address)
-
-
-def update_endpoint_slice(causes: Causes, new: EndpointSlice, old: EndpointSlice) -> None:
-    immutable(causes, "addressType", new.address_type, old.address_type)
-    endpoint_slice(causes, new)
+            subdomain(causes, f"{where}.hostname", ingress.hostname)
+            if addresses.sloppy(ingress.hostname) is not None:
+                causes.append(invalid(f"{where}.hostname", ingress.hostname, "must be a DNS name, not an IP address"))

@@ -10,9 +10,13 @@ from typing import Any
 from minikube_py.apis import autoscaling_v1, meta_v1
 from minikube_py.apis.apiextensions_v1 import CustomResourceSubresourceScale
 from minikube_py.apis.custom import CustomObject
+from minikube_py.apis.validation.causes import invalid, show
 from minikube_py.core.errors import Cause, InternalError
 
 REPLICAS_MAX = 2**31 - 1
+_GO_TYPES: dict[type, str] = {
+    str: "string", bool: "bool", int: "int64", float: "float64", dict: "map[string]interface {}", list: "[]interface {}",
+}
 
 
 class CustomScale:
@@ -52,19 +56,51 @@ class CustomScale:
             parent = inner
         parent[self.spec_path[-1]] = replicas
 
-    def validate(self, document: dict[str, Any]) -> list[Cause]:
-        """Replicas are numbers of things."""
+    def validate(self, document: dict[str, Any], *, status: bool = False) -> list[Cause]:
+        """What is wrong with the numbers of replicas.
+
+        Args:
+            status: only those of the status are looked at.
+        """
         causes = []
-        for path, field in self._rules:
-            replicas = _integer(document, path)
-            if replicas is None:
-                continue
+        for path, field in self._rules[1:] if status else self._rules:
+            replicas, problem = _number(document, path)
             if replicas < 0:
-                causes.append(Cause("FieldValueInvalid", f"Invalid value: {replicas}: should be a non-negative integer", field))
+                problem = "should be a non-negative integer"
             elif replicas > REPLICAS_MAX:
-                causes.append(Cause(
-                    "FieldValueInvalid", f"Invalid value: {replicas}: should be less than or equal to {REPLICAS_MAX}", field))
+                problem = f"should be less than or equal to {REPLICAS_MAX}"
+            if problem:
+                causes.append(invalid(field, replicas, problem))
         return causes
+
+
+def _number(document: dict[str, Any], path: tuple[str, ...]) -> tuple[int, str]:
+    """The number at a path, 0 if nothing is there, and in Go's words what stands there or on the way instead."""
+    value: Any = document
+    for index, name in enumerate(path):
+        if not isinstance(value, dict):
+            return 0, _accessor_error(path[: index + 1], value, "map[string]interface{}") if value is not None else ""
+        if name not in value:
+            return 0, ""
+        value = value[name]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value, ""
+    return 0, _accessor_error(path, value, "int64")
+
+
+def _accessor_error(path: tuple[str, ...], value: Any, wanted: str) -> str:
+    return f".{'.'.join(path)} accessor error: {_go_text(value)} is of the type {_GO_TYPES.get(type(value), '<nil>')}, expected {wanted}"
+
+
+def _go_text(value: Any) -> str:
+    """A value as Go prints it by itself."""
+    if isinstance(value, dict):
+        return f"map[{' '.join(f'{key}:{_go_text(value[key])}' for key in sorted(value))}]"
+    if isinstance(value, list):
+        return f"[{' '.join(map(_go_text, value))}]"
+    if value is None:
+        return "<nil>"
+    return value if isinstance(value, str) else show(value)
 
 
 def _fields(path: str) -> tuple[str, ...]:

@@ -114,7 +114,7 @@ class CustomStrategy(Strategy):
         document = obj.document()
         former = None if old is None else old.document()
         found = self._schema.validate(document, former, status=status, earlier=causes, warnings=context.warnings)
-        return [*causes, *found, *(self._scale.validate(document) if self._scale is not None else ())]
+        return [*causes, *found, *(self._scale.validate(document, status=status) if self._scale is not None else ())]
 
 
 class CustomStorage(Storage):

@@ -17,7 +17,6 @@ from minikube_py.apis.apiextensions_v1 import (
 )
 from minikube_py.apis.definition_status import with_condition
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock
-from minikube_py.core.errors import Cause
 
 from ..context import Context
 from ..strategy import Strategy
@@ -44,20 +43,17 @@ class CustomResourceDefinitionStrategy(Strategy):
         if more:
             new.status = msgspec.structs.replace(old.status, stored_versions=[*old.status.stored_versions, *more])
 
-    def validate_create(self, obj: CustomResourceDefinition, context: Context) -> list[Cause]:
-        self._warn(obj, None, context)
-        return []
-
-    def validate_update(self, new: CustomResourceDefinition, old: CustomResourceDefinition, context: Context) -> list[Cause]:
-        self._warn(new, old, context)
-        return []
-
-    def _warn(self, new: CustomResourceDefinition, old: CustomResourceDefinition | None, context: Context) -> None:
+    def warnings_on_create(self, obj: CustomResourceDefinition, context: Context) -> list[str]:
         from minikube_py.apis.validation.definition_warnings import definition_warnings
 
-        if context.warnings is not None:
-            for text in definition_warnings(new, old):
-                context.warn(text)
+        return definition_warnings(obj, None)
+
+    def warnings_on_update(
+        self, new: CustomResourceDefinition, old: CustomResourceDefinition, subresource: str, context: Context
+    ) -> list[str]:
+        from minikube_py.apis.validation.definition_warnings import definition_warnings
+
+        return [] if subresource else definition_warnings(new, old)
 
     def begin_deletion(self, obj: CustomResourceDefinition) -> None:
         if CLEANUP_FINALIZER not in obj.metadata.finalizers:

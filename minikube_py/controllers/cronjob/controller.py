@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from minikube_py.apis.batch_v1 import CronJob, Job
 from minikube_py.apis.core_v1 import ObjectReference
+from minikube_py.apis.cron import Schedule, parse
 from minikube_py.apis.meta_v1 import ObjectMeta
 from minikube_py.apis.scheme import deep_copy
 from minikube_py.client.events import object_reference
@@ -21,7 +22,6 @@ from ..base import Context, Controller
 from ..pod_control import namespace_is_terminating
 from ..refs import INDEX, controller_of, controller_ref, index_by_controller
 from ..status import condition_of
-from . import schedule
 
 SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 # Missed moments beyond which a warning is due. Source: cronjob/utils.go.
@@ -116,9 +116,9 @@ class CronJobController(Controller):
         following = times.after(now, zone)
         return None if following is None else (following - now).total_seconds() + _SLACK_S
 
-    def _read_schedule(self, cron: CronJob) -> tuple[schedule.Schedule, tzinfo] | None:
+    def _read_schedule(self, cron: CronJob) -> tuple[Schedule, tzinfo] | None:
         try:
-            times = schedule.parse(cron.spec.schedule)
+            times = parse(cron.spec.schedule)
         except ValueError as error:
             message = f'unparseable schedule: "{cron.spec.schedule}" : {error}'
             self.events.event(cron, "Warning", "UnparseableSchedule", message)
@@ -129,7 +129,7 @@ class CronJobController(Controller):
             self.events.event(cron, "Warning", "UnknownTimeZone", f'invalid timeZone: "{cron.spec.time_zone}": {error}')
             return None
 
-    def _last_due(self, cron: CronJob, times: schedule.Schedule, zone: tzinfo, now: datetime) -> datetime | None:
+    def _last_due(self, cron: CronJob, times: Schedule, zone: tzinfo, now: datetime) -> datetime | None:
         """The last moment up to now that was not served."""
         since = parse_rfc3339(cron.status.last_schedule_time or cron.metadata.creation_timestamp)
         deadline_s = cron.spec.starting_deadline_seconds
@@ -188,7 +188,7 @@ class CronJobController(Controller):
         self.events.event(cron, "Normal", "SuccessfulDelete", f"Deleted job {meta.name}")
 
 
-def _count(times: schedule.Schedule, since: datetime, now: datetime, zone: tzinfo) -> int:
+def _count(times: Schedule, since: datetime, now: datetime, zone: tzinfo) -> int:
     """How many moments there were, counted to just beyond _MISSED_MAX."""
     count, following = 0, times.after(since, zone)
     while following is not None and following <= now and count <= _MISSED_MAX:

@@ -8,11 +8,12 @@ Source: kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#schedule-sy
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from minikube_py.core.duration import parse_duration
+from ..core.duration import parse_duration
 
 _MONTHS = {
     "jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12,
@@ -22,6 +23,8 @@ _DESCRIPTORS = {
     "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0", "@daily": "0 0 * * *",
     "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
 }
+_FIELDS: tuple[tuple[int, int, dict[str, int]], ...] = ((0, 59, {}), (0, 23, {}), (1, 31, {}), (1, 12, _MONTHS), (0, 6, _DAYS))
+_INTEGER = re.compile(r"[+-]?[0-9]+")
 # Days looked through for the next moment. Source: robfig/cron, which gives up after five years.
 _DAYS_MAX = 5 * 366
 # How far back the last moment is looked for, in steps, so that each step has few moments.
@@ -85,51 +88,81 @@ class Schedule:
 def parse(text: str) -> Schedule:
     """Read a schedule.
 
-    Raises: ValueError if it does not read.
+    Raises: ValueError if it does not read, in the words of upstream's parser.
     """
-    text = text.strip()
+    if not text:
+        raise ValueError("empty spec string")
     if text.startswith("@every "):
-        return Schedule(every=_duration(text.removeprefix("@every ").strip()))
-    fields = _DESCRIPTORS.get(text.lower(), text).split()
-    if len(fields) != 5:
-        raise ValueError(f"expected exactly 5 fields, found {len(fields)}: [{' '.join(fields)}]")
-    minutes, hours = sorted(_field(fields[0], 0, 59)), sorted(_field(fields[1], 0, 23))
-    restricted = [not field.startswith(("*", "?")) for field in (fields[2], fields[4])]
-    return Schedule(
-        tuple(minutes), tuple(hours), frozenset(_field(fields[2], 1, 31)), frozenset(_field(fields[3], 1, 12, _MONTHS)),
-        frozenset(_field(fields[4], 0, 6, _DAYS)), all(restricted),
-    )
+        return Schedule(every=_every(text))
+    if text.startswith("@"):
+        try:
+            text = _DESCRIPTORS[text]
+        except KeyError:
+            raise ValueError(f"unrecognized descriptor: {text}") from None
+    fields = text.split()
+    if len(fields) != len(_FIELDS):
+        raise ValueError(f"expected exactly {len(_FIELDS)} fields, found {len(fields)}: [{' '.join(fields)}]")
+    minutes, hours, days, months, weekdays = (_field(field, *bounds) for field, bounds in zip(fields, _FIELDS, strict=True))
+    restricted = all(not _has_star(field) for field in (fields[2], fields[4]))
+    return Schedule(tuple(sorted(minutes)), tuple(sorted(hours)), frozenset(days), frozenset(months), frozenset(weekdays), restricted)
 
 
-def _duration(text: str) -> timedelta:
+def _every(text: str) -> timedelta:
+    duration = text.removeprefix("@every ")
     try:
-        seconds = parse_duration(text)
+        seconds = parse_duration(duration.removeprefix("-"))
     except ValueError as error:
-        raise ValueError(f"failed to parse duration @every {text}") from error
-    return timedelta(seconds=max(1, int(seconds)))
+        raise ValueError(f"failed to parse duration {text}: {error}") from error
+    return timedelta(seconds=1 if duration.startswith("-") else max(1, int(seconds)))
 
 
-def _field(text: str, low: int, high: int, names: dict[str, int] | None = None) -> set[int]:
+def _has_star(text: str) -> bool:
+    """Whether a field lets every value in as it is written, so that it does not restrict days."""
+    return any(part.partition("/")[0].partition("-")[0] in ("*", "?") and part.partition("/")[2] in ("", "1") for part in text.split(","))
+
+
+def _field(text: str, low: int, high: int, names: dict[str, int]) -> set[int]:
     values: set[int] = set()
-    for part in text.split(","):
-        span, slash, step_text = part.partition("/")
-        first_text, dash, last_text = span.partition("-")
-        if span in ("*", "?"):
-            first, last = low, high
-        else:
-            first = _number(first_text, names)
-            last = _number(last_text, names) if dash else high if slash else first
-        step = _number(step_text, None) if slash else 1
-        if first < low or last > high or first > last or step < 1:
-            raise ValueError(f"value out of range ({low} - {high}): {part}")
-        values.update(range(first, last + 1, step))
+    for part in filter(None, text.split(",")):
+        values |= _range(part, low, high, names)
     return values
 
 
-def _number(text: str, names: dict[str, int] | None) -> int:
-    named = (names or {}).get(text.lower())
+def _range(text: str, low: int, high: int, names: dict[str, int]) -> set[int]:
+    span, *steps = text.split("/")
+    bounds = span.split("-")
+    if bounds[0] in ("*", "?"):
+        first, last = low, high
+    else:
+        first = last = _number(bounds[0], names)
+        if len(bounds) == 2:
+            last = _number(bounds[1], names)
+        elif len(bounds) > 2:
+            raise ValueError(f"too many hyphens: {text}")
+    step = 1
+    if len(steps) > 1:
+        raise ValueError(f"too many slashes: {text}")
+    if steps:
+        step = _number(steps[0], {})
+        if len(bounds) == 1:
+            last = high
+    if first < low:
+        raise ValueError(f"beginning of range ({first}) below minimum ({low}): {text}")
+    if last > high:
+        raise ValueError(f"end of range ({last}) above maximum ({high}): {text}")
+    if first > last:
+        raise ValueError(f"beginning of range ({first}) beyond end of range ({last}): {text}")
+    if step == 0:
+        raise ValueError(f"step of range should be a positive number: {text}")
+    return set(range(first, last + 1, step))
+
+
+def _number(text: str, names: dict[str, int]) -> int:
+    named = names.get(text.lower())
     if named is not None:
         return named
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError(f"failed to parse int from {text}")
+    if not _INTEGER.fullmatch(text):
+        raise ValueError(f'failed to parse int from {text}: strconv.Atoi: parsing "{text}": invalid syntax')
+    if int(text) < 0:
+        raise ValueError(f"negative number ({int(text)}) not allowed: {text}")
     return int(text)
