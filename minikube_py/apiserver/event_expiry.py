@@ -74,10 +74,11 @@ class EventExpiry:
         """Follow all Events, those that are there and those to come, until cancelled."""
         collection = self._storage.collection
         listing = self._store.list(collection)
-        early: list[WatchEvent] | None = []
+        early: list[WatchEvent] = []
+        loaded = False
 
         def deliver(event: WatchEvent) -> None:
-            if early is None:
+            if loaded:
                 self._changed(event)
             else:
                 early.append(event)
@@ -85,9 +86,10 @@ class EventExpiry:
         subscription = self._store.watch(collection, listing.revision, deliver)
         try:
             await self._load(listing.entries)
-            changes, early = early, None
-            for event in changes:
+            loaded = True
+            for event in early:
                 self._changed(event)
+            early.clear()
             while True:
                 await self._wait_due()
                 await self._expire(self._leases.popleft())

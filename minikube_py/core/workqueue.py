@@ -10,31 +10,49 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from . import limits
 from .backoff import Backoff
+from .histogram import Histogram
 
 log = logging.getLogger(__name__)
 K = TypeVar("K", bound=Hashable)
+# Seconds. Source: k8s.io/component-base/metrics/prometheus/workqueue
+BUCKETS_S = tuple(float(f"1e{power}") for power in range(-8, 4))
+# All that there are, for metrics.
+QUEUES: weakref.WeakSet[WorkQueue[Any]] = weakref.WeakSet()
 
 
 class WorkQueue(Generic[K]):
     """Keys to reconcile.
 
-    Invariants: a key is in `_waiting` at most once; a key in `_processing` is not handed out again until `done`.
+    Invariants: a key is in `_waiting` at most once; a key in `_processing` is not handed out again until `done`. `_since` says since when
+    each key in `_waiting` waits, `_processing` since when each is worked on.
+
+    Attributes:
+        adds, retries: keys that came to wait, and that came again after a failure.
+        waits, works: seconds that keys waited, and that the work on them took.
     """
 
     def __init__(self, name: str, backoff: Backoff | None = None) -> None:
         self.name = name
         self._backoff = backoff or Backoff(limits.REQUEUE_BACKOFF_MIN_S, limits.REQUEUE_BACKOFF_MAX_S)
+        self.adds = 0
+        self.retries = 0
+        self.waits = Histogram(BUCKETS_S)
+        self.works = Histogram(BUCKETS_S)
         self._waiting: deque[K] = deque()
+        self._since: dict[K, float] = {}
         self._dirty: set[K] = set()
-        self._processing: set[K] = set()
+        self._processing: dict[K, float] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._getters: deque[asyncio.Future[None]] = deque()
+        QUEUES.add(self)
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -53,9 +71,9 @@ class WorkQueue(Generic[K]):
         if len(self._dirty) >= limits.WORKQUEUE_KEYS_MAX:
             raise OverflowError(f"work queue {self.name} is full")
         self._dirty.add(key)
+        self.adds += 1
         if key not in self._processing:
-            self._waiting.append(key)
-            self._wake()
+            self._wait(key)
 
     def add_after(self, key: K, delay_s: float) -> None:
         """Ask that `key` be reconciled in `delay_s` seconds; the earliest of several such requests holds."""
@@ -73,6 +91,7 @@ class WorkQueue(Generic[K]):
 
     def add_rate_limited(self, key: K) -> None:
         """Ask that `key` be reconciled after its back-off, which doubles until `forget`."""
+        self.retries += 1
         self.add_after(key, self._backoff.next_s(key))
 
     def forget(self, key: K) -> None:
@@ -98,15 +117,22 @@ class WorkQueue(Generic[K]):
                     self._getters.remove(getter)
         key = self._waiting.popleft()
         self._dirty.discard(key)
-        self._processing.add(key)
+        now = self._processing[key] = time.monotonic()
+        self.waits.observe(now - self._since.pop(key))
         return key
 
     def done(self, key: K) -> None:
         """End the work on `key`; if it was added meanwhile, it waits again."""
-        self._processing.discard(key)
+        started = self._processing.pop(key, None)
+        if started is not None:
+            self.works.observe(time.monotonic() - started)
         if key in self._dirty:
-            self._waiting.append(key)
-            self._wake()
+            self._wait(key)
+
+    def working(self) -> list[float]:
+        """For how many seconds each key is being worked on."""
+        now = time.monotonic()
+        return [now - started for started in self._processing.values()]
 
     async def work(self, reconcile: Callable[[K], Awaitable[float | None]], workers: int = 1) -> None:
         """Reconcile keys until cancelled.
@@ -142,6 +168,11 @@ class WorkQueue(Generic[K]):
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+
+    def _wait(self, key: K) -> None:
+        self._waiting.append(key)
+        self._since[key] = time.monotonic()
+        self._wake()
 
     def _fire(self, key: K) -> None:
         del self._timers[key]

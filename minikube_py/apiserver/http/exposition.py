@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from minikube_py.core.histogram import Histogram
+from minikube_py.core.workqueue import QUEUES, WorkQueue
 from minikube_py.store.interface import StoreStatistics
 
 from .health import Health
@@ -68,6 +69,7 @@ class Exposition:
         yield from self._watches()
         yield from self._objects()
         yield from self._writes()
+        yield from _work_queues()
         for families in self._more:
             yield from families()
 
@@ -175,6 +177,39 @@ class Exposition:
         yield from (requests, commits, batches)
 
 
+def _work_queues() -> Iterator[Any]:
+    """Of all components in this process; queues of one name are told as one."""
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+    adds = CounterMetricFamily("workqueue_adds", "Total number of adds handled by workqueue", labels=("name",))
+    retries = CounterMetricFamily("workqueue_retries", "Total number of retries handled by workqueue", labels=("name",))
+    depth = GaugeMetricFamily("workqueue_depth", "Current depth of workqueue", labels=("name",))
+    unfinished = GaugeMetricFamily(
+        "workqueue_unfinished_work_seconds", "How many seconds of work has done that is in progress and hasn't been observed by "
+        "work_duration. Large values indicate stuck threads. One can deduce the number of stuck threads by observing the rate at which "
+        "this increases.", labels=("name",))
+    longest = GaugeMetricFamily(
+        "workqueue_longest_running_processor_seconds", "How many seconds has the longest running processor for workqueue been running.",
+        labels=("name",))
+    waits = HistogramMetricFamily(
+        "workqueue_queue_duration_seconds", "How long in seconds an item stays in workqueue before being requested.", labels=("name",))
+    works = HistogramMetricFamily(
+        "workqueue_work_duration_seconds", "How long in seconds processing an item from workqueue takes.", labels=("name",))
+    by_name: dict[str, list[WorkQueue[Any]]] = {}
+    for queue in [*QUEUES]:
+        by_name.setdefault(queue.name, []).append(queue)
+    for name, queues in sorted(by_name.items()):
+        working = [seconds for queue in queues for seconds in queue.working()]
+        adds.add_metric((name,), sum(queue.adds for queue in queues))
+        retries.add_metric((name,), sum(queue.retries for queue in queues))
+        depth.add_metric((name,), sum(map(len, queues)))
+        unfinished.add_metric((name,), sum(working))
+        longest.add_metric((name,), max(working, default=0.0))
+        _add(waits, (name,), *(queue.waits for queue in queues))
+        _add(works, (name,), *(queue.works for queue in queues))
+    yield from (adds, retries, depth, unfinished, longest, waits, works)
+
+
 class _Slis:
     """The results of health checks, as a collector."""
 
@@ -207,8 +242,13 @@ def _text(accept: str, collector: Any, process: Iterable[Any]) -> tuple[bytes, s
     return encoder(registry), content_type
 
 
-def _add(family: Any, labels: tuple[str, ...], histogram: Histogram) -> None:
-    family.add_metric(labels, buckets=[*histogram.cumulative()], sum_value=histogram.total)
+def _add(family: Any, labels: tuple[str, ...], *histograms: Histogram) -> None:
+    """Add the sum of histograms with the same bounds."""
+    both = Histogram(histograms[0].bounds)
+    for histogram in histograms:
+        both.counts = [one + other for one, other in zip(both.counts, histogram.counts, strict=True)]
+        both.total += histogram.total
+    family.add_metric(labels, buckets=[*both.cumulative()], sum_value=both.total)
 
 
 def _for_sli(series: Series) -> Histogram:

@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from minikube_py.apiserver.http.metrics import ServerMetrics
 from minikube_py.apiserver.http.request_info import RequestInfo
+from minikube_py.core.workqueue import WorkQueue
 
 from ..lab import Lab, until
 
@@ -19,12 +20,12 @@ CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 class Samples(dict[tuple[str, frozenset[tuple[str, str]]], float]):
     """All series of `/metrics`, by name and labels."""
 
-    def of(self, name: str, **wanted: str) -> list[tuple[dict[str, str], float]]:
+    def of(self, sample: str, /, **wanted: str) -> list[tuple[dict[str, str], float]]:
         """Labels and values of the series of that name that have the wanted labels."""
-        return [(dict(key), value) for (found, key), value in self.items() if found == name and wanted.items() <= dict(key).items()]
+        return [(dict(key), value) for (found, key), value in self.items() if found == sample and wanted.items() <= dict(key).items()]
 
-    def one(self, name: str, **wanted: str) -> float:
-        found = self.of(name, **wanted)
+    def one(self, sample: str, /, **wanted: str) -> float:
+        found = self.of(sample, **wanted)
         assert len(found) == 1, found
         return found[0][1]
 
@@ -96,6 +97,26 @@ async def test_store_tells_its_objects_its_size_and_its_commits(lab: Lab) -> Non
     assert found.one("etcd_request_duration_seconds_count", operation="delete", group="", resource="configmaps") == 1
     assert found.one("minikube_store_commit_duration_seconds_count") == found.one("minikube_store_batch_writes_count") > 0
     assert found.one("process_open_fds") > 0
+
+
+async def test_work_queues_are_told_by_name(lab: Lab) -> None:
+    one: WorkQueue[str] = WorkQueue("godot")
+    other: WorkQueue[str] = WorkQueue("godot")
+    for queue in (one, other):
+        queue.add("a")
+        queue.add("b")
+        queue.add("a")
+    key = await one.get()
+    found = await samples(lab)
+    assert found.one("workqueue_adds_total", name="godot") == 4 and found.one("workqueue_depth", name="godot") == 3
+    assert found.one("workqueue_queue_duration_seconds_count", name="godot") == 1
+    assert 0 < found.one("workqueue_longest_running_processor_seconds", name="godot") == found.one(
+        "workqueue_unfinished_work_seconds", name="godot")
+    one.done(key)
+    one.add_rate_limited(key)
+    found = await samples(lab)
+    assert found.one("workqueue_work_duration_seconds_count", name="godot") == found.one("workqueue_retries_total", name="godot") == 1
+    one.close()
 
 
 async def test_labels_of_nonsense_stay_few(lab: Lab) -> None:
