@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
+from math import floor
 from typing import Protocol
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
@@ -32,7 +34,13 @@ SYSTEM_CLOCK = SystemClock()
 
 def rfc3339(moment: datetime) -> str:
     """metav1.Time: seconds, UTC ("2026-01-01T00:00:00Z")."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _of_second(floor(moment.timestamp()))
+
+
+@lru_cache(64)
+def _of_second(seconds: int) -> str:
+    """Every object that is made within a second has the same text."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def rfc3339_micro(moment: datetime) -> str:
