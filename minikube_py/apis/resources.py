@@ -121,7 +121,7 @@ class _Row:
     """Subresources; a bare name is one that exchanges the resource's own kind under the usual get, patch, update."""
     verbs: tuple[str, ...] = ALL_VERBS
     stored_as: GroupVersionKind | None = None
-    """The kind under which objects are stored, where it is not the served one."""
+    """The kind under which upstream stores objects, where it is not the served one."""
 
 
 _ALL: Final = ("all",)
@@ -252,15 +252,18 @@ _TABLE: Final[dict[tuple[str, str], tuple[_Row, ...]]] = {
         _Row("volumeattributesclasses", "VolumeAttributesClass", False, ("vac",)),
     ),
     ("admissionregistration.k8s.io", "v1"): (
-        _Row("mutatingadmissionpolicies", "MutatingAdmissionPolicy", False, categories=_EXTENSIONS),
-        _Row("mutatingadmissionpolicybindings", "MutatingAdmissionPolicyBinding", False, categories=_EXTENSIONS),
+        _Row("mutatingadmissionpolicies", "MutatingAdmissionPolicy", False, categories=_EXTENSIONS,
+             stored_as=("admissionregistration.k8s.io", "v1beta1", "MutatingAdmissionPolicy")),
+        _Row("mutatingadmissionpolicybindings", "MutatingAdmissionPolicyBinding", False, categories=_EXTENSIONS,
+             stored_as=("admissionregistration.k8s.io", "v1beta1", "MutatingAdmissionPolicyBinding")),
         _Row("mutatingwebhookconfigurations", "MutatingWebhookConfiguration", False, categories=_EXTENSIONS),
         _Row("validatingadmissionpolicies", "ValidatingAdmissionPolicy", False, categories=_EXTENSIONS, sub=_STATUS),
         _Row("validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding", False, categories=_EXTENSIONS),
         _Row("validatingwebhookconfigurations", "ValidatingWebhookConfiguration", False, categories=_EXTENSIONS),
     ),
     ("apiextensions.k8s.io", "v1"): (
-        _Row("customresourcedefinitions", "CustomResourceDefinition", False, ("crd", "crds"), _EXTENSIONS, _STATUS),
+        _Row("customresourcedefinitions", "CustomResourceDefinition", False, ("crd", "crds"), _EXTENSIONS, _STATUS,
+             stored_as=("apiextensions.k8s.io", "v1beta1", "CustomResourceDefinition")),
     ),
     ("scheduling.k8s.io", "v1"): (_Row("priorityclasses", "PriorityClass", False, ("pc",)),),
     ("coordination.k8s.io", "v1"): (_Row("leases", "Lease"),),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from minikube_py.apis import resources
 from minikube_py.apis.resources import BY_GVK, BY_GVR, GROUPS, RESOURCES, ResourceType, find
@@ -37,20 +40,34 @@ def test_every_ga_group_version_is_there_in_upstreams_order() -> None:
     assert len(RESOURCES) == 68
 
 
-@pytest.mark.parametrize(
-    ("group", "version", "plural", "expected"),
-    [
-        ("", "v1", "configmaps", "qFsyl6wFWjQ="),
-        ("", "v1", "pods", "xPOwRZ+Yhw8="),
-        ("apps", "v1", "deployments", "8aSe+NMegvE="),
-        ("events.k8s.io", "v1", "events", "r2yiGXH7wu8="),
-        ("autoscaling", "v1", "horizontalpodautoscalers", "qwQve8ut294="),
-        ("admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", "B0wHjQmsGNk="),
-        ("authorization.k8s.io", "v1", "subjectaccessreviews", ""),
-    ],
-)
-def test_storage_version_hashes_are_upstreams(group: str, version: str, plural: str, expected: str) -> None:
-    assert BY_GVR[group, version, plural].storage_version_hash == expected
+VERBS = {"c": "create", "d": "delete", "D": "deletecollection", "g": "get", "l": "list", "p": "patch", "u": "update", "w": "watch"}
+UPSTREAM: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "discovery.yaml").read_text())
+
+
+def described(group_version: str) -> list[list[str]]:
+    """The rows of one group-version as the table of upstream's discovery has them."""
+    rows = []
+    letters = {verb: letter for letter, verb in VERBS.items()}
+    for resource in (resource for resource in RESOURCES if resource.group_version == group_version):
+        scope = "namespaced" if resource.namespaced else "cluster"
+        rows.append([
+            resource.plural, resource.kind, resource.singular, scope, ",".join(resource.short_names), ",".join(resource.categories),
+            "".join(letters[verb] for verb in resource.verbs), resource.storage_version_hash])
+        for sub in resource.subresources:
+            own = (sub.group, sub.version) == (resource.group, resource.version)
+            kind = sub.kind if own else f"{sub.group}/{sub.version}/{sub.kind}"
+            rows.append([f"{resource.plural}/{sub.name}", kind, "", scope, "", "", "".join(letters[verb] for verb in sub.verbs), ""])
+    return rows
+
+
+@pytest.mark.parametrize("group_version", UPSTREAM)
+def test_resources_are_those_of_upstreams_discovery(group_version: str) -> None:
+    wanted = [["" if word == "-" else word for word in row.split(" ")] for row in UPSTREAM[group_version]]
+    assert described(group_version) == wanted
+
+
+def test_no_group_version_is_more_or_less_than_upstreams() -> None:
+    assert {resource.group_version for resource in RESOURCES} == UPSTREAM.keys()
 
 
 def test_rows_are_sorted_as_discovery_shows_them() -> None:
