@@ -41,6 +41,10 @@ class Exposition:
         """Let `families()` say more when somebody asks."""
         self._more.append(families)
 
+    def reset(self) -> None:
+        """Begin to count requests anew."""
+        self._metrics.reset()
+
     def metrics(self, accept: str) -> tuple[bytes, str]:
         """The text of `/metrics` and its content type."""
         from prometheus_client.gc_collector import GCCollector

@@ -76,6 +76,13 @@ class Series:
         self.duration = Histogram(DURATION_BUCKETS_S)
         self.sizes = Histogram(RESPONSE_BUCKETS_BYTES) if labels.verb in ("GET", "LIST") else None
 
+    def reset(self) -> None:
+        """Forget what was counted; what runs goes on running."""
+        self.codes = {}
+        self.aborts = 0
+        self.duration = Histogram(DURATION_BUCKETS_S)
+        self.sizes = Histogram(RESPONSE_BUCKETS_BYTES) if self.sizes is not None else None
+
     def observe(self, code: int, seconds: float, size: int) -> None:
         """Count one request that has ended."""
         codes = self.codes
@@ -197,6 +204,11 @@ class ServerMetrics:
         if found is None:
             found = self.requests[key] = Series(labels, key[1], long_running=long_running)
         return found
+
+    def reset(self) -> None:
+        """Begin to count anew."""
+        for series in self.requests.values():
+            series.reset()
 
     def watch_series(self, resource: ResourceType) -> WatchSeries:
         found = self.watches.get(resource.gvr)

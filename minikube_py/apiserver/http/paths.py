@@ -43,6 +43,9 @@ class Paths:
             if answer is None:
                 raise unknown_path()
             return answer
+        if self._debug is not None and path == "/metrics" and http.method == "DELETE":
+            self._exposition.reset()
+            return web.Response(text="metrics reset\n")
         if http.method not in ("GET", "HEAD"):
             raise unknown_method()
         answer = self._health.respond(path, query) or await self._document(http, path, query)

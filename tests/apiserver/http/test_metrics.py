@@ -119,6 +119,16 @@ async def test_work_queues_are_told_by_name(lab: Lab) -> None:
     one.close()
 
 
+async def test_counters_are_reset_on_demand(lab: Lab) -> None:
+    await lab.get(CONFIG_MAPS)
+    assert (await samples(lab)).of("apiserver_request_total", resource="configmaps")
+    reset = await lab.send("DELETE", "/metrics")
+    assert (reset.status, reset.body) == (200, b"metrics reset\n")
+    assert not (await samples(lab)).of("apiserver_request_total", resource="configmaps")
+    await lab.get(CONFIG_MAPS)
+    assert (await samples(lab)).one("apiserver_request_total", resource="configmaps") == 1
+
+
 async def test_labels_of_nonsense_stay_few(lab: Lab) -> None:
     for number in range(30):
         await lab.get(f"/apis/group{number}/v1/things{number}")
