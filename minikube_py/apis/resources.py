@@ -366,6 +366,13 @@ BY_GVK: Final[dict[GroupVersionKind, ResourceType]] = {resource.gvk: resource fo
 """By the kind of the main resource; kinds of subresources (Scale, Eviction, TokenRequest, …) are not in it."""
 
 
+DEPRECATED: Final[dict[GroupVersionKind, str]] = {
+    ("", "v1", "ComponentStatus"): "v1 ComponentStatus is deprecated in v1.19+",
+    ("", "v1", "Endpoints"): "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+}
+"""What clients of a deprecated kind are warned of. Source: k8s.io/apiserver/pkg/endpoints/deprecation, the kinds' lifecycle marks."""
+
+
 def find(group: str, version: str, plural: str) -> ResourceType | None:
     """Return the built-in resource, or None."""
     return BY_GVR.get((group, version, plural))

@@ -7,6 +7,8 @@ import pytest
 from minikube_py.apiserver.context import INTERNAL, Context
 from minikube_py.apiserver.warning import warning_headers
 
+from .lab import Lab
+
 
 @pytest.mark.parametrize(("text", "header"), [
     ("plain", '299 - "plain"'), ('unknown field "spec.foo"', '299 - "unknown field \\"spec.foo\\""'), ("a\\b", '299 - "a\\\\b"'),
@@ -33,3 +35,15 @@ def test_a_context_passes_warnings_on() -> None:
     Context(warnings=told).warn("careful")
     INTERNAL.warn("nobody hears")
     assert told == ["careful"]
+
+
+async def test_deprecated_kinds_are_told_of_with_every_answer(lab: Lab) -> None:
+    path = "/api/v1/namespaces/default/endpoints"
+    told = '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"'
+    made = await lab.send("POST", path, {"metadata": {"name": "e"}})
+    answers = [made, await lab.get(path), await lab.get(f"{path}/e"), await lab.send("DELETE", f"{path}/e")]
+    assert [answer.headers.get("Warning") for answer in answers] == [told] * 4
+    async with lab.watch(path) as watch:
+        assert watch.response.headers["Warning"] == told
+    statuses = await lab.get("/api/v1/componentstatuses")
+    assert statuses.headers["Warning"] == '299 - "v1 ComponentStatus is deprecated in v1.19+"'

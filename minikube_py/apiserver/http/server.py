@@ -22,10 +22,18 @@ from typing import Any
 from aiohttp import web
 
 from minikube_py.apis.object import Object
-from minikube_py.apis.resources import BY_GVR, GROUPS, ResourceType
+from minikube_py.apis.resources import BY_GVR, DEPRECATED, GROUPS, ResourceType
 from minikube_py.apis.scheme import encode, type_of
 from minikube_py.core import limits
-from minikube_py.core.errors import InternalError, MethodNotAllowedError, StatusError, UnknownPathError, unknown_method, unknown_path
+from minikube_py.core.errors import (
+    InternalError,
+    MethodNotAllowedError,
+    StatusError,
+    UnknownPathError,
+    not_found,
+    unknown_method,
+    unknown_path,
+)
 
 from ..authentication.user import UserInfo
 from ..authorization.attributes import Attributes, Authorizer, forbidden
@@ -251,7 +259,9 @@ class ApiServer:
         if info.verb != "create" or info.name:
             if resource.plural == "componentstatuses" and info.verb == "list":
                 empty = {"kind": "ComponentStatusList", "apiVersion": "v1", "metadata": {}, "items": []}
-                return encoded(encode(empty), negotiated, pretty=pretty)
+                return encoded(encode(empty), negotiated, pretty=pretty, warnings=[DEPRECATED[resource.gvk]])
+            if resource.plural == "componentstatuses" and info.verb == "get":
+                raise not_found("", resource.plural, info.name)
             raise unknown_method()
         body = await read_body(http)
         content_type = content_type_of(http)

@@ -27,6 +27,7 @@ from ..printers import partial_object_metadata, table
 from ..registry import Registry
 from ..selection import Selection
 from ..storage import Storage
+from ..warning import warning_headers
 from ..watching import frame, transition
 from .list_options import ListOptions, check_known, list_options
 from .metrics import ServerMetrics, WatchSeries
@@ -265,6 +266,8 @@ class Watches:
             # Not an HTTP error: a client that got this far reads it as an event.
             return json_response(encode({"type": "ERROR", "object": _expired(start, error).status()}) + b"\n")
         response = web.StreamResponse(headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"})
+        for header in warning_headers([storage.deprecation]):
+            response.headers.add("Warning", header)
         response.enable_chunked_encoding()
         self._running.add(watch)
         counted.running += 1

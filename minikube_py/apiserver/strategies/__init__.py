@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from minikube_py.apis.resources import RESOURCES, RETURNED_WHEN_DELETED, ResourceType
+from minikube_py.apis.resources import DEPRECATED, RESOURCES, RETURNED_WHEN_DELETED, ResourceType
 from minikube_py.apis.scheme import type_of
 from minikube_py.store.interface import Store
 
@@ -122,7 +122,8 @@ def builtin_storages(store: Store, service_cidr: str, node_ports: tuple[int, int
         strategy.unconditional_update = resource.group_resource not in CONDITIONAL
         strategy.returns_deleted = resource.group_resource in RETURNED_WHEN_DELETED
         strategy.default_propagation = "Orphan" if resource.group_resource in ORPHANING else "Background"
-        storages[resource.gvr] = Storage(resource, type_of(*resource.gvk), strategy, resource.group_resource)
+        storages[resource.gvr] = storage = Storage(resource, type_of(*resource.gvk), strategy, resource.group_resource)
+        storage.deprecation = DEPRECATED.get(resource.gvk, "")
     for resource in RESOURCES:
         if resource.gvr in SHARED:
             other, how = SHARED[resource.gvr]
