@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 
 TRUSTED_NAMES = ("kube-apiserver", "kube-apiserver-kubelet-client", "system:kube-apiserver")
 TRUSTED_GROUP = "system:masters"
+# Errors of these are plain text. Source: k8s.io/kubelet/pkg/cri/streaming/errors.go
+STREAM_PATHS = ("/exec/", "/attach/", "/portForward/")
 SHUTDOWN_TIMEOUT_S = 2.0
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -99,9 +101,14 @@ class KubeletServer:
                 raise ForbiddenError("only the API server may use this node's API")
             return await handler(request)
         except StatusError as error:
+            if request.path.startswith(STREAM_PATHS):
+                # Clients put "unable to upgrade connection" before it.
+                return web.Response(text=error.message, status=error.code)
             return web.json_response(error.status(), status=error.code)
         except CriError as error:
             status = NotFoundError(error.message) if isinstance(error, CriNotFoundError) else InternalError(error.message)
+            if request.path.startswith(STREAM_PATHS):
+                return web.Response(text=error.message, status=status.code)
             return web.json_response(status.status(), status=status.code)
 
     async def _healthz(self, request: web.Request) -> web.Response:
@@ -230,10 +237,11 @@ class KubeletServer:
         return pod, container
 
     def _running(self, request: web.Request) -> ContainerInfo:
-        pod, container = self._target(request)
-        info = self._kubelet.cache.get(pod.metadata.uid).newest(container.name)
+        pod, name = self._pod(request), request.match_info["container"]
+        container = find_container(pod, name)
+        info = self._kubelet.cache.get(pod.metadata.uid).newest(name) if container is not None else None
         if info is None or not info.running:
-            raise NotFoundError(f'container not found ("{container.name}")')
+            raise InternalError(f'container not found ("{name}")')
         return info
 
 

@@ -79,6 +79,19 @@ def test_command_has_its_streams_and_its_exit_code(cluster: Cluster, box: str, k
     assert nobody.stderr == b'Error from server (NotFound): pods "nobody" not found\n'
 
 
+def test_container_that_does_not_run_is_told(cluster: Cluster, kubectl: Path) -> None:
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "ended"}, "spec": {
+        "restartPolicy": "Never", "terminationGracePeriodSeconds": 0,
+        "containers": [{"name": "main", "image": IMAGE, "command": ["sleep", "1000"]},
+                       {"name": "short", "image": IMAGE, "command": ["true"]}]}}
+    cluster.kubectl("apply", "-f", "-", input=json.dumps(pod))
+    cluster.wait(
+        lambda: [c["name"] for c in cluster.get("pod", "ended")["status"]["containerStatuses"] if "terminated" in c["state"]] == ["short"],
+        "one container to end")
+    done = run(cluster, kubectl, "exec", "ended", "-c", "short", "--", "true")
+    assert (done.returncode, done.stderr) == (1, b'error: unable to upgrade connection: container not found ("short")\n')
+
+
 def test_command_has_a_terminal(cluster: Cluster, box: str, kubectl: Path) -> None:
     inner = f"{kubectl} --kubeconfig {cluster.kubeconfig} exec -it {box} -- sh -c 'stty size; tty; exit 4'"
     command = [*cluster.server.host.enter, "script", "-qec", f"stty rows 33 cols 111; {inner}", "/dev/null"]
