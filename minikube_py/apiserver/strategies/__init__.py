@@ -8,9 +8,10 @@ from minikube_py.apis.resources import DEPRECATED, RESOURCES, RETURNED_WHEN_DELE
 from minikube_py.apis.scheme import type_of
 from minikube_py.store.interface import Store
 
-from .. import conversion
+from .. import event_conversion, hpa_conversion
 from ..storage import Conversion, Storage
 from ..strategy import Strategy
+from .autoscalers import HorizontalPodAutoscalerStrategy
 from .batch import JobStrategy
 from .certificates import CertificateSigningRequestStrategy
 from .classes import CsiDriverStrategy, PriorityClassStrategy
@@ -43,6 +44,7 @@ STRATEGIES: dict[str, Callable[[], Strategy]] = {
     "endpoints": CreateOnUpdateStrategy,
     "endpointslices.discovery.k8s.io": GenerationOnlyStrategy,
     "events": EventStrategy,
+    "horizontalpodautoscalers.autoscaling": HorizontalPodAutoscalerStrategy,
     "jobs.batch": JobStrategy,
     "leases.coordination.k8s.io": LeaseStrategy,
     "limitranges": CreateOnUpdateStrategy,
@@ -94,9 +96,9 @@ ORPHANING = frozenset({"jobs.batch", "replicationcontrollers"})
 
 # Served resource -> the resource whose stored form it shares.
 SHARED = {
-    ("events.k8s.io", "v1", "events"): (("", "v1", "events"), Conversion(conversion.event_to_core, conversion.event_from_core)),
+    ("events.k8s.io", "v1", "events"): (("", "v1", "events"), Conversion(event_conversion.event_to_core, event_conversion.event_from_core)),
     ("autoscaling", "v1", "horizontalpodautoscalers"): (
-        ("autoscaling", "v2", "horizontalpodautoscalers"), Conversion(conversion.hpa_v1_to_v2, conversion.hpa_v2_to_v1),
+        ("autoscaling", "v2", "horizontalpodautoscalers"), Conversion(hpa_conversion.hpa_v1_to_v2, hpa_conversion.hpa_v2_to_v1),
     ),
 }
 
