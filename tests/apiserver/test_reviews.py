@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from minikube_py.apis import authentication_v1, authorization_v1
 from minikube_py.apis.rbac_v1 import PolicyRule
-from minikube_py.apis.scheme import to_document
+from minikube_py.apis.scheme import from_document, to_document
 from minikube_py.apiserver.authentication import Authenticator, TokenIdentity, Tokens, UserInfo
 from minikube_py.apiserver.authorization import RbacAuthorizer
 from minikube_py.apiserver.reviews import Reviews
@@ -59,10 +60,46 @@ def test_somebody_else_may_or_may_not(reviews: Reviews) -> None:
 def test_local_reviews_stay_in_their_namespace(reviews: Reviews) -> None:
     review, spec = authorization_v1.LocalSubjectAccessReview, authorization_v1.SubjectAccessReviewSpec
     good = review(spec=spec(user="jane", resource_attributes=resource("list", "pods", "shop")))
-    good.metadata.namespace = "shop"
-    assert reviews.review(good, UserInfo("joe")).status.allowed
+    assert reviews.review(good, UserInfo("joe"), "shop").status.allowed
     with pytest.raises(InvalidError, match=r"must match metadata\.namespace"):
         reviews.review(review(spec=spec(user="jane", resource_attributes=resource("list", "pods", "other"))), JANE, "shop")
+    with pytest.raises(BadRequestError, match="the namespace of the provided object does not match the namespace sent on the request"):
+        reviews.review(good, JANE, "other")
+
+
+WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
+    ("SubjectAccessReview", {}, [
+        "spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified",
+        'spec.user: Invalid value: "": at least one of user or group must be specified']),
+    ("SelfSubjectAccessReview", {"spec": {"resourceAttributes": {"verb": "get"}, "nonResourceAttributes": {"path": "/", "verb": "get"}}}, [
+        'spec.nonResourceAttributes: Invalid value: {"Path":"/","Verb":"get"}: cannot be specified in combination with '
+        "resourceAttributes"]),
+    ("SelfSubjectAccessReview", {"metadata": {"name": "a", "uid": "b"}, "spec": {"resourceAttributes": {"verb": "get"}}}, [
+        'metadata: Invalid value: {"name":"a"}: must be empty']),
+    ("LocalSubjectAccessReview", {
+        "metadata": {"name": "a"}, "spec": {"user": "u", "nonResourceAttributes": {"path": "/", "verb": "get"}}}, [
+        'metadata: Invalid value: {"name":"a","namespace":"shop"}: must be empty except for namespace',
+        'spec.nonResourceAttributes: Invalid value: {"Path":"/","Verb":"get"}: disallowed on this kind of request']),
+    ("SubjectAccessReview", {"spec": {"groups": ["g"], "resourceAttributes": {
+        "fieldSelector": {"rawSelector": "a=b", "requirements": [{"key": "", "operator": "In"}]}, "labelSelector": {}}}}, [
+        'spec.resourceAttributes.fieldSelector.rawSelector: Invalid value: "a=b": may not specified at the same time as requirements',
+        "spec.resourceAttributes.fieldSelector.requirements[0].key: Required value: must be specified",
+        "spec.resourceAttributes.fieldSelector.requirements[0].values: Required value: must be specified when `operator` is 'In' or "
+        "'NotIn'",
+        "spec.resourceAttributes.labelSelector.requirements: Required value: when spec.resourceAttributes.labelSelector is specified, "
+        "requirements or rawSelector is required"]),
+]
+
+
+@pytest.mark.parametrize(("kind", "document", "wanted"), WRONG)
+def test_questions_that_make_no_sense(reviews: Reviews, kind: str, document: dict[str, Any], wanted: list[str]) -> None:
+    review = from_document(getattr(authorization_v1, kind), document)
+    with pytest.raises(InvalidError) as caught:
+        reviews.review(review, JANE, "shop" if kind.startswith("Local") else "")
+    said = [f"{cause.field}: {cause.message}" for cause in caught.value.causes]
+    assert said == wanted
+    text = said[0] if len(said) == 1 else "[" + ", ".join(said) + "]"
+    assert caught.value.message == f'.authorization.k8s.io "" is invalid: {text}'
 
 
 def test_my_rules_are_listed(reviews: Reviews) -> None:

@@ -269,8 +269,6 @@ class ApiServer:
             type_of(*resource.gvk), resource.group_version, resource.kind, body, content_type, query.text("fieldValidation")
         )
         obj.kind, obj.api_version = resource.kind, resource.group_version
-        if resource.namespaced:
-            obj.metadata.namespace = info.namespace
         answer = self._reviews(obj, user, info.namespace)
         return encoded(encode(answer), negotiated, status=201, pretty=pretty, warnings=warnings)
 
