@@ -11,48 +11,58 @@ from typing import Any
 
 from minikube_py.apis import meta_v1
 from minikube_py.apis.resources import ResourceType
+from minikube_py.apis.validation.causes import invalid, not_supported
 from minikube_py.core.clock import parse_rfc3339, rfc3339
-from minikube_py.core.errors import Cause, conflict, invalid
+from minikube_py.core.errors import Cause, conflict
+from minikube_py.core.errors import invalid as invalid_error
 
 from .strategy import Strategy
 
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
+POLICIES = ("Foreground", "Background", "Orphan")
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteOptions:
-    """metav1.DeleteOptions as the Registry needs them. `grace_period_seconds` None is the kind's default."""
+    """metav1.DeleteOptions as the Registry needs them.
+
+    Attributes:
+        grace_period_seconds: None is the kind's default.
+        orphan_dependents: what clients from before propagation policies said; the policy says the same.
+    """
 
     grace_period_seconds: int | None = None
     propagation_policy: str | None = None
     uid: str | None = None
     resource_version: str | None = None
+    orphan_dependents: bool | None = None
 
 
 def options_from(body: meta_v1.DeleteOptions) -> DeleteOptions:
     """Read the options that a client sent.
 
-    Raises: InvalidError for a wrong policy or both forms of it.
+    Raises: InvalidError for values that there are not, or two that say the same.
     """
-    policy = body.propagation_policy
+    policy, orphan = body.propagation_policy, body.orphan_dependents
     causes = []
-    if body.orphan_dependents is not None:
-        if policy is not None:
-            causes.append(Cause("FieldValueInvalid",
-                                f'Invalid value: "{policy}": orphanDependents and deletionPropagation cannot be both set',
-                                "propagationPolicy"))
-        policy = "Orphan" if body.orphan_dependents else "Background"
-    elif policy not in (None, "Orphan", "Background", "Foreground"):
-        causes.append(Cause("FieldValueNotSupported",
-                            f'Unsupported value: "{policy}": supported values: "Foreground", "Background", "Orphan"', "propagationPolicy"))
+    if orphan is not None and policy is not None:
+        causes.append(invalid("propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set"))
+    if policy not in (None, *POLICIES):
+        causes.append(not_supported("propagationPolicy", policy, (*POLICIES, "nil")))
+    causes += dry_run_causes(body.dry_run)
     if causes:
-        raise invalid("meta.k8s.io", "DeleteOptions", "", causes)
-    preconditions = body.preconditions
-    return DeleteOptions(
-        body.grace_period_seconds, policy, preconditions.uid if preconditions else None,
-        preconditions.resource_version if preconditions else None,
-    )
+        raise invalid_error("meta.k8s.io", "DeleteOptions", "", causes)
+    if orphan is not None:
+        policy = "Orphan" if orphan else "Background"
+    grace = body.grace_period_seconds
+    preconditions = body.preconditions or meta_v1.Preconditions()
+    return DeleteOptions(grace, policy, preconditions.uid, preconditions.resource_version, orphan)
+
+
+def dry_run_causes(values: list[str]) -> list[Cause]:
+    """What is wrong with the stages at which a dry run is to end; there is one."""
+    return [not_supported("dryRun", values, ("All",))] if any(value != "All" for value in values) else []
 
 
 def check_preconditions(resource: ResourceType, obj: Any, options: DeleteOptions) -> None:

@@ -32,7 +32,7 @@ from minikube_py.store.interface import CompactedError, Entry, Listing
 from ..applying import apply_transform, read_applied
 from ..authentication.user import UserInfo
 from ..context import Context
-from ..decoding import check_field_validation, decode_document, decode_object, object_from_document
+from ..decoding import decode_document, decode_object
 from ..deletion import DeleteOptions, options_from
 from ..field_managers import manager_from_user_agent
 from ..patch_document import read_patch
@@ -49,7 +49,7 @@ from .query import Query, parse_revision
 from .request_info import RequestInfo
 from .responses import STREAMED_ENTRIES_MIN, encoded, encoded_large, json_response, list_body, object_body, scale_body, stream_list
 from .watch import Watches
-from .write_options import check_write_options
+from .write_options import check_write_options, read_delete_options
 
 # Subresources that show or change a part of the object itself.
 PARTS = frozenset({"", "status", "finalize", "approval", "ephemeralcontainers", "resize"})
@@ -75,7 +75,7 @@ class Request:
         self.storage = storage
         self.warnings = [storage.deprecation] if storage.deprecation else []
         manager = query.text("fieldManager") or manager_from_user_agent(http.headers.get("User-Agent", ""))
-        self.context = Context(user, query.dry_run(), manager, self.warnings)
+        self.context = Context(user, query.has("dryRun"), manager, self.warnings)
 
     def negotiated(self) -> Negotiated:
         """Raises: NotAcceptableError."""
@@ -287,7 +287,6 @@ class Handlers:
         body = await request.body()
         applies = patch_type == APPLY_PATCH
         check_write_options(request.query, "PatchOptions", apply=applies)
-        check_field_validation(validation, "PatchOptions")
         if applies:
             transform = apply_transform(
                 storage, self._registry.field_managers.of(storage, info.subresource), read_applied(body), request.context.field_manager,
@@ -306,22 +305,8 @@ class Handlers:
         return self._answer(request, entry, 201 if created else 200)
 
     async def _delete_options(self, request: Request) -> DeleteOptions:
-        body = await request.body()
-        options = meta_v1.DeleteOptions()
-        if body:
-            document = decode_document(body, request.content_type())
-            options, _ = object_from_document(meta_v1.DeleteOptions, "v1", "DeleteOptions", document, "Ignore")
-            if options.kind not in ("", "DeleteOptions"):
-                raise BadRequestError("decoded object cannot be converted to DeleteOptions")
-        query = request.query
-        if query.has("gracePeriodSeconds"):
-            options.grace_period_seconds = query.number("gracePeriodSeconds")
-        if query.has("propagationPolicy"):
-            options.propagation_policy = query.text("propagationPolicy")
-        if query.has("orphanDependents"):
-            options.orphan_dependents = query.flag("orphanDependents")
-        if options.dry_run:
-            request.context = replace(request.context, dry_run=True)
+        options = read_delete_options(request.query, await request.body(), request.content_type())
+        request.context = replace(request.context, dry_run=bool(options.dry_run))
         return options_from(options)
 
     async def _delete(self, request: Request) -> web.Response:
@@ -330,8 +315,7 @@ class Handlers:
         entry, gone = await self._registry.delete(storage, info.namespace, info.name, options, request.context)
         resource = storage.resource
         if not gone or storage.strategy.returns_deleted:
-            # A client that waits for dependents is told that they are not gone yet.
-            return self._answer(request, entry, 202 if not gone and options.propagation_policy == "Foreground" else 200)
+            return self._answer(request, entry, 202 if not gone and options.orphan_dependents is False else 200)
         uid = storage.object(entry).metadata.uid
         details = {"name": info.name, "group": resource.group, "kind": resource.plural, "uid": uid}
         status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
@@ -394,7 +378,6 @@ class Handlers:
         patch_type, validation = request.patch_type(), request.query.text("fieldValidation")
         body = await request.body()
         check_write_options(request.query, "PatchOptions", apply=patch_type == APPLY_PATCH)
-        check_field_validation(validation, "PatchOptions")
         if patch_type == APPLY_PATCH:
             return applied_scale(read_applied(body).document, fields, manager, now, force=request.query.flag("force"))
         patch, errors = read_patch(patch_type, body, validation)

@@ -48,6 +48,7 @@ from .paths import Paths
 from .query import Query, parse_query
 from .request_info import RequestInfo
 from .responses import compressed, encoded, not_found_page, raw_response, status_response
+from .write_options import check_write_options
 
 log = logging.getLogger(__name__)
 
@@ -263,6 +264,7 @@ class ApiServer:
             if resource.plural == "componentstatuses" and info.verb == "get":
                 raise not_found("", resource.plural, info.name)
             raise unknown_method()
+        check_write_options(query, "CreateOptions")
         body = await read_body(http)
         content_type = content_type_of(http)
         obj, warnings = decode_object(
