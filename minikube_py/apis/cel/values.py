@@ -134,7 +134,7 @@ def equal(left: Value, right: Value) -> bool:
     if kind is other and kind in _PLAIN:
         return bool(left == right)
     if kind in _NUMBERS and other in _NUMBERS:
-        return bool(left == right)
+        return bool(float(left) == float(right)) if float in (kind, other) else bool(left == right)
     if kind in _PLAIN or other in _PLAIN:
         return False
     if isinstance(left, View):
@@ -163,6 +163,9 @@ def compare(left: Value, right: Value) -> int | None:
     if kind in _NUMBERS and other in _NUMBERS:
         if left != left or right != right:
             return None
+        if kind is not other and float in (kind, other):
+            # An integer next to a double is as exact as a double is.
+            left, right = float(left), float(right)
     elif kind is not other or kind not in _PLAIN or left is None:
         raise NoSuchOverloadError
     if left == right:

@@ -131,6 +131,7 @@ self == oldSelf && self.inner == oldSelf.inner && self.opaque == oldSelf.opaque
 int('12') == 12 && double('1.5') == 1.5 && string(1.5) == '1.5' && uint(3) == 3u && bool('true')
 int(-1.9) == -1 && int(timestamp('1970-01-01T00:01:00Z')) == 60 && string(1e7) == '1e+07' && string(true) == 'true'
 7 / 2 == 3 && -7 / 2 == -3 && -7 % 2 == -1 && 7.0 / 2.0 == 3.5 && 1.0 / 0.0 > 1.0
+!(double(9223372036854775806) > 9223372036854775806) && dyn(9007199254740993) == 9007199254740992.0
 1 < 1.5 && 2u > 1 && dyn(1) == 1.0 && dyn(1) != '1' && dyn(true) != 1
 (1 / 0 == 1) || true
 !((1 / 0 == 1) && false)
