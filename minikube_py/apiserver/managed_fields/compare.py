@@ -111,17 +111,17 @@ def _compare_dicts(map_: MapType, old: dict[str, Any] | None, new: dict[str, Any
                 continue
         else:
             child = field.type
-            if field.always:
+            if field.by_value:
                 before, after = _at_least(field, before), _at_least(field, after)
         _compare_child(child, FIELD + name, before, after, changed, removed)
     return changed, removed
 
 
 def _at_least(field: StructField, value: Any) -> Any:
-    """The value of a field that is always there: a document may lack it where Go would not."""
+    """The value of a field that is there even if the document lacks it."""
     if value is not MISSING:
         return value
-    return {} if field.type.map is not None and field.zero is not None else MISSING
+    return None if field.zero is None else {}
 
 
 def _compare_child(type_: FieldType, element: str, before: Any, after: Any, changed: FieldSet, removed: FieldSet) -> None:

@@ -18,8 +18,8 @@ from .field_set import FieldSet, dump, load, parse
 
 APPLY, UPDATE = "Apply", "Update"
 FIELDS_V1 = "FieldsV1"
-# Sets that are kept to be shared: those of all pods of a controller are the same.
-SHARED_SETS_MAX = 2048
+# Entries that are kept to be shared, and the largest.
+SHARED_ENTRIES_MAX = 1024
 SHARED_SET_BYTES_MAX = 4096
 # Of an entry that says nothing about its fields.
 UNSET = (b"", b"null")
@@ -48,20 +48,15 @@ class Owned:
 
     Attributes:
         raw: the fields as they are written; None if that is yet to be done.
-        entry: what all this was read from; None if it changed since.
     """
 
-    __slots__ = ("_fields", "api_version", "entry", "raw", "time")
+    __slots__ = ("_fields", "api_version", "raw", "time")
 
-    def __init__(
-        self, fields: FieldSet | None, api_version: str, time: str = "", raw: msgspec.Raw | None = None,
-        entry: ManagedFieldsEntry | None = None,
-    ) -> None:
+    def __init__(self, fields: FieldSet | None, api_version: str, time: str = "", raw: msgspec.Raw | None = None) -> None:
         self._fields = fields
         self.api_version = api_version
         self.time = time
         self.raw = raw
-        self.entry = entry
 
     @property
     def fields(self) -> FieldSet:
@@ -85,7 +80,7 @@ def identity_of(entry: ManagedFieldsEntry) -> Identity:
 
 def stored(entries: Iterable[ManagedFieldsEntry]) -> Managed:
     """The owners that a stored object has: its entries are `encode`'s."""
-    return {identity_of(entry): Owned(None, entry.api_version, entry.time, entry.fields_v1, entry) for entry in entries}
+    return {identity_of(entry): Owned(None, entry.api_version, entry.time, entry.fields_v1) for entry in entries}
 
 
 def decode(entries: Iterable[ManagedFieldsEntry]) -> Managed:
@@ -125,26 +120,24 @@ def differ_in_time(one: list[ManagedFieldsEntry], other: list[ManagedFieldsEntry
 
 
 def _entry(identity: Identity, owned: Owned) -> ManagedFieldsEntry:
-    fields = own_value(dump(owned.fields) if owned.raw is None else bytes(owned.raw))
-    if owned.entry is not None and owned.entry.fields_v1 is fields:
-        return owned.entry
+    data = dump(owned.fields) if owned.raw is None else bytes(owned.raw)
+    make = _shared_entry if len(data) <= SHARED_SET_BYTES_MAX else _make_entry
+    return make(identity.manager, identity.operation, owned.api_version, identity.subresource, owned.time, data)
+
+
+def _make_entry(manager: str, operation: str, api_version: str, subresource: str, time: str, data: bytes) -> ManagedFieldsEntry:
+    """An entry that keeps no message alive that its fields came in."""
     return ManagedFieldsEntry(
-        api_version=owned.api_version, fields_type=FIELDS_V1, fields_v1=fields, manager=identity.manager, operation=identity.operation,
-        subresource=identity.subresource, time=owned.time,
+        api_version=api_version, fields_type=FIELDS_V1, fields_v1=msgspec.Raw(data), manager=manager, operation=operation,
+        subresource=subresource, time=time,
     )
 
 
-def own_value(fields: bytes) -> msgspec.Raw:
-    """A set as a value that keeps no message alive that it came in; equal small ones are one."""
-    return _shared(fields) if len(fields) <= SHARED_SET_BYTES_MAX else msgspec.Raw(fields)
+# Objects that are made in one go have equal entries, and are many: they share them.
+_shared_entry = lru_cache(SHARED_ENTRIES_MAX)(_make_entry)
 
 
-@lru_cache(SHARED_SETS_MAX)
-def _shared(fields: bytes) -> msgspec.Raw:
-    return msgspec.Raw(fields)
-
-
-@lru_cache(SHARED_SETS_MAX)
+@lru_cache(SHARED_ENTRIES_MAX)
 def seconds(time: str) -> int:
     """A time as seconds since 1970; 0 if there is none, or if it is no date that there is."""
     try:

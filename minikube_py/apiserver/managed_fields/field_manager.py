@@ -117,7 +117,7 @@ class FieldManager:
             changed, removed = self._reset_below.changes((fields_of_new(self._tracked, live, new), EMPTY))
         else:
             changed, removed = self._reset_below.changes(compare(self._tracked, live, new))
-        if not changed and not removed and all(owned.entry is not None for owned in managed.values()):
+        if not changed and not removed and managed:
             return encode(managed)
         mine = Identity(manager, UPDATE, self._group_version, self._subresource)
         managed = taken_from(managed, self._changes_in(live, new, (changed, removed)), mine)

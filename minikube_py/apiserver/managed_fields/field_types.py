@@ -54,7 +54,8 @@ class StructField(NamedTuple):
         attribute: of the typed object; "" for documents only.
         nullable: whether only None is unset; else everything that is empty is.
         always: whether the field is never left out on the wire, whatever its value.
-        zero: the value of an unset field that is `always` there.
+        by_value: whether that is so because Go holds it by value: a document may lack it where Go would not.
+        zero: the value of an unset field that is held by value: an empty object, or None for null.
     """
 
     name: str
@@ -63,6 +64,7 @@ class StructField(NamedTuple):
     attribute: str = ""
     nullable: bool = False
     always: bool = False
+    by_value: bool = False
     zero: Any = None
 
 
@@ -91,7 +93,7 @@ class MapType:
         deduced: whether nothing is declared and everything is taken as it comes.
     """
 
-    __slots__ = ("_columns", "_fields", "_load", "atomic", "deduced", "element")
+    __slots__ = ("_by_value", "_columns", "_fields", "_load", "atomic", "deduced", "element")
 
     def __init__(
         self, load: Callable[[], dict[str, StructField]] | None = None, element: FieldType | None = None, *, atomic: bool = False
@@ -99,6 +101,7 @@ class MapType:
         self._load = load
         self._fields: dict[str, StructField] | None = None if load is not None else {}
         self._columns: Columns | None = None
+        self._by_value: tuple[StructField, ...] | None = None
         self.element = element
         self.atomic = atomic
         self.deduced = False
@@ -110,6 +113,13 @@ class MapType:
             loaded = self._load() if self._load is not None else {}
             self._fields = {name: loaded[name] for name in sorted(loaded)}
         return self._fields
+
+    @property
+    def by_value(self) -> tuple[StructField, ...]:
+        """The fields that are there even if a document lacks them."""
+        if self._by_value is None:
+            self._by_value = tuple(field for field in self.fields.values() if field.by_value)
+        return self._by_value
 
     @property
     def columns(self) -> Columns:

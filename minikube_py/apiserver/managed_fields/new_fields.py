@@ -38,11 +38,12 @@ def _added_map(map_: MapType, value: Any) -> FieldSet:
     element = map_.element
     if element is not None and element.scalar and element.map is None and not map_.fields:
         return {FIELD + name: {} for name in sorted(value)}
+    unset = {field.name: field.zero for field in map_.by_value if field.name not in value}
     found: FieldSet = {}
-    for name in sorted(value):
+    for name in sorted({**unset, **value} if unset else value):
         child = map_.of(name)
         if child is not None:
-            found[FIELD + name] = added(child, value[name])
+            found[FIELD + name] = added(child, value[name] if name in value else unset[name])
     return found
 
 

@@ -65,16 +65,16 @@ def tracked_metadata() -> FieldType:
 
 
 def _fields(struct: type[Object], struct_name: str) -> dict[str, StructField]:
-    rules, by_value = LIST_RULES.get(struct_name, {}), VALUE_FIELDS.get(struct_name, ())
+    rules, values = LIST_RULES.get(struct_name, {}), VALUE_FIELDS.get(struct_name, ())
     fields = {}
     for field in msgspec.structs.fields(struct):
         wire = field.encode_name
         kind = _not_none(msgspec.inspect.type_info(field.type))
-        always = wire in by_value or (field.default_factory not in (msgspec.NODEFAULT, list, dict) and not field.required)
-        zero = kind.cls() if isinstance(kind, msgspec.inspect.StructType) and wire in by_value else None
+        always = wire in values or (field.default_factory not in (msgspec.NODEFAULT, list, dict) and not field.required)
+        zero = kind.cls() if isinstance(kind, msgspec.inspect.StructType) and wire in values else None
         fields[wire] = StructField(
             wire, _field_type(kind, rules.get(wire, NO_RULE)), KEY_DEFAULTS.get((struct_name, wire)), field.name,
-            nullable=NoneType in get_args(field.type) or field.default is None, always=always, zero=zero,
+            nullable=NoneType in get_args(field.type) or field.default is None, always=always, by_value=wire in values, zero=zero,
         )
     return fields
 

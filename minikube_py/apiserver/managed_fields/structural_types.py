@@ -34,7 +34,7 @@ def _with_metadata(type_: FieldType) -> FieldType:
     fields = dict(content.fields)
     fields["apiVersion"] = StructField("apiVersion", STRING)
     fields["kind"] = StructField("kind", STRING)
-    fields["metadata"] = StructField("metadata", type_of(meta_v1.ObjectMeta), always=True, zero={})
+    fields["metadata"] = StructField("metadata", type_of(meta_v1.ObjectMeta), always=True, by_value=True, zero={})
     return FieldType(map_=MapType(lambda: fields, content.element))
 
 

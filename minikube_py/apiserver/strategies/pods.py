@@ -38,7 +38,7 @@ class PodStrategy(Strategy):
 
     def prepare_ephemeralcontainers(self, new: Any, old: Any, context: Context) -> None:
         added = new.spec.ephemeral_containers
-        new.metadata = msgspec.structs.replace(old.metadata)
+        new.metadata = msgspec.structs.replace(old.metadata, managed_fields=new.metadata.managed_fields)
         new.spec = msgspec.structs.replace(old.spec, ephemeral_containers=added)
         new.status = old.status
         self.count_generation(new, old)
@@ -53,7 +53,7 @@ class PodStrategy(Strategy):
         if qos != qos_class(old.spec):
             why = f'Invalid value: "{qos}": Pod QOS Class may not change as a result of resizing'
             raise invalid("", "Pod", old.metadata.name, [Cause("FieldValueInvalid", why, "spec")])
-        new.metadata = msgspec.structs.replace(old.metadata)
+        new.metadata = msgspec.structs.replace(old.metadata, managed_fields=new.metadata.managed_fields)
         new.spec = spec
         new.status = old.status
         self.count_generation(new, old)
