@@ -11,14 +11,12 @@ from typing import Any
 
 from minikube_py.apis import autoscaling_v1
 from minikube_py.apis.scheme import to_document
+from minikube_py.apis.validation.metadata import MANAGER_BYTES_MAX
 
 from .managed_fields import FieldManager, FieldType, reset_fields, tracked_type
 from .managed_fields.field_set import Path
 from .managed_fields.struct_types import type_of
 from .storage import Storage
-
-# Bytes of a manager's name. Source: k8s.io/apimachinery/pkg/apis/meta/v1/validation (FieldManagerMaxLength)
-MANAGER_BYTES_MAX = 128
 
 
 class FieldManagers:

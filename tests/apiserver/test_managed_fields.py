@@ -298,3 +298,13 @@ async def test_deployments_made_by_others_keep_their_owners_through_deletion(lab
     left = await lab.get(f"{DEPLOYMENTS}/web")
     assert left.json["metadata"]["deletionTimestamp"] and owners(left) == [("admin", "Update", "")]
     assert owned(left, "admin")["f:metadata"] == {"f:finalizers": {".": {}, 'v:"a/b"': {}}}
+
+
+async def test_entries_of_clients_are_validated(lab: Lab) -> None:
+    entry = {"manager": "a\a", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": {"f:data": {"f:z": {}}}}
+    refused = await lab.send("POST", CONFIG_MAPS, {**config_map(a="1"), "metadata": {"name": "c", "managedFields": [entry]}})
+    assert (refused.status, refused.json["message"]) == (
+        422, 'ConfigMap "c" is invalid: metadata.managedFields[0].manager: Invalid value: "a\\a": invalid character U+0007 (at position 1)')
+    named = {"name": "c", "managedFields": [{**entry, "manager": "b"}]}
+    kept = await lab.send("POST", CONFIG_MAPS, {**config_map(a="1"), "metadata": named})
+    assert owners(kept) == [("b", "Apply", ""), ("unknown", "Update", "")]

@@ -114,10 +114,24 @@ def _managed_fields(causes: Causes, path: str, entry: meta_v1.ManagedFieldsEntry
         causes.append(invalid(f"{path}.operation", entry.operation, "must be `Apply` or `Update`"))
     if entry.fields_type not in ("", "FieldsV1"):
         causes.append(invalid(f"{path}.fieldsType", entry.fields_type, "must be `FieldsV1`"))
-    if len(entry.manager.encode()) > MANAGER_BYTES_MAX:
-        causes.append(too_long(f"{path}.manager", MANAGER_BYTES_MAX))
+    causes += validate_field_manager(entry.manager, f"{path}.manager")
     if len(entry.subresource.encode()) > SUBRESOURCE_BYTES_MAX:
         causes.append(too_long(f"{path}.subresource", SUBRESOURCE_BYTES_MAX))
+
+
+def validate_field_manager(manager: str, path: str) -> Causes:
+    """What is wrong with the name of who writes. Source: k8s.io/apimachinery/pkg/apis/meta/v1/validation (ValidateFieldManager)"""
+    if manager.isprintable() and len(manager.encode()) <= MANAGER_BYTES_MAX:
+        return []
+    causes: Causes = []
+    if len(manager.encode()) > MANAGER_BYTES_MAX:
+        causes.append(too_long(path, MANAGER_BYTES_MAX))
+    position = 0
+    for character in manager:
+        if not character.isprintable():
+            causes.append(invalid(path, manager, f"invalid character U+{ord(character):04X} (at position {position})"))
+        position += len(character.encode())
+    return causes
 
 
 def validate_metadata_update(new: meta_v1.ObjectMeta, old: meta_v1.ObjectMeta, path: str = "metadata") -> Causes:

@@ -7,13 +7,13 @@ k8s.io/apiserver/pkg/endpoints/handlers/delete.go
 from __future__ import annotations
 
 from minikube_py.apis import meta_v1
-from minikube_py.apis.validation.causes import forbidden, invalid, not_supported, required, too_long
+from minikube_py.apis.validation.causes import forbidden, not_supported, required
+from minikube_py.apis.validation.metadata import validate_field_manager
 from minikube_py.core.errors import BadRequestError, Cause
 from minikube_py.core.errors import invalid as invalid_error
 
 from ..decoding import FIELD_VALIDATION, decode_document, object_from_document
 from ..deletion import dry_run_causes
-from ..field_managers import MANAGER_BYTES_MAX
 from .query import Query
 
 
@@ -25,32 +25,18 @@ def check_write_options(query: Query, options: str, *, apply: bool = False) -> N
     """
     if not (query.all or apply):
         return
-    causes = []
+    causes: list[Cause] = []
     manager = query.text("fieldManager")
     if apply and not manager:
         causes.append(required("fieldManager", "is required for apply patch"))
     if options == "PatchOptions" and not apply and query.has("force"):
         causes.append(forbidden("force", "may not be specified for non-apply patch"))
-    causes += _manager_causes(manager)
+    causes += validate_field_manager(manager, "fieldManager")
     causes += dry_run_causes(query.values("dryRun"))
     if query.text("fieldValidation") not in FIELD_VALIDATION:
         causes.append(not_supported("fieldValidation", query.text("fieldValidation"), FIELD_VALIDATION))
     if causes:
         raise invalid_error("meta.k8s.io", options, "", causes)
-
-
-def _manager_causes(manager: str) -> list[Cause]:
-    if manager.isprintable() and len(manager.encode()) <= MANAGER_BYTES_MAX:
-        return []
-    causes = []
-    if len(manager.encode()) > MANAGER_BYTES_MAX:
-        causes.append(too_long("fieldManager", MANAGER_BYTES_MAX))
-    position = 0
-    for character in manager:
-        if not character.isprintable():
-            causes.append(invalid("fieldManager", manager, f"invalid character U+{ord(character):04X} (at position {position})"))
-        position += len(character.encode())
-    return causes
 
 
 def read_delete_options(query: Query, body: bytes, content_type: str) -> meta_v1.DeleteOptions:

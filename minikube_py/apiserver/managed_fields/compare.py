@@ -102,7 +102,7 @@ def _compare_dicts(map_: MapType, old: dict[str, Any] | None, new: dict[str, Any
     fields = map_.fields
     for name in sorted(old.keys() | new.keys()):
         before, after = old.get(name, MISSING), new.get(name, MISSING)
-        if before is after:
+        if equal(before, after):
             continue
         field = fields.get(name)
         if field is None:

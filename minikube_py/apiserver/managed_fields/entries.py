@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from minikube_py.apis.meta_v1 import ManagedFieldsEntry
+from minikube_py.apis.object import NO_FIELDS
 
 from .field_set import FieldSet, dump, load, parse
 
@@ -80,7 +81,10 @@ def identity_of(entry: ManagedFieldsEntry) -> Identity:
 
 def stored(entries: Iterable[ManagedFieldsEntry]) -> Managed:
     """The owners that a stored object has: its entries are `encode`'s."""
-    return {identity_of(entry): Owned(None, entry.api_version, entry.time, entry.fields_v1) for entry in entries}
+    return {
+        identity_of(entry): Owned(None, entry.api_version, entry.time, entry.fields_v1 if entry.fields_v1 is not NO_FIELDS else None)
+        for entry in entries
+    }
 
 
 def decode(entries: Iterable[ManagedFieldsEntry]) -> Managed:
