@@ -65,50 +65,85 @@ def dry_run_causes(values: list[str]) -> list[Cause]:
     return [not_supported("dryRun", values, ("All",))] if any(value != "All" for value in values) else []
 
 
-def check_preconditions(resource: ResourceType, obj: Any, options: DeleteOptions) -> None:
+def check_preconditions(resource: ResourceType, strategy: Strategy, obj: Any, options: DeleteOptions) -> None:
     """Raises: ConflictError if the object is not the one meant."""
     meta = obj.metadata
-    if options.uid is not None and options.uid != meta.uid:
-        raise conflict(resource.group, resource.plural, meta.name,
-                       f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: {meta.uid}")
-    if options.resource_version is not None and options.resource_version != meta.resource_version:
-        raise conflict(resource.group, resource.plural, meta.name,
-                       f"Precondition failed: ResourceVersion in precondition: {options.resource_version}, "
-                       f"ResourceVersion in object meta: {meta.resource_version}")
+    for what, asked, known, happened in (
+        ("UID", options.uid, meta.uid, "deleted and then recreated"),
+        ("ResourceVersion", options.resource_version, meta.resource_version, "modified"),
+    ):
+        if asked is None or asked == known:
+            continue
+        if strategy.marks_deletion:
+            why = f"Precondition failed: {what} in precondition: {asked}, {what} in object meta: {known}"
+            raise conflict(resource.group, resource.plural, meta.name, why)
+        why = f"the {what} in the precondition ({asked}) does not match the {what} in record ({known})"
+        raise conflict(resource.group, resource.kind, meta.name, f"{why}. The object might have been {happened}")
 
 
 def begin_deletion(strategy: Strategy, obj: Any, options: DeleteOptions, now: datetime) -> bool:
     """Mark `obj` (a copy, changed here) as being deleted; return whether it can go at once."""
     meta = obj.metadata
-    _set_propagation_finalizers(meta, options.propagation_policy, strategy.default_propagation)
-    grace = strategy.grace_period(obj, options.grace_period_seconds)
-    if meta.deletion_timestamp:
-        known = meta.deletion_grace_period_seconds or 0
-        if options.grace_period_seconds is not None and grace < known:
-            # The time since the first request counts.
-            meta.deletion_grace_period_seconds = grace
-            meta.deletion_timestamp = rfc3339(parse_rfc3339(meta.deletion_timestamp) - timedelta(seconds=known - grace))
-        return strategy.may_vanish(obj) and not meta.deletion_grace_period_seconds
-    strategy.begin_deletion(obj)
-    if grace == 0 and strategy.may_vanish(obj):
-        return True
-    meta.deletion_timestamp = rfc3339(now + timedelta(seconds=grace))
-    meta.deletion_grace_period_seconds = grace
-    if meta.generation:
+    if strategy.marks_deletion and not meta.deletion_timestamp:
+        strategy.begin_deletion(obj, options.propagation_policy)
+        meta.deletion_timestamp = rfc3339(now)
+        return False
+    if strategy.is_held(obj):
+        return False
+    grace = _grace(strategy, obj, options.grace_period_seconds, now) if strategy.graceful else 0
+    if grace is None:
+        return False
+    set_propagation_finalizers(meta, options.propagation_policy, strategy.default_propagation)
+    if meta.finalizers and grace == 0:
+        _mark(meta, 0, now)
+    return not meta.finalizers and grace == 0
+
+
+def _grace(strategy: Strategy, obj: Any, asked: int | None, now: datetime) -> int | None:
+    """Let the grace period of an object begin, or make it shorter; None if a longer one than that has begun already."""
+    meta = obj.metadata
+    if asked is not None and asked < 0:
+        asked = 1
+    if not meta.deletion_timestamp:
+        grace = strategy.grace_period(obj, asked)
+        _mark(meta, grace, now)
+        return grace
+    known: int = meta.deletion_grace_period_seconds or 0
+    if not known:
+        return 0
+    if asked is None or asked >= known:
+        return None
+    # The time since the first request counts.
+    meta.deletion_timestamp = rfc3339(parse_rfc3339(meta.deletion_timestamp) - timedelta(seconds=known - asked))
+    meta.deletion_grace_period_seconds = asked
+    return asked
+
+
+def _mark(meta: meta_v1.ObjectMeta, grace: int, now: datetime) -> None:
+    """Say until when the object stays; a time that was said before is kept, unless it is later."""
+    until = now + timedelta(seconds=grace)
+    if not meta.deletion_timestamp and meta.generation:
         meta.generation += 1
-    return False
+    if not meta.deletion_timestamp or parse_rfc3339(meta.deletion_timestamp) > until:
+        meta.deletion_timestamp = rfc3339(until)
+    meta.deletion_grace_period_seconds = grace
 
 
-def _set_propagation_finalizers(meta: meta_v1.ObjectMeta, policy: str | None, default: str) -> None:
+def set_propagation_finalizers(meta: meta_v1.ObjectMeta, policy: str | None, default: str) -> None:
     """Orphan and foreground deletion are finalizers that the garbage collector takes away.
 
-    What the request says counts, then a finalizer that is there, then the kind's default.
+    What the request says counts, then a finalizer that is there, then the kind's default; "Unsupported" is the default of kinds that have
+    no dependents.
     """
+    if default == "Unsupported":
+        policy = default
     if policy is None:
         if ORPHAN in meta.finalizers or FOREGROUND in meta.finalizers:
             return
         policy = default
     wanted = {"Orphan": ORPHAN, "Foreground": FOREGROUND}.get(policy)
-    meta.finalizers = [name for name in meta.finalizers if name not in (ORPHAN, FOREGROUND)]
+    finalizers = [name for name in meta.finalizers if name not in (ORPHAN, FOREGROUND)]
     if wanted:
-        meta.finalizers.append(wanted)
+        finalizers.append(wanted)
+    if set(finalizers) != set(meta.finalizers):
+        meta.finalizers = finalizers

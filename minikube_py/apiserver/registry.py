@@ -311,8 +311,11 @@ class Registry:
         if context.dry_run:
             strategy.abandon(stored, storage.object(head))
             return Entry(key, head.revision, data, stored, head.row)
-        if stored.metadata.deletion_timestamp and strategy.may_vanish(stored) and not stored.metadata.deletion_grace_period_seconds:
-            return await self._remove(storage, key, stored, head)
+        meta = stored.metadata
+        if meta.deletion_timestamp and not (meta.finalizers or meta.deletion_grace_period_seconds or strategy.is_held(stored)):
+            # Watchers get the last state that was stored, the client the one that it sent.
+            await self._remove(storage, key, _copy(storage.object(head)), head)
+            return Entry(key, head.revision, data, stored, head.row)
         if data == head.data or (len(data) == len(head.data) and _same(stored, storage.object(head))):
             return head
         write = self.store.update(storage.collection, key, stored, encode_, previous=head.revision, durable=strategy.durable)
@@ -353,20 +356,22 @@ class Registry:
         if head is None:
             raise not_found(storage.resource.group, storage.resource.plural, name)
         old = storage.object(head)
-        check_preconditions(storage.resource, old, options)
+        strategy = storage.strategy
+        if strategy.deletion_warning and options.propagation_policy is None:
+            context.warn(strategy.deletion_warning)
+        check_preconditions(storage.resource, strategy, old, options)
         self.admission.validate(Operation("DELETE", storage, namespace, name, None, old, "", context))
-        final = deep_copy(old)
-        final.metadata.managed_fields = old.metadata.managed_fields
-        gone = begin_deletion(storage.strategy, final, options, self.clock.now())
+        final = _copy(old)
+        gone = begin_deletion(strategy, final, options, self.clock.now())
+        if gone and not strategy.graceful:
+            final.metadata.finalizers = old.metadata.finalizers
         if context.dry_run:
-            return head, gone
+            return Entry(key, head.revision, encode_versioned(final, head.revision), final, head.row), gone
         if gone:
             return await self._remove(storage, key, final, head), True
         if encode_versioned(final, head.revision) == head.data:
             return head, False
-        write = self.store.update(
-            storage.collection, key, final, encode_versioned, previous=head.revision, durable=storage.strategy.durable
-        )
+        write = self.store.update(storage.collection, key, final, encode_versioned, previous=head.revision, durable=strategy.durable)
         return await self._write(write, storage, key), False
 
     async def _write(self, write: Any, storage: Storage, key: str) -> Entry:
@@ -414,6 +419,13 @@ def encode_without_revision(obj: Any) -> bytes:
     """The JSON of an object that is not stored."""
     obj.metadata.resource_version = ""
     return encode(obj)
+
+
+def _copy(obj: Any) -> Any:
+    """A copy of a stored object, to be changed."""
+    copy = deep_copy(obj)
+    copy.metadata.managed_fields = obj.metadata.managed_fields
+    return copy
 
 
 def _same(one: Any, other: Any) -> bool:

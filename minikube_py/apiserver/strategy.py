@@ -27,7 +27,10 @@ class Strategy:
         generation: whether metadata.generation follows the spec.
         create_on_update: whether PUT creates what is not there.
         unconditional_update: whether an update may lack a resourceVersion.
-        default_propagation: what becomes of dependents when a deletion does not say.
+        default_propagation: what becomes of dependents when a deletion does not say; "Unsupported" where nothing ever does.
+        graceful: whether objects stay for a while after their deletion.
+        deletion_warning: what clients are told that do not say what becomes of dependents; "" for most.
+        marks_deletion: whether the first deletion only marks an object, in the kind's own way, and somebody else has it go.
         returns_deleted: whether the answer to a deletion is the object's last state, not a Status.
         status: whether the kind has a status subresource, so that the main resource leaves status alone.
         status_keeps_metadata: whether labels, annotations, finalizers and owners are left alone by the status subresource.
@@ -39,6 +42,9 @@ class Strategy:
     create_on_update = False
     unconditional_update = True
     default_propagation = "Background"
+    graceful = False
+    deletion_warning = ""
+    marks_deletion = False
     returns_deleted = False
     status = True
     status_keeps_metadata = False
@@ -109,15 +115,19 @@ class Strategy:
         return warnings_on_update(new, old, subresource)
 
     def grace_period(self, obj: Any, asked: int | None) -> int:
-        """Seconds that the object stays after its deletion; 0 for most kinds."""
+        """Seconds that an object of a graceful kind stays after its deletion; `asked` is not negative."""
         return 0
 
-    def begin_deletion(self, obj: Any) -> None:
-        """Change the object as its deletion begins (it may be changed)."""
+    def begin_deletion(self, obj: Any, policy: str | None) -> None:
+        """Change the object as its deletion begins (it may be changed), for kinds that mark it themselves.
 
-    def may_vanish(self, obj: Any) -> bool:
-        """Whether an object under deletion may leave the store now."""
-        return not obj.metadata.finalizers
+        Args:
+            policy: what is to become of dependents, if the request says it.
+        """
+
+    def is_held(self, obj: Any) -> bool:
+        """Whether something other than the finalizers in the metadata keeps an object under deletion in the store."""
+        return False
 
     def abandon(self, new: Any, old: Any) -> None:
         """Give back what `new` was given by its validation and `old` (None for a create) does not have: `new` is not stored."""

@@ -359,24 +359,6 @@ async def test_deletion_waits_for_finalizers(world: World) -> None:
         world.stored(core_v1.ConfigMap, "a")
 
 
-async def test_preconditions_guard_a_deletion(world: World) -> None:
-    made = await world.client.create(config_map("a"))
-    with pytest.raises(ConflictError, match="Precondition failed: UID in precondition: x, UID in object meta: " + made.metadata.uid):
-        await world.delete(core_v1.ConfigMap, "a", uid="x")
-    with pytest.raises(ConflictError, match="Precondition failed: ResourceVersion in precondition: 1, ResourceVersion in object meta"):
-        await world.delete(core_v1.ConfigMap, "a", resource_version="1")
-    assert await world.delete(core_v1.ConfigMap, "a", uid=made.metadata.uid, resource_version=made.metadata.resource_version)
-
-
-async def test_propagation_policy_is_a_finalizer(world: World) -> None:
-    for policy, finalizers in (("Foreground", ["foregroundDeletion"]), ("Orphan", ["orphan"])):
-        await world.client.create(deployment(policy.lower()))
-        assert not await world.delete(apps_v1.Deployment, policy.lower(), propagation_policy=policy)
-        assert world.stored(apps_v1.Deployment, policy.lower()).metadata.finalizers == finalizers
-    await world.client.create(deployment("background"))
-    assert await world.delete(apps_v1.Deployment, "background", propagation_policy="Background")
-
-
 async def test_jobs_orphan_their_pods_unless_told_otherwise(world: World) -> None:
     template = core_v1.PodTemplateSpec(spec=core_v1.PodSpec(restart_policy="Never", containers=[core_v1.Container(name="c", image="i")]))
     for name in ("silent", "told"):

@@ -44,7 +44,7 @@ from ..storage import Storage
 from ..subresources import Subresources
 from .list_options import ListOptions, check_known, list_options
 from .negotiation import JSON, JSON_TYPE, Negotiated, negotiate, wants_pretty
-from .paging import Pager
+from .paging import Page, Pager
 from .query import Query, parse_revision
 from .request_info import RequestInfo
 from .responses import STREAMED_ENTRIES_MIN, encoded, encoded_large, json_response, list_body, object_body, scale_body, stream_list
@@ -190,17 +190,7 @@ class Handlers:
 
     async def _list(self, request: Request) -> web.StreamResponse:
         query, storage = request.query, request.storage
-        options = list_options(query, watch=False)
-        selection = self._selection(request)
-        listing = self._listing(storage, selection, options)
-        metadata: dict[str, Any] = {"resourceVersion": str(listing.revision)}
-        entries = listing.entries
-        if options.limit or options.token:
-            scope = (storage.collection, selection.namespace, query.text("labelSelector"), query.text("fieldSelector"))
-            selected = not selection.everything
-            page = self._pager.next(scope, options.token, listing, options.limit, selected=selected) if options.token else \
-                self._pager.first(scope, listing, options.limit, selected=selected)
-            entries, metadata = page
+        entries, metadata = self._page(request)
         negotiated = request.negotiated()
         plain = not request.warnings and not request.pretty()
         if len(entries) >= STREAMED_ENTRIES_MIN and negotiated == JSON and not storage.converts and plain:
@@ -209,6 +199,20 @@ class Handlers:
         if negotiated is JSON and plain:
             return json_response(body)
         return await encoded_large(body, negotiated, pretty=request.pretty(), warnings=request.warnings)
+
+    def _page(self, request: Request) -> Page:
+        """What a list or the deletion of a collection is about: all that is selected, or a page of it."""
+        query, storage = request.query, request.storage
+        options = list_options(query, watch=False)
+        selection = self._selection(request)
+        listing = self._listing(storage, selection, options)
+        if not (options.limit or options.token):
+            return Page(listing.entries, {"resourceVersion": str(listing.revision)})
+        scope = (storage.collection, selection.namespace, query.text("labelSelector"), query.text("fieldSelector"))
+        selected = not selection.everything
+        if options.token:
+            return self._pager.next(scope, options.token, listing, options.limit, selected=selected)
+        return self._pager.first(scope, listing, options.limit, selected=selected)
 
     def _listing(self, storage: Storage, selection: Selection, options: ListOptions) -> Listing:
         """What is selected, at the revision asked for.
@@ -324,9 +328,8 @@ class Handlers:
 
     async def _delete_collection(self, request: Request) -> web.Response:
         storage = request.storage
+        entries, metadata = self._page(request)
         options = await self._delete_options(request)
-        selection = self._selection(request)
-        entries = [entry for entry in self._registry.list(storage, selection.namespace).entries if selection.matches(entry)]
 
         async def delete(entry: Entry) -> None:
             namespace, _, name = entry.key.rpartition("/")
@@ -336,7 +339,6 @@ class Handlers:
         # Deletions that go to the store together share a commit.
         for start in range(0, len(entries), limits.STORE_BATCH_WRITES_MAX):
             await asyncio.gather(*map(delete, entries[start : start + limits.STORE_BATCH_WRITES_MAX]))
-        metadata = {"resourceVersion": str(self._registry.store.revision)}
         negotiated = request.negotiated()
         body = list_body(storage, entries, metadata, negotiated, request.query.text("includeObject"))
         return encoded(body, negotiated, pretty=request.pretty(), warnings=request.warnings)

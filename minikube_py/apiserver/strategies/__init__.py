@@ -91,8 +91,8 @@ CONDITIONAL = frozenset({
         "mutatingadmissionpolicies", "mutatingadmissionpolicybindings", "mutatingwebhookconfigurations", "validatingadmissionpolicies",
         "validatingadmissionpolicybindings", "validatingwebhookconfigurations")),
 })
-# Kinds whose dependents stay unless a deletion says otherwise, for clients from before propagation policies.
-ORPHANING = frozenset({"jobs.batch", "replicationcontrollers"})
+# What becomes of dependents when a deletion does not say: some stay, for clients from before propagation policies; events have none.
+DEFAULT_PROPAGATION = {"events": "Unsupported", "jobs.batch": "Orphan", "replicationcontrollers": "Orphan"}
 
 # Served resource -> the resource whose stored form it shares.
 SHARED = {
@@ -123,7 +123,7 @@ def builtin_storages(store: Store, service_cidr: str, node_ports: tuple[int, int
             strategy = STRATEGIES.get(resource.group_resource, Strategy)()
         strategy.unconditional_update = resource.group_resource not in CONDITIONAL
         strategy.returns_deleted = resource.group_resource in RETURNED_WHEN_DELETED
-        strategy.default_propagation = "Orphan" if resource.group_resource in ORPHANING else "Background"
+        strategy.default_propagation = DEFAULT_PROPAGATION.get(resource.group_resource, "Background")
         storages[resource.gvr] = storage = Storage(resource, type_of(*resource.gvk), strategy, resource.group_resource)
         storage.deprecation = DEPRECATED.get(resource.gvk, "")
     for resource in RESOURCES:

@@ -22,6 +22,10 @@ class JobStrategy(Strategy):
     """A job says by `manualSelector` that it brings its own selector."""
 
     generation = True
+    deletion_warning = (
+        "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
+        "propagationPolicy=Orphan to suppress this warning"
+    )
 
     def prepare_create(self, obj: Any, context: Context) -> None:
         super().prepare_create(obj, context)

@@ -7,6 +7,7 @@ from typing import Any
 from minikube_py.apis import apiregistration_v1, core_v1
 
 from ..context import Context
+from ..deletion import set_propagation_finalizers
 from ..strategy import Strategy
 
 NAMESPACE_FINALIZER = "kubernetes"
@@ -17,6 +18,8 @@ class NamespaceStrategy(Strategy):
 
     Source: pkg/registry/core/namespace/strategy.go and storage/storage.go
     """
+
+    marks_deletion = True
 
     def prepare_create(self, obj: Any, context: Context) -> None:
         super().prepare_create(obj, context)
@@ -33,11 +36,12 @@ class NamespaceStrategy(Strategy):
         new.status = old.status
         new.metadata.generation = old.metadata.generation
 
-    def begin_deletion(self, obj: Any) -> None:
+    def begin_deletion(self, obj: Any, policy: str | None) -> None:
         obj.status.phase = "Terminating"
+        set_propagation_finalizers(obj.metadata, policy, self.default_propagation)
 
-    def may_vanish(self, obj: Any) -> bool:
-        return not obj.metadata.finalizers and not obj.spec.finalizers
+    def is_held(self, obj: Any) -> bool:
+        return bool(obj.spec.finalizers)
 
 
 class NodeStrategy(Strategy):
@@ -46,7 +50,6 @@ class NodeStrategy(Strategy):
     NOT_READY = "node.kubernetes.io/not-ready"
 
     def prepare_create(self, obj: Any, context: Context) -> None:
-        obj.metadata.generation = None
         if all(taint.key != self.NOT_READY for taint in obj.spec.taints):
             obj.spec.taints = [*obj.spec.taints, core_v1.Taint(key=self.NOT_READY, effect="NoSchedule")]
 

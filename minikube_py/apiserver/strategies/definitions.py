@@ -29,6 +29,7 @@ class CustomResourceDefinitionStrategy(Strategy):
 
     generation = True
     unconditional_update = False
+    marks_deletion = True
 
     def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
         self._clock = clock
@@ -55,7 +56,7 @@ class CustomResourceDefinitionStrategy(Strategy):
 
         return [] if subresource else definition_warnings(new, old)
 
-    def begin_deletion(self, obj: CustomResourceDefinition) -> None:
+    def begin_deletion(self, obj: CustomResourceDefinition, policy: str | None) -> None:
         if CLEANUP_FINALIZER not in obj.metadata.finalizers:
             obj.metadata.finalizers = [*obj.metadata.finalizers, CLEANUP_FINALIZER]
         pending = CustomResourceDefinitionCondition(

@@ -17,6 +17,7 @@ from ..strategy import Strategy
 
 class PodStrategy(Strategy):
     generation = True
+    graceful = True
 
     def prepare_create(self, obj: Any, context: Context) -> None:
         obj.metadata.generation = 1
@@ -59,12 +60,11 @@ class PodStrategy(Strategy):
         self.count_generation(new, old)
 
     def grace_period(self, obj: Any, asked: int | None) -> int:
-        seconds = asked if asked is not None else obj.spec.termination_grace_period_seconds
-        if seconds is None:
-            seconds = 30
+        """What the request says, else the pod; none at all where there is nothing to end."""
         if not obj.spec.node_name or obj.status.phase in ("Succeeded", "Failed"):
             return 0
-        return max(int(seconds), 1) if seconds < 0 else int(seconds)
+        seconds = asked if asked is not None else obj.spec.termination_grace_period_seconds or 0
+        return 1 if seconds < 0 else int(seconds)
 
 
 def qos_class(spec: core_v1.PodSpec) -> str:

@@ -59,6 +59,22 @@ async def test_foreground_deletion_is_begun_and_not_done(lab: Lab) -> None:
     assert begun.status == 200 and begun.json["metadata"]["finalizers"] == ["foregroundDeletion"]
 
 
+async def test_only_clients_from_before_policies_are_told_that_dependents_remain_by_the_code(lab: Lab) -> None:
+    await lab.send("POST", CONFIG_MAPS, {"metadata": {"name": "a", "finalizers": ["x/y"]}})
+    for query, code in (("propagationPolicy=Background", 200), ("orphanDependents=true", 200), ("orphanDependents=false", 202)):
+        answer = await lab.send("DELETE", f"{CONFIG_MAPS}/a?{query}")
+        assert (answer.status, answer.json["kind"]) == (code, "ConfigMap"), query
+
+
+async def test_deletion_of_a_job_that_leaves_its_pods_to_chance_is_warned_of(lab: Lab) -> None:
+    job = {"metadata": {"name": "j"}, "spec": {"template": {"spec": POD["spec"] | {"restartPolicy": "Never"}}}}
+    jobs = "/apis/batch/v1/namespaces/default/jobs"
+    assert (await lab.send("POST", jobs, job)).status == 201
+    for path in (jobs, jobs + "/j"):
+        assert "child pods are preserved by default" in (await lab.send("DELETE", path)).headers["Warning"]
+    assert "Warning" not in (await lab.send("DELETE", jobs + "/j?propagationPolicy=Orphan")).headers
+
+
 async def test_body_of_a_deletion_says_how(lab: Lab) -> None:
     await lab.send("POST", CONFIG_MAPS, config_map("a"))
     wrong = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": "x"}}
@@ -217,9 +233,22 @@ async def test_tables_and_metadata_of_objects_and_lists(lab: Lab) -> None:
 async def test_selected_objects_are_deleted_together(lab: Lab) -> None:
     for name, color in (("a", "red"), ("b", "red"), ("c", "blue")):
         await lab.send("POST", CONFIG_MAPS, {"metadata": {"name": name, "labels": {"color": color}}})
-    gone = await lab.send("DELETE", CONFIG_MAPS + "?labelSelector=color%3Dred")
-    assert gone.status == 200 and [item["metadata"]["name"] for item in gone.json["items"]] == ["a", "b"]
+    listed = (await lab.get(CONFIG_MAPS + "?labelSelector=color%3Dred")).json
+    assert (await lab.send("DELETE", CONFIG_MAPS + "?dryRun=All")).json["items"][:2] == listed["items"]
+    gone = await lab.send("DELETE", CONFIG_MAPS + "?labelSelector=color%3Dred", {"gracePeriodSeconds": 0})
+    assert (gone.status, gone.json) == (200, listed) and len(listed["items"]) == 2
     assert [item["metadata"]["name"] for item in (await lab.get(CONFIG_MAPS)).json["items"]] == ["c"]
+
+
+async def test_collections_are_deleted_page_by_page_for_who_asks(lab: Lab) -> None:
+    for name in ("a", "b", "c"):
+        await lab.send("POST", CONFIG_MAPS, config_map(name))
+    gone = (await lab.send("DELETE", CONFIG_MAPS + "?limit=2")).json
+    assert [item["metadata"]["name"] for item in gone["items"]] == ["a", "b"] and gone["metadata"]["remainingItemCount"] == 1
+    rest = (await lab.send("DELETE", f"{CONFIG_MAPS}?continue={gone['metadata']['continue']}")).json
+    assert [item["metadata"]["name"] for item in rest["items"]] == ["c"]
+    assert (await lab.get(CONFIG_MAPS)).json["items"] == []
+    assert failure(await lab.send("DELETE", CONFIG_MAPS + "?resourceVersionMatch=Exact"))[:2] == (422, "Invalid")
 
 
 async def test_lists_are_read_page_by_page_from_one_snapshot(lab: Lab) -> None:
