@@ -1,7 +1,7 @@
-"""Subresources that are more than a part of their object: binding, eviction, scale, tokens.
+"""Subresources that are more than a part of their object: binding, scale, tokens, and the way to evictions.
 
 Owns their semantics; streams (log, exec, proxy) are in `http/`.
-Source: pkg/registry/core/pod/storage/{storage,eviction}.go, pkg/registry/apps/deployment/storage/storage.go,
+Source: pkg/registry/core/pod/storage/storage.go, pkg/registry/apps/deployment/storage/storage.go,
 pkg/registry/core/serviceaccount/storage/token.go
 """
 
@@ -13,9 +13,9 @@ from typing import Any
 from minikube_py.apis import authentication_v1, autoscaling_v1, core_v1, meta_v1, policy_v1
 from minikube_py.apis.object import Object
 from minikube_py.apis.resources import ResourceType
+from minikube_py.apis.validation import validate_create
 from minikube_py.core.clock import rfc3339
 from minikube_py.core.errors import (
-    BadRequestError,
     Cause,
     conflict,
     invalid,
@@ -25,7 +25,7 @@ from minikube_py.core.errors import (
 from minikube_py.store.interface import Entry
 
 from .context import Context
-from .deletion import DeleteOptions, options_from
+from .eviction import Evictions
 from .managed_fields.scale_handler import to_parent, to_scale
 from .patching import change_transform
 from .registry import Registry
@@ -42,6 +42,7 @@ class Subresources:
     def __init__(self, registry: Registry, issue_token: IssueToken) -> None:
         self._registry = registry
         self._issue_token = issue_token
+        self._evictions = Evictions(registry)
 
     async def create(self, resource: ResourceType, namespace: str, name: str, subresource: str, body: Any, context: Context) -> Object:
         """POST to a subresource.
@@ -52,7 +53,7 @@ class Subresources:
             case "pods", "binding", core_v1.Binding():
                 return await self._bind(namespace, name, body, context)
             case "pods", "eviction", policy_v1.Eviction():
-                return await self._evict(namespace, name, body, context)
+                return await self._evictions.evict(namespace, name, body, context)
             case "serviceaccounts", "token", authentication_v1.TokenRequest():
                 return self._issue_token(namespace, name, body)
         raise unknown_method()
@@ -94,14 +95,6 @@ class Subresources:
         )
         return meta_v1.Status(kind="Status", api_version="v1", status="Success", code=201)
 
-    async def _evict(self, namespace: str, name: str, eviction: policy_v1.Eviction, context: Context) -> Object:
-        """Delete a pod for good reason. Disruption budgets will have their say here."""
-        if eviction.metadata.name and eviction.metadata.name != name:
-            raise BadRequestError("name in URL does not match name in Eviction object")
-        options = options_from(eviction.delete_options) if eviction.delete_options else DeleteOptions()
-        await self._registry.delete(self._storage("", "v1", "pods"), namespace, name, options, context)
-        return meta_v1.Status(kind="Status", api_version="v1", status="Success", code=201)
-
     # Scale: replicas of a workload, whatever its kind.
 
     def scale(self, storage: Storage, entry: Entry) -> autoscaling_v1.Scale:
@@ -118,9 +111,13 @@ class Subresources:
             present = storage.scale_of(obj)
             present.metadata.managed_fields = to_scale(obj.metadata.managed_fields, paths)
             scale = change_scale(present)
-            if (scale.spec.replicas or 0) < 0:
-                raise invalid("autoscaling", "Scale", name, [Cause(
-                    "FieldValueInvalid", f"Invalid value: {scale.spec.replicas}: must be greater than or equal to 0", "spec.replicas")])
+            causes = validate_create(scale)
+            if causes:
+                raise invalid("autoscaling", "Scale", name, causes)
+            uid = scale.metadata.uid
+            if uid and uid != obj.metadata.uid:
+                raise conflict(storage.resource.group, storage.resource.plural, name,
+                               f"Precondition failed: UID in precondition: {uid}, UID in object meta: {obj.metadata.uid}")
             version = scale.metadata.resource_version
             if version and version != obj.metadata.resource_version:
                 raise conflict(storage.resource.group, storage.resource.plural, name,

@@ -139,3 +139,22 @@ async def test_token_request_goes_to_the_issuer(control_plane: ControlPlane) -> 
     assert asked == [("default", "default")]
     with pytest.raises(MethodNotAllowedError):
         await subresources.create(resource, "default", "default", "token", core_v1.Binding(), INTERNAL)
+
+
+async def test_a_scale_is_that_of_one_object(control_plane: ControlPlane) -> None:
+    await make_deployment(control_plane)
+    storage = control_plane.registry.storage_of(apps_v1.Deployment)
+
+    def with_uid(scale: autoscaling_v1.Scale) -> autoscaling_v1.Scale:
+        scale.metadata.uid = "older"
+        return scale
+
+    def with_labels(scale: autoscaling_v1.Scale) -> autoscaling_v1.Scale:
+        scale.metadata.labels, scale.spec.replicas = {"a b": ""}, -1
+        return scale
+
+    with pytest.raises(ConflictError, match="Precondition failed: UID in precondition: older, UID in object meta: "):
+        await control_plane.subresources.set_scale(storage, "default", "d", with_uid, INTERNAL)
+    with pytest.raises(InvalidError) as refused:
+        await control_plane.subresources.set_scale(storage, "default", "d", with_labels, INTERNAL)
+    assert [cause.field for cause in refused.value.causes] == ["metadata.labels", "spec.replicas"]
