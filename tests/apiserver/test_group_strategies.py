@@ -246,3 +246,13 @@ async def test_warnings_come_with_valid_objects_alone(control_plane: ControlPlan
 
 def test_all_kinds_with_a_status_are_looked_at() -> None:
     assert {kind.rpartition("/")[2] for kind in WITH_STATUS} >= KEEP_METADATA
+
+
+async def test_events_are_strict_by_the_group_that_they_come_by(control_plane: ControlPlane) -> None:
+    loose = {"metadata": {"name": "a"}, "involvedObject": {"kind": "Pod", "name": "p", "namespace": "default"}}
+    assert await create(control_plane, "v1/Event", loose)
+    with pytest.raises(InvalidError) as refused:
+        await create(control_plane, "events.k8s.io/v1/Event", {
+            "metadata": {"name": "b"}, "regarding": loose["involvedObject"], "type": "Normal", "deprecatedCount": 1})
+    assert [cause.field for cause in refused.value.causes] == ["eventTime", "count"]
+    assert refused.value.message.startswith('Event.events.k8s.io "b" is invalid: ')

@@ -11,7 +11,7 @@ from .. import syntax
 from ..core_v1 import Binding, ConfigMap, Event, Namespace, PodTemplateSpec, ReplicationController, Secret
 from ..labels import from_labels
 from .causes import WHOLE, Causes, forbidden, invalid, not_supported, required, too_long
-from .common import immutable, matches, non_negative, one_of, qualified
+from .common import immutable, matches, non_negative, qualified
 from .metadata import STANDARD_FINALIZERS
 from .pods import template_spec
 
@@ -155,8 +155,12 @@ def binding(causes: Causes, obj: Binding) -> None:
         causes.append(required("target.name"))
 
 
-def event(causes: Causes, obj: Event) -> None:
-    """Events of the old API are loose; those with an event time follow most rules of events.k8s.io."""
+def event(causes: Causes, obj: Event, controller_wire: str = "reportingComponent") -> None:
+    """Events of the old API are loose; those with an event time follow most rules of events.k8s.io.
+
+    Args:
+        controller_wire: the name of the field that says who reports, which is another in events.k8s.io.
+    """
     about = obj.involved_object.namespace if obj.involved_object is not None else ""
     where = obj.metadata.namespace
     if about:
@@ -166,7 +170,7 @@ def event(causes: Causes, obj: Event) -> None:
     if not agrees:
         causes.append(invalid("involvedObject.namespace", about, "does not match event.namespace"))
     if obj.event_time:
-        timed_event(causes, obj, "reportingComponent")
+        timed_event(causes, obj, controller_wire)
     matches(causes, "namespace", where, syntax.dns_subdomain)
 
 
@@ -182,21 +186,3 @@ def timed_event(causes: Causes, obj: Event, controller_wire: str) -> None:
             causes.append(invalid(wire, "", f"can have at most {_REASON_BYTES_MAX} characters"))
     if len(obj.message.encode()) > _NOTE_BYTES_MAX:
         causes.append(invalid("message", "", f"can have at most {_NOTE_BYTES_MAX} characters"))
-
-
-def strict_event(
-    causes: Causes, controller: str, instance: str, action: str, reason: str, note: str, kind: str, wires: tuple[str, str]
-) -> None:
-    """The rules of events.k8s.io; `wires` names the fields of the controller and of the note."""
-    if not controller:
-        causes.append(required(wires[0]))
-    else:
-        matches(causes, wires[0], controller, syntax.label_key)
-    for value, wire in ((instance, "reportingInstance"), (action, "action"), (reason, "reason")):
-        if not value:
-            causes.append(required(wire))
-        elif len(value.encode()) > _REASON_BYTES_MAX:
-            causes.append(invalid(wire, "", f"can have at most {_REASON_BYTES_MAX} characters"))
-    if len(note.encode()) > _NOTE_BYTES_MAX:
-        causes.append(invalid(wires[1], "", f"can have at most {_NOTE_BYTES_MAX} characters"))
-    one_of(causes, "type", kind, ("Normal", "Warning"))

@@ -17,7 +17,6 @@ from . import (
     device_claims,
     device_slices,
     disruption,
-    events,
     flowcontrol,
     ingress,
     network_policy,
@@ -44,7 +43,7 @@ KIND_RULES: dict[type[Object], KindRules] = {
     **core_kinds.RULES,
     apiextensions_v1.CustomResourceDefinition: cluster(_of_definitions("definition"), _of_definitions("update_definition")),
     **ingress.RULES, **network_policy.RULES, **service_addresses.RULES, **rbac.RULES, **autoscaling.RULES, **disruption.RULES,
-    **classes.RULES, **certificates.RULES, **flowcontrol.RULES, **events.RULES, **storage_classes.RULES, **apiregistration.RULES,
+    **classes.RULES, **certificates.RULES, **flowcontrol.RULES, **storage_classes.RULES, **apiregistration.RULES,
     **webhooks.RULES, **admission_policies.RULES, **device_claims.RULES, **device_slices.RULES,
 }
 

@@ -30,6 +30,7 @@ from .cluster import (
     PlainStrategy,
     RbacStrategy,
     StatusAloneStrategy,
+    TimedEventStrategy,
 )
 from .definitions import CustomResourceDefinitionStrategy
 from .devices import ResourceClaimStrategy, ResourceClaimTemplateStrategy, ResourceSliceStrategy
@@ -44,6 +45,7 @@ STRATEGIES: dict[str, Callable[[], Strategy]] = {
     "endpoints": CreateOnUpdateStrategy,
     "endpointslices.discovery.k8s.io": GenerationOnlyStrategy,
     "events": EventStrategy,
+    "events.events.k8s.io": TimedEventStrategy,
     "horizontalpodautoscalers.autoscaling": HorizontalPodAutoscalerStrategy,
     "jobs.batch": JobStrategy,
     "leases.coordination.k8s.io": LeaseStrategy,
@@ -121,14 +123,20 @@ def builtin_storages(store: Store, service_cidr: str, node_ports: tuple[int, int
             strategy = with_store(store)
         else:
             strategy = STRATEGIES.get(resource.group_resource, Strategy)()
-        strategy.unconditional_update = resource.group_resource not in CONDITIONAL
-        strategy.returns_deleted = resource.group_resource in RETURNED_WHEN_DELETED
-        strategy.default_propagation = DEFAULT_PROPAGATION.get(resource.group_resource, "Background")
+        _configure(strategy, resource)
         storages[resource.gvr] = storage = Storage(resource, type_of(*resource.gvk), strategy, resource.group_resource)
         storage.deprecation = DEPRECATED.get(resource.gvk, "")
     for resource in RESOURCES:
         if resource.gvr in SHARED:
             other, how = SHARED[resource.gvr]
             base = storages[other]
-            storages[resource.gvr] = Storage(resource, type_of(*resource.gvk), base.strategy, base.collection, base, how)
+            strategy = STRATEGIES[resource.group_resource]() if resource.group_resource != base.resource.group_resource else base.strategy
+            _configure(strategy, resource)
+            storages[resource.gvr] = Storage(resource, type_of(*resource.gvk), strategy, base.collection, base, how)
     return [*storages.values()]
+
+
+def _configure(strategy: Strategy, resource: ResourceType) -> None:
+    strategy.unconditional_update = resource.group_resource not in CONDITIONAL
+    strategy.returns_deleted = resource.group_resource in RETURNED_WHEN_DELETED
+    strategy.default_propagation = DEFAULT_PROPAGATION.get(resource.group_resource, "Background")

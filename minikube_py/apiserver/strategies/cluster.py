@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from minikube_py.apis import apiregistration_v1, core_v1
+from minikube_py.apis.validation import events
+from minikube_py.core.errors import Cause
 
 from ..context import Context
 from ..deletion import set_propagation_finalizers
@@ -79,6 +81,16 @@ class EventStrategy(Strategy):
     durable = False
     status = False
     create_on_update = True
+
+
+class TimedEventStrategy(EventStrategy):
+    """The same events as they come by events.k8s.io, whose rules are strict. Source: pkg/registry/core/event/strategy.go"""
+
+    def causes_of_create(self, obj: core_v1.Event, context: Context) -> list[Cause]:
+        return events.create(obj)
+
+    def causes_of_update(self, new: core_v1.Event, old: core_v1.Event, subresource: str, context: Context) -> list[Cause]:
+        return events.update(new, old)
 
 
 class PlainStrategy(Strategy):
