@@ -15,9 +15,15 @@ Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Quantity = str | int | float
 IntOrString = int | str
-# RFC 3339. "" is unset. Source: staging/src/k8s.io/apimachinery/pkg/apis/meta/v1/time.go and micro_time.go
-Time = Annotated[str, Meta(pattern=r"^(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d))?$")]
-MicroTime = Time
+# RFC 3339 as Go writes it: in UTC, to the second or microsecond, days that are in the calendar. "" is unset.
+# Source: staging/src/k8s.io/apimachinery/pkg/apis/meta/v1/time.go and micro_time.go
+_DAYS = (
+    r"(?!000[01])[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|"
+    r"02-(?:0[1-9]|1[0-9]|2[0-8]))|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29"
+)
+_MOMENT = rf"(?:{_DAYS})T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+Time = Annotated[str, Meta(pattern=rf"\A(?:{_MOMENT}Z)?\Z")]
+MicroTime = Annotated[str, Meta(pattern=rf"\A(?:{_MOMENT}\.[0-9]{{6}}Z)?\Z")]
 # A set of fields stays as it is written: nobody but the API server's managed_fields reads it. NO_FIELDS is unset (by identity).
 FieldsV1 = Raw
 NO_FIELDS = Raw(b"")

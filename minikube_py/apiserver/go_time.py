@@ -1,12 +1,13 @@
-"""What Go says of a text that is no RFC 3339 time.
+"""How Go reads and writes RFC 3339 times, and what it says of a text that is none.
 
-Source: go.dev/src/time/format.go (Parse, ParseError)
+Source: go.dev/src/time/format.go (Parse, ParseError); k8s.io/apimachinery/pkg/apis/meta/v1/time.go, micro_time.go
 """
 
 from __future__ import annotations
 
 import calendar
 import re
+from datetime import datetime, timedelta
 
 from .json_text import quote
 
@@ -45,3 +46,23 @@ def time_problem(text: str, *, micro: bool = False) -> str:
     if not 1 <= day <= (calendar.monthrange(year, month)[1] if year else 31):
         return f"{head}: day out of range"
     return ""
+
+
+def canonical_time(text: str, *, micro: bool = False) -> str:
+    """A time as Go writes it: in UTC, without the fraction or with microseconds; "" for Go's zero time.
+
+    Args:
+        text: has no `time_problem`.
+    Raises: ValueError if it is after the year 9999 in UTC.
+    """
+    if int(text[:4]) < 2:
+        return ""
+    clock, digits, zone = re.fullmatch(r"(.{19})(?:[.,]([0-9]+))?(.+)", text).groups("")  # type: ignore[union-attr]
+    moment = datetime.fromisoformat(clock)
+    if zone != "Z":
+        offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:]))
+        try:
+            moment = moment - offset if zone[0] == "+" else moment + offset
+        except OverflowError as error:
+            raise ValueError("Time.MarshalJSON: year outside of range [0,9999]") from error
+    return moment.isoformat() + (f".{digits[:6]:0<6}Z" if micro else "Z")

@@ -20,7 +20,7 @@ from minikube_py.apis.object import Object
 from minikube_py.apis.quantity import FORMAT_WRONG
 from minikube_py.apis.shapes import Shape, fields_of, go_path
 
-from .go_time import time_problem
+from .go_time import canonical_time, time_problem
 from .json_text import Members, Number, StrictErrors, plain, whole
 
 INTEGER = re.compile(r"-?[0-9]{1,19}")
@@ -278,13 +278,18 @@ def _small_int(tree: Any, place: Place) -> int:
     raise DecodeError(_cannot(f"number {tree}" if isinstance(tree, Number) else _kind(tree), "int32", place))
 
 
-def _time(shape: Shape, tree: Any, place: Place) -> str:
+def _time(shape: Shape, tree: Any, place: Place) -> Any:
+    """A time as Go writes it; UNSET for Go's zero time."""
     if type(tree) is not str:
         raise DecodeError(_cannot(_kind(tree), "string", place))
-    problem = time_problem(tree, micro=shape.go == "v1.MicroTime")
+    micro = shape.go == "v1.MicroTime"
+    problem = time_problem(tree, micro=micro)
     if problem:
         raise DecodeError(problem)
-    return tree
+    try:
+        return canonical_time(tree, micro=micro) or UNSET
+    except ValueError as error:
+        raise DecodeError(str(error)) from error
 
 
 def _base64_problem(text: bytes) -> int:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from minikube_py.apis.apiextensions_v1 import CustomResourceDefinition
 from minikube_py.apis.apps_v1 import Deployment
-from minikube_py.apis.core_v1 import ConfigMap, Pod
+from minikube_py.apis.core_v1 import ConfigMap, Event, Pod
 from minikube_py.apis.scheme import to_document
 from minikube_py.apiserver.decoding import PROTOBUF_TYPE, decode_document, decode_object, duplicate_fields
 from minikube_py.apiserver.json_text import has_duplicates
@@ -265,6 +265,32 @@ def test_wrong_types_are_told_in_gos_words(body: str, message: str) -> None:
 def test_bad_base64_is_told_in_gos_words(text: str, offset: int) -> None:
     assert refusal(msgspec.json.encode({"binaryData": {"k": text}})) == (
         f'ConfigMap in version "v1" cannot be handled as a ConfigMap: illegal base64 data at input byte {offset}')
+
+
+@pytest.mark.parametrize(("text", "time", "micro"), [
+    ("2026-02-01T10:00:00Z", "2026-02-01T10:00:00Z", None),
+    ("2026-02-01T10:00:00.123456Z", "2026-02-01T10:00:00Z", "2026-02-01T10:00:00.123456Z"),
+    ("2026-02-01T10:00:00.9876543Z", "2026-02-01T10:00:00Z", None),
+    ("2026-02-01T01:00:00+02:30", "2026-01-31T22:30:00Z", None),
+    ("2026-01-31T23:00:00.000001-01:00", "2026-02-01T00:00:00Z", "2026-02-01T00:00:00.000001Z"),
+    ("2024-02-29T00:00:00Z", "2024-02-29T00:00:00Z", None), ("0001-01-01T00:00:00Z", "", None),
+    ("2026-02-29T00:00:00Z", None, None), ("2026-02-01t10:00:00Z", None, None), ("2026-02-01T10:00:00z", None, None),
+    ("2026-02-01T10:00:00Z\n", None, None), ("2026-02-01T24:00:00Z", None, None), ("2026-02-01T10:60:00Z", None, None),
+    ("9999-12-31T23:00:00-02:00", None, None), ("\u0662026-02-01T10:00:00Z", None, None),
+])
+def test_times_are_kept_as_go_writes_them(text: str, time: str | None, micro: str | None) -> None:
+    """None: they are refused."""
+
+    def read(body: Any) -> Any:
+        try:
+            return decode_object(Event, "v1", "Event", msgspec.json.encode(body), JSON, "Strict")[0]
+        except BadRequestError as error:
+            assert "parsing time" in str(error) or "Time.MarshalJSON" in str(error)
+            return None
+
+    last, event = read({"lastTimestamp": text}), read({"eventTime": text})
+    assert (last and last.last_timestamp) == time
+    assert (event and event.event_time) == micro
 
 
 def test_what_go_reads_is_read() -> None:

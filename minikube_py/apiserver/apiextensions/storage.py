@@ -34,6 +34,7 @@ from ..decoding import (
     check_field_validation,
     decode_document,
     duplicate_fields,
+    object_from_document,
     strict_error,
     strict_warnings,
     unsupported,
@@ -226,7 +227,7 @@ class CustomStorage(Storage):
             raise BadRequestError(cannot_be_handled(group_version, kind, f"Object 'Kind' is missing in '{encode(document).decode()}'"))
         try:
             unknown = _prune_metadata(document) + self._schema.prune(document)
-            obj = self._type.from_document(document)
+            obj = self._object_from(document)
         except (msgspec.ValidationError, CoercionError) as error:
             raise BadRequestError(cannot_be_handled(group_version, kind, str(error))) from error
         self._check_type(obj)
@@ -234,6 +235,16 @@ class CustomStorage(Storage):
         if errors and field_validation == "Strict":
             raise BadRequestError(cannot_be_handled(group_version, kind, strict_error(errors)))
         return obj, strict_warnings(errors) if field_validation != "Ignore" else []
+
+    def _object_from(self, document: dict[str, Any]) -> CustomObject:
+        """Raises: msgspec.ValidationError; UndecodableError in Go's words for wrong metadata."""
+        try:
+            return self._type.from_document(document)
+        except msgspec.ValidationError:
+            metadata = document.pop("metadata", None)
+            obj = self._type.from_document(document)
+        obj.metadata, _ = object_from_document(meta_v1.ObjectMeta, self.resource.group_version, self.resource.kind, metadata, "Ignore")
+        return obj
 
     def _check_type(self, obj: CustomObject) -> None:
         """Refuse an object that says that it is of another version or kind.

@@ -25,9 +25,13 @@ TIMES_CACHED = 8192
 
 @lru_cache(TIMES_CACHED)
 def rfc3339(seconds: int) -> str:
-    """Raises: ProtobufError for a time beyond the year 9999."""
+    """A time as JSON has it, "" for Go's zero time.
+
+    Raises: ProtobufError for a time beyond the year 9999.
+    """
     try:
-        return f"{(EPOCH + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat()}Z"
+        moment = EPOCH + timedelta(seconds=seconds)
+        return f"{moment.replace(tzinfo=None).isoformat()}Z" if moment.year > 1 else ""
     except OverflowError as error:
         raise ProtobufError(f"Time.MarshalJSON: year outside of range [0,9999]: {seconds}") from error
 
@@ -43,7 +47,7 @@ def _moment(data: bytes, position: int, end: int) -> tuple[int, int]:
 
 
 def time(data: bytes, position: int, end: int) -> Any:
-    return rfc3339(_moment(data, position, end)[0]) if position < end else UNSET
+    return rfc3339(_moment(data, position, end)[0]) or UNSET if position < end else UNSET
 
 
 def micro_time(data: bytes, position: int, end: int) -> Any:
@@ -52,7 +56,8 @@ def micro_time(data: bytes, position: int, end: int) -> Any:
     seconds, nanoseconds = _moment(data, position, end)
     if not 0 <= nanoseconds < 10**9:
         raise ProtobufError(f"nanoseconds out of range: {nanoseconds}")
-    return f"{rfc3339(seconds)[:-1]}.{nanoseconds // 1000:06d}Z"
+    moment = rfc3339(seconds)
+    return f"{moment[:-1]}.{nanoseconds // 1000:06d}Z" if moment else UNSET
 
 
 def quantity(data: bytes, position: int, end: int) -> str:

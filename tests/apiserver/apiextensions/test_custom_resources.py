@@ -117,6 +117,17 @@ async def test_life_of_a_custom_object(lab: Lab) -> None:
     assert message(await lab.get(f"{WIDGETS}/w")) == (404, 'widgets.example.com "w" not found')
 
 
+async def test_metadata_is_read_as_go_reads_it(lab: Lab) -> None:
+    await define(lab)
+    elsewhere = widget()
+    elsewhere["metadata"] |= {"creationTimestamp": "2026-02-01T00:00:00+01:00", "generation": 7}
+    assert (await lab.send("POST", WIDGETS, elsewhere)).status == 201
+    elsewhere["metadata"]["generation"] = "7"
+    assert message(await lab.send("POST", WIDGETS, elsewhere)) == (
+        400, 'Widget in version "v1" cannot be handled as a Widget: '
+        "json: cannot unmarshal string into Go struct field ObjectMeta.generation of type int64")
+
+
 async def test_schema_is_enforced_in_upstreams_words(lab: Lab) -> None:
     await define(lab)
     wrong = await lab.send("POST", WIDGETS, widget(size=0, color="green"))
