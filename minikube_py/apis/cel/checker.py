@@ -15,6 +15,7 @@ from .ast import (
     Checked,
     Comprehension,
     Const,
+    Entry,
     Ident,
     ListLiteral,
     MapLiteral,
@@ -38,16 +39,26 @@ _CONSTANTS: dict[type, Type] = {
 }
 
 
-def check(source: str, variables: Mapping[str, Type], field_type: FieldType) -> Checked:
+# Whether literals may make objects of a type of this name.
+IsMessage = Callable[[str], bool]
+
+
+def check(
+    source: str, variables: Mapping[str, Type], field_type: FieldType, *, known: Mapping[str, list[Overload]] | None = None,
+    is_message: IsMessage | None = None, bind: bool = False,
+) -> Checked:
     """Parse and check an expression.
 
     Args:
         variables: what it may read.
         field_type: the fields of object types.
+        known: the functions, if they are others than those of every expression.
+        is_message: the object types that have literals; none have if it is left out.
+        bind: whether there is the macro cel.bind.
     Raises: CompileError.
     """
-    root = parse(source)
-    checker = _Checker(source, variables, field_type)
+    root = parse(source, bind=bind)
+    checker = _Checker(source, variables, field_type, known if known is not None else functions(), is_message)
     checker.check(root)
     if not checker.issues:
         types = {id: checker.substitution.resolve(kind, unknown_is_dyn=True) for id, kind in checker.types.items()}
@@ -59,7 +70,10 @@ def check(source: str, variables: Mapping[str, Type], field_type: FieldType) -> 
 
 
 class _Checker:
-    def __init__(self, source: str, variables: Mapping[str, Type], field_type: FieldType) -> None:
+    def __init__(
+        self, source: str, variables: Mapping[str, Type], field_type: FieldType, known: Mapping[str, list[Overload]],
+        is_message: IsMessage | None,
+    ) -> None:
         self.types: dict[int, Type] = {}
         self.overloads: dict[int, list[str]] = {}
         self.idents: set[str] = set()
@@ -68,7 +82,8 @@ class _Checker:
         self._source = source
         self._scopes: list[dict[str, Type]] = [dict(variables)]
         self._field_type = field_type
-        self._functions = functions()
+        self._functions = known
+        self._is_message = is_message
 
     def check(self, node: Node) -> Type:
         kind = self._kind(node)
@@ -113,6 +128,8 @@ class _Checker:
                     self.idents.add(name)
                 return scope[name]
         named = TYPE_NAMES.get(name)
+        if named is None and self._is_message is not None and self._is_message(name):
+            named = t.object_type(name)
         return t.type_of(named) if named is not None else None
 
     def _ident(self, node: Ident) -> Type:
@@ -243,15 +260,34 @@ class _Checker:
         )
 
     def _message(self, node: MessageLiteral) -> Type:
-        for entry in node.entries:
-            self.check(entry.value)
         kind = self._lookup(node.type_name)
+        result = t.ERROR
         if kind is None:
-            return self._complain(node.at, f"undeclared reference to '{node.type_name}' (in container '')")
-        if kind.kind != "type":
-            return self._complain(node.at, f"'{kind}' is not a type")
-        # No type of this environment can be made from a literal: object types have no name that could be written.
-        return self._complain(node.at, f"'{kind.params[0]}' is not a message type")
+            self._complain(node.at, f"undeclared reference to '{node.type_name}' (in container '')")
+        elif kind.kind != "type":
+            self._complain(node.at, f"'{kind}' is not a type")
+        elif self._is_message is not None and kind.params[0].kind == "object" and self._is_message(kind.params[0].name):
+            result = kind.params[0]
+        else:
+            # Other object types have no name that could be written.
+            self._complain(node.at, f"'{kind.params[0]}' is not a message type")
+        for entry in node.entries:
+            self._message_field(result, entry)
+        return result
+
+    def _message_field(self, message: Type, entry: Entry) -> None:
+        found = self.check(entry.value)
+        if message is t.ERROR:
+            return
+        wanted = self._field_type(message.name, entry.field)
+        if wanted is None:
+            self._complain(entry.at, f"undefined field '{entry.field}'")
+            return
+        if entry.optional:
+            found = self._unwrapped(entry.value, found)
+        if not self.substitution.assignable(wanted, found):
+            shown = self.substitution.resolve(found, unknown_is_dyn=True)
+            self._complain(entry.at, f"expected type of field '{entry.field}' is '{wanted}' but provided type is '{shown}'")
 
     # Comprehensions -----------------------------------------------------------------------------------------------------------------
 

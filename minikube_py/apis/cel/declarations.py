@@ -225,6 +225,29 @@ format-validate: Format::validate(string) -> optional_type(list(string))
 format-named: format.named(string) -> optional_type(Format)
 """
 
+# What the authorizer of a request may be asked, where there is one.
+AUTHORIZER = """
+authorizer_path: Authorizer::path(string) -> PathCheck
+authorizer_group: Authorizer::group(string) -> GroupCheck
+authorizer_serviceaccount: Authorizer::serviceAccount(string, string) -> Authorizer
+groupcheck_resource: GroupCheck::resource(string) -> ResourceCheck
+resourcecheck_subresource: ResourceCheck::subresource(string) -> ResourceCheck
+resourcecheck_namespace: ResourceCheck::namespace(string) -> ResourceCheck
+resourcecheck_name: ResourceCheck::name(string) -> ResourceCheck
+authorizer_fieldselector: ResourceCheck::fieldSelector(string) -> ResourceCheck
+authorizer_labelselector: ResourceCheck::labelSelector(string) -> ResourceCheck
+pathcheck_check: PathCheck::check(string) -> Decision
+resourcecheck_check: ResourceCheck::check(string) -> Decision
+decision_allowed: Decision::allowed() -> bool
+decision_reason: Decision::reason() -> string
+decision_errored: Decision::errored() -> bool
+decision_error: Decision::error() -> string
+"""
+# What expressions that make patches may call besides.
+JSON_PATCH = """
+jsonpatch_escapekey_string: jsonpatch.escapeKey(string) -> string
+"""
+
 FORMATS = (
     "dns1123Label", "dns1123Subdomain", "dns1035Label", "qualifiedName", "dns1123LabelPrefix", "dns1123SubdomainPrefix",
     "dns1035LabelPrefix", "labelValue", "uri", "uuid", "byte", "date", "datetime",
@@ -239,6 +262,8 @@ _TYPES = {
     "bool": t.BOOL, "int": t.INT, "uint": t.UINT, "double": t.DOUBLE, "string": t.STRING, "bytes": t.BYTES, "dyn": t.DYN,
     "duration": t.DURATION, "timestamp": t.TIMESTAMP, "URL": t.URL, "IP": t.IP, "CIDR": t.CIDR, "Quantity": t.QUANTITY,
     "Semver": t.SEMVER, "Format": t.FORMAT,
+    "Authorizer": t.AUTHORIZER, "PathCheck": t.PATH_CHECK, "GroupCheck": t.GROUP_CHECK, "ResourceCheck": t.RESOURCE_CHECK,
+    "Decision": t.DECISION,
 }
 # Names that stand for types, as in `type(x) == string`.
 TYPE_NAMES: dict[str, Type] = {
@@ -326,10 +351,14 @@ _ID = {"int": "int64", "uint": "uint64", "double": "double"}
 
 
 @cache
-def functions() -> dict[str, list[Overload]]:
-    """Every function by name, its overloads in the order in which they are tried."""
+def functions(*more: str) -> dict[str, list[Overload]]:
+    """Every function by name, its overloads in the order in which they are tried.
+
+    Args:
+        more: tables of what some expressions may call besides (AUTHORIZER, JSON_PATCH).
+    """
     found: dict[str, list[Overload]] = {}
-    tables = (_OPERATORS, _STANDARD, _OPTIONAL, _STRINGS, _LISTS, _KUBERNETES)
+    tables = (_OPERATORS, _STANDARD, _OPTIONAL, _STRINGS, _LISTS, _KUBERNETES, *more)
     lines = [line for table in tables for line in table.splitlines() if line] + _generated()
     for line in lines:
         overload = _overload(line)

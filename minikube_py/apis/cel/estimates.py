@@ -127,7 +127,7 @@ class Estimator:
             elif decl.fields is not None:
                 decl = decl.fields.get(step) or decl.fields.get(f"__{step}__")
             else:
-                return None
+                decl = decl.any_field
         return Range(0, decl.elements_max) if decl is not None else None
 
     def _local(self, name: str) -> _Local | None:

@@ -5,8 +5,9 @@
     list.transformMap(i, v, [filter,] e)      a map from i to e
     list.transformMapEntry(i, v, [filter,] e) a map of the entries of the maps e
     list.sortBy(v, key)
+    cel.bind(v, value, e)                     e with a name for a value; not in every environment
 
-Source: cel-go ext/comprehensions.go, ext/lists.go
+Source: cel-go ext/comprehensions.go, ext/lists.go, ext/bindings.go
 """
 
 from __future__ import annotations
@@ -23,13 +24,19 @@ _ARGUMENTS = {
 
 
 class Expander:
-    """Rewrites a tree from the leaves up. New nodes get ids of their own and the place of the macro."""
+    """Rewrites a tree from the leaves up. New nodes get ids of their own and the place of the macro.
 
-    def __init__(self, source: str, at: dict[int, int]) -> None:
+    Args:
+        at: places of the nodes, by their ids.
+        bind: whether there is cel.bind.
+    """
+
+    def __init__(self, source: str, at: dict[int, int], *, bind: bool = False) -> None:
         self.issues: list[Issue] = []
         self._source = source
         self._next = max(at, default=0) + 1
         self._at = 0
+        self._bind = bind
 
     def expand(self, node: Node) -> Node:
         if isinstance(node, Call):
@@ -38,6 +45,9 @@ class Expander:
             if node.target is not None and len(node.args) in _ARGUMENTS.get(node.function, ()):
                 self._at = node.at
                 return self._macro(node, node.target, node.args)
+            if self._bind and node.function == "bind" and len(node.args) == 3 and _is_cel(node.target):
+                self._at = node.at
+                return self._named(node, node.args)
         elif isinstance(node, Select):
             node.operand = self.expand(node.operand)
         elif isinstance(node, ListLiteral):
@@ -152,8 +162,21 @@ class Expander:
             self._id(), self._at, args[0].name, "", self._ident(name), ACCUMULATOR,
             ListLiteral(self._id(), self._at, []), self._const(True), step, self._accu(),
         )
-        ordered = Call(self._id(), self._at, "@sortByAssociatedKeys", self._ident(name), [keys])
+        return self._with(name, target, Call(self._id(), self._at, "@sortByAssociatedKeys", self._ident(name), [keys]))
+
+    def _named(self, call: Call, args: list[Node]) -> Node:
+        if not isinstance(args[0], Ident):
+            self._complain(args[0], "cel.bind() variable names must be simple identifiers")
+            return call
+        return self._with(args[0].name, args[1], args[2])
+
+    def _with(self, name: str, value: Node, result: Node) -> Node:
+        """A name for a value: the accumulator of a fold over nothing."""
         return Comprehension(
             self._id(), self._at, "#unused", "", ListLiteral(self._id(), self._at, []), name,
-            target, self._const(False), self._ident(name), ordered,
+            value, self._const(False), self._ident(name), result,
         )
+
+
+def _is_cel(node: Node | None) -> bool:
+    return isinstance(node, Ident) and node.name == "cel"

@@ -34,9 +34,11 @@ def _environment() -> Any:
     return cel.NewEnv(extensions=[ext_optional.ExtOptional()])
 
 
-def parse(source: str) -> Node:
+def parse(source: str, *, bind: bool = False) -> Node:
     """The tree of an expression, macros expanded.
 
+    Args:
+        bind: whether there is the macro cel.bind.
     Raises: CompileError.
     """
     if not source.isascii() and any("\ud800" <= character <= "\udfff" for character in source):
@@ -49,7 +51,7 @@ def parse(source: str) -> Node:
     parsed = _fields(envelope[2][0])
     tree = _Tree(_positions(parsed[3][0]))
     root = tree.node(parsed[2][0])
-    expander = Expander(source, tree.at)
+    expander = Expander(source, tree.at, bind=bind)
     root = expander.expand(root)
     if expander.issues:
         raise CompileError(source, expander.issues)

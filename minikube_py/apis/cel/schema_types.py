@@ -33,6 +33,7 @@ class DeclType:
     elements_max: items, entries or characters (bytes of UTF-8 for strings).
     json_min: bytes of the shortest JSON.
     fields: of an object, by identifier.
+    any_field: of a map whose entries are read as fields too, every one of them.
     """
 
     type: Type
@@ -40,6 +41,7 @@ class DeclType:
     json_min: int = 0
     item: DeclType | None = None
     fields: dict[str, DeclType] | None = None
+    any_field: DeclType | None = None
 
 
 def decl_type(schema: Schema, is_resource: bool = False) -> DeclType | None:

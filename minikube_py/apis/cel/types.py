@@ -67,6 +67,8 @@ def type_of(value: Type) -> Type:
 
 QUANTITY, URL, SEMVER = object_type("kubernetes.Quantity"), object_type("kubernetes.URL"), object_type("kubernetes.Semver")
 FORMAT = object_type("kubernetes.NamedFormat")
+AUTHORIZER, DECISION = object_type("kubernetes.authorization.Authorizer"), object_type("kubernetes.authorization.Decision")
+PATH_CHECK, GROUP_CHECK, RESOURCE_CHECK = (object_type(f"kubernetes.authorization.{what}Check") for what in ("Path", "Group", "Resource"))
 IP, CIDR = Type("opaque", "net.IP"), Type("opaque", "net.CIDR")
 
 _NULLABLE = frozenset({"opaque", "object", "duration", "timestamp", "null"})

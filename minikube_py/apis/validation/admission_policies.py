@@ -24,6 +24,7 @@ from ..admissionregistration_v1 import (
 from .causes import Causes, duplicate, forbidden, invalid, not_supported, required
 from .common import label_selector, matches, present
 from .conditions import conditions
+from .expressions import Conditions
 from .rules import Rules, SubresourceRules, cluster
 from .webhooks import FAILURE_POLICIES, MATCH_POLICIES, REINVOCATION_POLICIES, match_conditions, rule_with_operations
 
@@ -56,21 +57,21 @@ def _conditions_changed(new: Policy, old: Policy) -> bool:
 
 
 def _validating_policy(causes: Causes, obj: ValidatingAdmissionPolicy, *, check_conditions: bool) -> None:
-    _common(causes, obj, check_conditions=check_conditions)
+    compiled = _common(causes, obj, check_conditions=check_conditions)
     spec = obj.spec
     if not spec.validations and not spec.audit_annotations:
         causes += [required(f"spec.{wire}", "validations or auditAnnotations must contain at least one item")
                    for wire in ("validations", "auditAnnotations")]
         return
     for index, validation in enumerate(spec.validations):
-        _validation(causes, f"spec.validations[{index}]", validation)
+        _validation(causes, f"spec.validations[{index}]", validation, compiled)
     if len(spec.audit_annotations) > _ANNOTATIONS_MAX:
         causes.append(invalid("spec.auditAnnotations", spec.audit_annotations,
                               f"must not have more than {_ANNOTATIONS_MAX} auditAnnotations"))
     keys: set[str] = set()
     for index, annotation in enumerate(spec.audit_annotations):
         where = f"spec.auditAnnotations[{index}]"
-        _audit_annotation(causes, where, obj.metadata.name, annotation)
+        _audit_annotation(causes, where, obj.metadata.name, annotation, compiled)
         if annotation.key in keys:
             causes.append(duplicate(f"{where}.key", annotation.key))
         keys.add(annotation.key)
@@ -85,20 +86,22 @@ def update_mutating_policy(causes: Causes, new: MutatingAdmissionPolicy, old: Mu
 
 
 def _mutating_policy(causes: Causes, obj: MutatingAdmissionPolicy, *, check_conditions: bool) -> None:
-    _common(causes, obj, check_conditions=check_conditions)
+    compiled = _common(causes, obj, check_conditions=check_conditions)
     spec = obj.spec
     if not spec.mutations:
         causes.append(required("spec.mutations", "mutations must contain at least one item"))
     for index, mutation in enumerate(spec.mutations):
-        _mutation(causes, f"spec.mutations[{index}]", mutation)
+        _mutation(causes, f"spec.mutations[{index}]", mutation, compiled)
     if not spec.reinvocation_policy:
         causes.append(required("spec.reinvocationPolicy"))
     elif spec.reinvocation_policy not in REINVOCATION_POLICIES:
         causes.append(not_supported("spec.reinvocationPolicy", spec.reinvocation_policy, REINVOCATION_POLICIES))
 
 
-def _common(causes: Causes, obj: Policy, *, check_conditions: bool) -> None:
+def _common(causes: Causes, obj: Policy, *, check_conditions: bool) -> Conditions:
+    """What both kinds of policies have; returns what checks their expressions, which knows the variables."""
     spec = obj.spec
+    compiled = Conditions(params=spec.param_kind is not None, variables=True)
     if spec.failure_policy is None:
         causes.append(required("spec.failurePolicy"))
     elif spec.failure_policy not in FAILURE_POLICIES:
@@ -114,9 +117,10 @@ def _common(causes: Causes, obj: Policy, *, check_conditions: bool) -> None:
         if isinstance(obj, MutatingAdmissionPolicy):
             _only_writes(causes, "spec.matchConstraints.resourceRules", spec.match_constraints)
     if check_conditions:
-        match_conditions(causes, "spec.matchConditions", spec.match_conditions)
+        match_conditions(causes, "spec.matchConditions", spec.match_conditions, params=spec.param_kind is not None)
     for index, variable in enumerate(spec.variables):
-        _variable(causes, f"spec.variables[{index}]", variable)
+        _variable(causes, f"spec.variables[{index}]", variable, compiled)
+    return compiled
 
 
 def _only_writes(causes: Causes, path: str, match: MatchResources) -> None:
@@ -165,20 +169,26 @@ def _match_resources(causes: Causes, path: str, match: MatchResources) -> None:
             rule_with_operations(causes, where, rule)
 
 
-def _variable(causes: Causes, path: str, variable: Variable) -> None:
+def _variable(causes: Causes, path: str, variable: Variable, compiled: Conditions) -> None:
     if not variable.name.strip():
         causes.append(required(f"{path}.name", "name is not specified"))
     elif not _IDENTIFIER.fullmatch(variable.name) or variable.name in _RESERVED:
         causes.append(invalid(f"{path}.name", variable.name, "name is not a valid CEL identifier"))
     if not variable.expression.strip():
         causes.append(required(f"{path}.expression", "expression is not specified"))
+    else:
+        compiled.define(causes, f"{path}.expression", variable)
 
 
-def _validation(causes: Causes, path: str, validation: Validation) -> None:
+def _validation(causes: Causes, path: str, validation: Validation, compiled: Conditions) -> None:
     if not validation.expression.strip():
         causes.append(required(f"{path}.expression", "expression is not specified"))
+    else:
+        compiled.check(causes, f"{path}.expression", validation.expression, ("bool",))
     if validation.message_expression and not validation.message_expression.strip():
         causes.append(invalid(f"{path}.messageExpression", validation.message_expression, "must be non-empty if specified"))
+    elif validation.message_expression:
+        compiled.check(causes, f"{path}.messageExpression", validation.message_expression, ("string",), authorizer=False)
     message = validation.message.strip()
     if validation.message and not message:
         causes.append(invalid(f"{path}.message", validation.message, "message must be non-empty if specified"))
@@ -188,7 +198,7 @@ def _validation(causes: Causes, path: str, validation: Validation) -> None:
         causes.append(not_supported(f"{path}.reason", validation.reason, _REASONS))
 
 
-def _audit_annotation(causes: Causes, path: str, policy: str, annotation: AuditAnnotation) -> None:
+def _audit_annotation(causes: Causes, path: str, policy: str, annotation: AuditAnnotation, compiled: Conditions) -> None:
     if policy:
         matches(causes, f"{path}.key", f"{policy}/{annotation.key}", syntax.label_key)
     else:
@@ -198,9 +208,11 @@ def _audit_annotation(causes: Causes, path: str, policy: str, annotation: AuditA
         causes.append(required(f"{path}.valueExpression", "valueExpression is not specified"))
     elif len(expression.encode()) > _VALUE_EXPRESSION_BYTES_MAX:
         causes.append(required(f"{path}.valueExpression", f"must not exceed {_VALUE_EXPRESSION_BYTES_MAX} bytes in length"))
+    else:
+        compiled.check(causes, f"{path}.valueExpression", annotation.value_expression, ("string", "null"))
 
 
-def _mutation(causes: Causes, path: str, mutation: Mutation) -> None:
+def _mutation(causes: Causes, path: str, mutation: Mutation, compiled: Conditions) -> None:
     kind = mutation.patch_type
     if kind not in _PATCH_TYPES:
         causes.append(not_supported(f"{path}.patchType", kind, _PATCH_TYPES) if kind else required(f"{path}.patchType"))
@@ -213,6 +225,9 @@ def _mutation(causes: Causes, path: str, mutation: Mutation) -> None:
         causes.append(required(f"{path}.{wire}", f"must be specified when patchType is {kind}"))
     elif not chosen.expression.strip():
         causes.append(required(f"{path}.{wire}.expression"))
+    else:
+        wanted = "patches" if kind == "JSONPatch" else "Object"
+        compiled.check(causes, f"{path}.{wire}.expression", chosen.expression, (wanted,), patches=True)
     if unwanted is not None:
         causes.append(invalid(f"{path}.{other_wire}", f"{{{other_wire}}}", f"must not be specified when patchType is {kind}"))
 

@@ -27,6 +27,7 @@ from .causes import Causes, invalid, not_supported, required, too_long
 from .common import immutable, labels, matches, present
 from .device_allocations import update_claim_status
 from .device_names import fully_qualified, label, limited, opaque, toleration, unique
+from .expressions import device_selector
 from .metadata import check_annotations
 from .rules import KindRules, Rules, SubresourceRules, cluster
 
@@ -91,6 +92,8 @@ def selector(causes: Causes, path: str, item: DeviceSelector) -> None:
         causes.append(required(f"{path}.cel"))
     elif len(item.cel.expression.encode()) > _EXPRESSION_BYTES_MAX:
         causes.append(too_long(f"{path}.cel.expression", _EXPRESSION_BYTES_MAX))
+    else:
+        device_selector(causes, f"{path}.cel.expression", item.cel.expression)
 
 
 def _constraint(names: Requests, causes: Causes, path: str, item: DeviceConstraint) -> None:

@@ -23,6 +23,7 @@ from ..admissionregistration_v1 import (
 )
 from .causes import Causes, duplicate, invalid, not_supported, required, too_many
 from .common import label_selector, matches
+from .expressions import Conditions
 from .names import fully_qualified_name
 from .rules import Rules, cluster
 
@@ -182,14 +183,23 @@ def _review_versions(causes: Causes, path: str, versions: list[str], *, known: b
         causes.append(invalid(path, versions, f"must include at least one of {', '.join(_REVIEW_VERSIONS)}"))
 
 
-def match_conditions(causes: Causes, path: str, items: list[MatchCondition]) -> None:
+def match_conditions(causes: Causes, path: str, items: list[MatchCondition], *, params: bool = False) -> None:
+    """Conditions of a request, each with a name of its own.
+
+    Args:
+        params: whether they may read the parameters of a policy.
+    """
+    compiled = Conditions(params=params)
     seen: set[str] = set()
     if len(items) > _CONDITIONS_MAX:
         causes.append(too_many(path, len(items), _CONDITIONS_MAX))
     for index, item in enumerate(items):
         where = f"{path}[{index}]"
-        if not item.expression.strip():
+        expression = item.expression.strip()
+        if not expression:
             causes.append(required(f"{where}.expression"))
+        else:
+            compiled.check(causes, f"{where}.expression", expression, ("bool",))
         if not item.name:
             causes.append(required(f"{where}.name"))
             continue
