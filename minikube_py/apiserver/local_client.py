@@ -60,7 +60,7 @@ class LocalClient:
         copy = deep_copy(obj)
         meta = cast(Any, copy).metadata
         entry, _ = await self._registry.update(
-            storage, meta.namespace, meta.name, lambda old: copy, self._context, subresource=subresource
+            storage, meta.namespace, meta.name, lambda old: copy, self._context, subresource=subresource, uid=meta.uid
         )
         return cast(T, storage.served(entry))
 

@@ -11,17 +11,21 @@ Source: k8s.io/apiserver/pkg/registry/generic/registry/store.go, kubernetes.io/d
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from minikube_py.apis.scheme import deep_copy, encode, encode_sorted
+from minikube_py.apis.syntax import quote
 from minikube_py.core import limits
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock, rfc3339
 from minikube_py.core.errors import (
     MODIFIED,
+    AlreadyExistsError,
     BadRequestError,
     Cause,
+    ConflictError,
     InternalError,
     RequestEntityTooLargeError,
     StatusError,
@@ -29,6 +33,7 @@ from minikube_py.core.errors import (
     TooManyRequestsError,
     already_exists,
     conflict,
+    generated_name_taken,
     invalid,
     not_found,
 )
@@ -36,7 +41,6 @@ from minikube_py.core.names import SUFFIX_LENGTH, random_suffix
 from minikube_py.store.interface import (
     Encode,
     Entry,
-    ExistsError,
     FullError,
     Listing,
     MissingError,
@@ -50,11 +54,14 @@ from .context import INTERNAL, Context
 from .deletion import DeleteOptions, begin_deletion, check_preconditions
 from .field_managers import FieldManagers
 from .managed_fields.entries import differ_in_time
+from .owner_references import drop_duplicates
 from .storage import Storage, encode_versioned
 
 # Source: k8s.io/apiserver/pkg/storage/names/generate.go
 NAME_LENGTH_MAX = 63
 NAME_TRIES = 8
+# A resourceVersion that means a version; what is no number is ignored on objects that are new.
+REVISION = re.compile(r"0*[1-9][0-9]*").fullmatch
 
 Transform = Callable[[Any], Any]
 
@@ -142,60 +149,66 @@ class Registry:
         Raises: AlreadyExistsError, BadRequestError, InvalidError, ForbiddenError, NotFoundError (its namespace).
         Cancellation: the object may still be created.
         """
-        self._begin_create(storage, namespace, obj)
-        generate = not obj.metadata.name and obj.metadata.generate_name
-        for attempt in range(NAME_TRIES):
-            if generate:
-                obj.metadata.name = generated_name(obj.metadata.generate_name)
-            try:
-                return await self._create(storage, namespace, obj, context, tracked or attempt > 0)
-            except ExistsError as error:
-                name = obj.metadata.name
-                if not generate or attempt == NAME_TRIES - 1:
-                    raise already_exists(storage.resource.group, storage.resource.plural, name) from error
-        raise InternalError("unreachable")
-
-    def _begin_create(self, storage: Storage, namespace: str, obj: Any) -> None:
-        meta = obj.metadata
-        if storage.resource.namespaced and meta.namespace and meta.namespace != namespace:
+        resource, meta = storage.resource, obj.metadata
+        if resource.namespaced and meta.namespace and meta.namespace != namespace:
             raise BadRequestError("the namespace of the provided object does not match the namespace sent on the request")
-        meta.namespace = namespace if storage.resource.namespaced else ""
-        if meta.resource_version:
-            raise StorageError("resourceVersion should not be set on objects to be created")
-        obj.kind, obj.api_version = storage.resource.kind, storage.resource.group_version
-        meta.uid = str(uuid.uuid4())
-        meta.creation_timestamp = self.now()
-        meta.deletion_timestamp = ""
+        meta.namespace = namespace if resource.namespaced else ""
+        meta.uid = meta.creation_timestamp = meta.deletion_timestamp = meta.self_link = ""
         meta.deletion_grace_period_seconds = None
-        meta.self_link = ""
-
-    async def _create(self, storage: Storage, namespace: str, obj: Any, context: Context, tracked: bool) -> Entry:
-        """Admit, check and store a new object.
-
-        Raises: ExistsError if there is one of that name.
-        """
-        strategy, resource = storage.strategy, storage.resource
+        obj.kind, obj.api_version = resource.kind, resource.group_version
+        drop_duplicates(meta, context)
         storage.set_defaults(obj)
         if not tracked:
             self._track(storage, "", None, obj, context)
-        self.admission.mutate(Operation("CREATE", storage, namespace, obj.metadata.name, obj, None, "", context))
+        self.admission.mutate(Operation("CREATE", storage, namespace, meta.name, obj, None, "", context))
+        drop_duplicates(meta, context, after_admission=True)
         if storage.converts:
             storage.set_defaults(obj)  # of what admission added
+        if not meta.name and meta.generate_name:
+            self._generate_name(storage, namespace, meta)
+        meta.uid, meta.creation_timestamp = str(uuid.uuid4()), self.now()
+        return await self._create(storage, namespace, obj, context, encode_checked if tracked else encode_fitting)
+
+    def _generate_name(self, storage: Storage, namespace: str, meta: Any) -> None:
+        """Find a name that is free. Nobody takes it before it is used, as nothing is awaited in between.
+
+        Raises: AlreadyExistsError if all that were tried are taken.
+        """
+        for _ in range(NAME_TRIES):
+            meta.name = generated_name(meta.generate_name)
+            if self.store.head(storage.collection, storage.key(namespace, meta.name)) is None:
+                return
+        raise self._taken(storage, namespace, meta)
+
+    def _taken(self, storage: Storage, namespace: str, meta: Any) -> AlreadyExistsError:
+        """The error about a name that is there already, and perhaps not for long."""
+        make = generated_name_taken if meta.generate_name else already_exists
+        error = make(storage.resource.group, storage.resource.plural, meta.name)
+        head = self.store.head(storage.collection, storage.key(namespace, meta.name))
+        if head is not None and storage.object(head).metadata.deletion_timestamp:
+            return AlreadyExistsError(f"object is being deleted: {error.message}", details=error.details)
+        return error
+
+    async def _create(self, storage: Storage, namespace: str, obj: Any, context: Context, encode_: Encode) -> Entry:
+        """Check and store a new object that admission has seen."""
+        strategy, resource, name = storage.strategy, storage.resource, obj.metadata.name
         stored = storage.to_storage(obj)
         strategy.prepare_create(stored, context)
         storage.stored.set_defaults(stored)  # of what admission added, and of the new status
         causes = strategy.causes_of_create(stored, context)
         if causes:
-            raise invalid(resource.group, resource.kind, obj.metadata.name or obj.metadata.generate_name, causes)
+            raise invalid(resource.group, resource.kind, name, causes)
         try:
-            self.admission.validate(Operation("CREATE", storage, namespace, obj.metadata.name, obj, None, "", context))
-            key = storage.key(namespace, obj.metadata.name)
+            self.admission.validate(Operation("CREATE", storage, namespace, name, obj, None, "", context))
+            version = stored.metadata.resource_version
+            if version and REVISION(version) and not context.dry_run:
+                raise StorageError("resourceVersion should not be set on objects to be created")
+            key = storage.key(namespace, name)
+            if self.store.head(storage.collection, key) is not None:
+                raise self._taken(storage, namespace, obj.metadata)
             if context.dry_run:
-                if self.store.head(storage.collection, key) is not None:
-                    raise ExistsError(key)
                 strategy.abandon(stored, None)
-                return Entry(key, 0, encode_without_revision(stored), stored, 0)
-            encode_ = encode_checked if tracked else encode_fitting
+                return Entry(key, 0, encode(stored), stored, 0)
             write = self.store.create(storage.collection, key, stored, encode_, durable=strategy.durable)
             return await self._write(write, storage, key)
         except Exception:
@@ -204,7 +217,7 @@ class Registry:
 
     async def update(
         self, storage: Storage, namespace: str, name: str, transform: Transform, context: Context = INTERNAL, *,
-        subresource: str = "", create: bool = False, tracked: bool = False,
+        subresource: str = "", create: bool = False, tracked: bool = False, uid: str = "",
     ) -> tuple[Entry, bool]:
         """Replace an object by what `transform` makes of it and return it as stored, and whether it was created.
 
@@ -214,6 +227,7 @@ class Registry:
             subresource: "" or "status", or one that the strategy's `prepare_<subresource>` knows.
             create: whether an object that is not there is created (PUT of kinds that allow it, server-side apply).
             tracked: whether `transform` leaves managedFields as they are to be.
+            uid: of the object that is meant; "" for whichever has the name.
         Raises: NotFoundError, ConflictError, BadRequestError, InvalidError, ForbiddenError.
         Cancellation: the update may still land.
         """
@@ -222,8 +236,14 @@ class Registry:
         if head is None:
             if not create:
                 raise not_found(storage.resource.group, storage.resource.plural, name)
-            return await self._create_by_update(storage, namespace, name, transform(None), context, tracked), True
+            if uid:
+                raise self._other_uid(storage, namespace, name, uid, "")
+            new = transform(None)
+            new.metadata.resource_version = ""
+            return await self.create(storage, namespace, new, context, tracked=tracked), True
         old, served = storage.object(head), storage.served(head)
+        if uid and uid != old.metadata.uid:
+            raise self._other_uid(storage, namespace, name, uid, old.metadata.uid)
         new = transform(served)
         self._begin_update(storage, namespace, name, new, old)
         operation = Operation("UPDATE", storage, namespace, name, new, served, subresource, context)
@@ -231,6 +251,7 @@ class Registry:
         if not tracked:
             self._track(storage, subresource, served, new, context)
         self.admission.mutate(operation)
+        drop_duplicates(new.metadata, context, after_admission=True)
         storage.set_defaults(new)
         stored = storage.to_storage(new)
         self._prepare_update(storage, stored, old, subresource, context)
@@ -250,16 +271,13 @@ class Registry:
         fields = self.field_managers.of(storage, subresource)
         new.metadata.managed_fields = fields.update(old, new, context.field_manager, self.now())
 
-    async def _create_by_update(
-        self, storage: Storage, namespace: str, name: str, obj: Any, context: Context, tracked: bool
-    ) -> Entry:
-        """Create what a PUT did not find; one that means a certain object means one that is gone."""
-        meta = obj.metadata
-        if meta.uid:
-            raise conflict(storage.resource.group, storage.resource.plural, name,
-                           f"Precondition failed: UID in precondition: {meta.uid}, UID in object meta: ")
-        meta.resource_version = ""
-        return await self.create(storage, namespace, obj, context, tracked=tracked)
+    def _other_uid(self, storage: Storage, namespace: str, name: str, uid: str, known: str) -> ConflictError:
+        """The error about an object that is another than the one meant, in the words of upstream's storage."""
+        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {known}"
+        return conflict(
+            storage.resource.group, storage.resource.plural, name,
+            f"StorageError: invalid object, Code: 4, Key: {storage.path(namespace, name)}, ResourceVersion: 0, AdditionalErrorMsg: {why}",
+        )
 
     def _begin_update(self, storage: Storage, namespace: str, name: str, new: Any, old: Any) -> None:
         resource, meta, known = storage.resource, new.metadata, old.metadata
@@ -272,28 +290,22 @@ class Registry:
                 f"the namespace of the object ({meta.namespace}) does not match the namespace on the request ({namespace})"
             )
         meta.namespace = namespace if resource.namespaced else ""
-        if meta.uid and meta.uid != known.uid:
-            raise conflict(
-                resource.group, resource.plural, name,
-                f"Precondition failed: UID in precondition: {meta.uid}, UID in object meta: {known.uid}",
-            )
-        if meta.resource_version and meta.resource_version != "0":
-            if meta.resource_version != known.resource_version:
-                if not (meta.resource_version.isascii() and meta.resource_version.isdigit()):
-                    why = f'Invalid value: "{meta.resource_version}": must be an unsigned integer'
-                    raise invalid(resource.group, resource.kind, name, [Cause("FieldValueInvalid", why, "metadata.resourceVersion")])
+        version = meta.resource_version
+        if version != known.resource_version:
+            number = parse_unsigned(version) if version else 0
+            if number == 0 and not storage.strategy.unconditional_update:
+                why = "Invalid value: 0x0: must be specified for an update"
+                raise invalid(resource.group, resource.plural, name, [Cause("FieldValueInvalid", why, "metadata.resourceVersion")])
+            if number not in (0, int(known.resource_version)):
                 raise conflict(resource.group, resource.plural, name, MODIFIED)
-        elif not storage.strategy.unconditional_update:
-            why = "Invalid value: 0x0: must be specified for an update"
-            raise invalid(resource.group, resource.plural, name, [Cause("FieldValueInvalid", why, "metadata.resourceVersion")])
         new.kind, new.api_version = resource.kind, resource.group_version
-        meta.uid = known.uid
+        # What an update says of these is checked; it need not say anything.
+        meta.uid = meta.uid or known.uid
         meta.creation_timestamp = known.creation_timestamp
-        meta.deletion_timestamp = known.deletion_timestamp
-        meta.deletion_grace_period_seconds = known.deletion_grace_period_seconds
+        meta.deletion_timestamp = known.deletion_timestamp or meta.deletion_timestamp
+        if meta.deletion_grace_period_seconds is None:
+            meta.deletion_grace_period_seconds = known.deletion_grace_period_seconds
         meta.self_link = ""
-        if not meta.generate_name:
-            meta.generate_name = known.generate_name
 
     def _prepare_update(self, storage: Storage, stored: Any, old: Any, subresource: str, context: Context) -> None:
         strategy = storage.strategy
@@ -375,7 +387,7 @@ class Registry:
         return await self._write(write, storage, key), False
 
     async def _write(self, write: Any, storage: Storage, key: str) -> Entry:
-        """Await a store's write and translate its errors; ExistsError is the caller's."""
+        """Await a store's write and translate its errors."""
         resource, name = storage.resource, key.rpartition("/")[2]
         try:
             entry: Entry = await write
@@ -383,8 +395,6 @@ class Registry:
             raise not_found(resource.group, resource.plural, name) from error
         except RevisionConflictError as error:
             raise conflict(resource.group, resource.plural, name, MODIFIED) from error
-        except ExistsError:
-            raise
         except FullError as error:
             if "wait for the disk" in str(error):
                 raise TooManyRequestsError("the server has received too many requests and has asked us to try again later",
@@ -415,12 +425,6 @@ def encode_fitting(obj: Any, revision: int) -> bytes:
     return data
 
 
-def encode_without_revision(obj: Any) -> bytes:
-    """The JSON of an object that is not stored."""
-    obj.metadata.resource_version = ""
-    return encode(obj)
-
-
 def _copy(obj: Any) -> Any:
     """A copy of a stored object, to be changed."""
     copy = deep_copy(obj)
@@ -438,6 +442,18 @@ def too_large(size: int) -> StatusError:
     return RequestEntityTooLargeError(
         f"etcdserver: request is too large: the object has {size} bytes, the limit is {limits.OBJECT_BYTES_MAX}"
     )
+
+
+def parse_unsigned(text: str) -> int:
+    """The number of a resourceVersion in an object.
+
+    Raises: BadRequestError if it is none. (Upstream has the same words with status 500.)
+    """
+    if not (text.isascii() and text.isdigit()):
+        raise BadRequestError(f"strconv.ParseUint: parsing {quote(text)}: invalid syntax")
+    if len(text) > 20 or int(text) >= 2**64:
+        raise BadRequestError(f"strconv.ParseUint: parsing {quote(text)}: value out of range")
+    return int(text)
 
 
 def generated_name(base: str) -> str:

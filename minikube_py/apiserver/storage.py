@@ -30,6 +30,14 @@ from .printers import Printer
 from .scale import scale_of
 from .strategy import Strategy
 
+# Where upstream keeps kinds that do not lie under their plural. Source: pkg/kubeapiserver/default_storage_factory_builder.go
+PREFIXES = {
+    "apiservices.apiregistration.k8s.io": "apiregistration.k8s.io/apiservices",
+    "customresourcedefinitions.apiextensions.k8s.io": "apiextensions.k8s.io/customresourcedefinitions",
+    "endpoints": "services/endpoints", "ingresses.networking.k8s.io": "ingress", "nodes": "minions",
+    "replicationcontrollers": "controllers", "services": "services/specs",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
@@ -82,6 +90,12 @@ class Storage:
 
     def key(self, namespace: str, name: str) -> str:
         return f"{namespace}/{name}" if self.resource.namespaced else name
+
+    def path(self, namespace: str, name: str) -> str:
+        """Where upstream keeps the object in etcd, which some messages tell."""
+        resource = self.resource
+        prefix = f"{resource.group}/{resource.plural}" if self.evolves else PREFIXES.get(resource.group_resource, resource.plural)
+        return f"/registry/{prefix}/{namespace}/{name}" if resource.namespaced else f"/registry/{prefix}/{name}"
 
     def object(self, entry: Entry) -> Any:
         """The decoded, shared, read-only object of the stored version."""

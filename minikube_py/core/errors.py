@@ -182,6 +182,12 @@ def already_exists(group: str, plural: str, name: str) -> AlreadyExistsError:
     return AlreadyExistsError(f'{qualified(group, plural)} "{name}" already exists', details=resource_details(group, plural, name))
 
 
+def generated_name_taken(group: str, plural: str, name: str) -> AlreadyExistsError:
+    """409 for a name that was generated and is there already: trying again may help."""
+    message = f'{qualified(group, plural)} "{name}" already exists, the server was not able to generate a unique name for the object'
+    return AlreadyExistsError(message, details={**resource_details(group, plural, name), "retryAfterSeconds": 1})
+
+
 def conflict(group: str, plural: str, name: str, why: str) -> ConflictError:
     """A conflict; `why` is the sentence after the colon."""
     return ConflictError(

@@ -15,7 +15,7 @@ from minikube_py.apis import core_v1
 from minikube_py.apis.scheme import to_document
 from minikube_py.client.interface import Client
 from minikube_py.core.backoff import Backoff
-from minikube_py.core.errors import ConflictError, NotFoundError
+from minikube_py.core.errors import ConflictError, InvalidError, NotFoundError
 from minikube_py.core.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,9 @@ class StatusWriter:
             if pod is not None:
                 await self._client.delete(core_v1.Pod, pod.metadata.name, pod.metadata.namespace, uid=uid, grace_period_seconds=0)
                 self._deletable.pop(uid, None)
-        except (NotFoundError, ConflictError) as error:
+        except (NotFoundError, ConflictError, InvalidError) as error:
+            if isinstance(error, InvalidError) and all(cause.field != "metadata.uid" for cause in error.causes):
+                raise
             # Gone, or another pod has its name: the watch tells the rest.
             log.debug("status not written uid=%s error=%s", uid, error)
             self._wanted.pop(uid, None)

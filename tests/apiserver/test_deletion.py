@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +10,6 @@ import pytest
 
 from minikube_py.apis import apiextensions_v1, apps_v1, core_v1, meta_v1
 from minikube_py.apis.scheme import deep_copy, resource_of
-from minikube_py.apiserver.assembly import RegistryOptions, build_registry
 from minikube_py.apiserver.context import Context
 from minikube_py.apiserver.deletion import DeleteOptions, begin_deletion, check_preconditions
 from minikube_py.apiserver.patching import change_transform
@@ -22,7 +20,7 @@ from minikube_py.apiserver.strategies.pods import PodStrategy
 from minikube_py.apiserver.strategy import Strategy
 from minikube_py.core.errors import ConflictError
 from minikube_py.store.interface import WatchEvent
-from minikube_py.store.memory import MemoryStore
+from tests.conftest import ControlPlane
 
 NOW = datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
 NOW_TEXT = "2026-01-01T00:01:00Z"
@@ -168,15 +166,8 @@ class Watched:
 
 
 @pytest.fixture
-async def watched() -> AsyncIterator[Watched]:
-    store = MemoryStore()
-    await store.open()
-    registry = build_registry(store, RegistryOptions())
-    await registry.create(registry.storage_of(core_v1.Namespace), "", core_v1.Namespace(metadata=meta_v1.ObjectMeta(name="default")))
-    account = core_v1.ServiceAccount(metadata=meta_v1.ObjectMeta(name="default", namespace="default"))
-    await registry.create(registry.storage_of(core_v1.ServiceAccount), "default", account)
-    yield Watched(registry)
-    await store.close()
+def watched(control_plane: ControlPlane) -> Watched:
+    return Watched(control_plane.registry)
 
 
 def config_map(**meta: Any) -> core_v1.ConfigMap:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from minikube_py.core.errors import Cause, ForbiddenError, resource_details
+
 from ..context import Context
 from ..storage import Storage
 
@@ -34,6 +36,16 @@ class Operation:
     old: Any
     subresource: str
     context: Context
+
+
+def forbidden(operation: Operation, why: str, causes: Sequence[Cause] = ()) -> ForbiddenError:
+    """What a plugin says of what may not be. Source: k8s.io/apiserver/pkg/admission/errors.go (NewForbidden)"""
+    resource = operation.storage.resource
+    name = operation.name or (operation.obj.metadata.generate_name if operation.obj is not None else "") or "Unknown"
+    return ForbiddenError(
+        f'{resource.group_resource} "{name}" is forbidden: {why}', details=resource_details(resource.group, resource.plural, name),
+        causes=causes,
+    )
 
 
 class Plugin:

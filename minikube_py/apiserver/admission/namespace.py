@@ -1,13 +1,13 @@
-"""NamespaceLifecycle: nothing is created in a namespace that is not there or is going, and some namespaces stay."""
+"""NamespaceLifecycle: nothing is written in a namespace that is not there, or created in one that goes; some stay."""
 
 from __future__ import annotations
 
 from minikube_py.apis import core_v1
 from minikube_py.apis.scheme import decoder
-from minikube_py.core.errors import Cause, ForbiddenError, not_found, resource_details
+from minikube_py.core.errors import Cause, not_found
 from minikube_py.store.interface import Store
 
-from . import Operation, Plugin
+from . import Operation, Plugin, forbidden
 
 # Source: plugin/pkg/admission/namespace/lifecycle (immortal namespaces)
 IMMORTAL = frozenset({"default", "kube-system", "kube-public"})
@@ -28,24 +28,19 @@ class NamespaceLifecycle(Plugin):
     def validate(self, operation: Operation) -> None:
         resource = operation.storage.resource
         if operation.verb == "DELETE":
-            if resource.plural == "namespaces" and not resource.group and operation.name in IMMORTAL:
-                raise ForbiddenError(
-                    f'namespaces "{operation.name}" is forbidden: this namespace may not be deleted',
-                    details=resource_details("", "namespaces", operation.name),
-                )
+            if operation.name in IMMORTAL and resource.group_resource == "namespaces":
+                raise forbidden(operation, "this namespace may not be deleted")
             return
-        if operation.verb != "CREATE" or not resource.namespaced:
+        if not resource.namespaced:
             return
         entry = self._store.get("namespaces", operation.namespace)
         if entry is None:
             raise not_found("", "namespaces", operation.namespace)
+        if operation.verb != "CREATE":
+            return
         if entry.obj is None:
             entry.obj = decoder(core_v1.Namespace).decode(entry.data)
         if entry.obj.metadata.deletion_timestamp:
+            cause = Cause("NamespaceTerminating", f"namespace {operation.namespace} is being terminated", "metadata.namespace")
             why = f"unable to create new content in namespace {operation.namespace} because it is being terminated"
-            name = operation.name or operation.obj.metadata.generate_name
-            raise ForbiddenError(
-                f'{resource.group_resource} "{name}" is forbidden: {why}',
-                details=resource_details(resource.group, resource.plural, name),
-                causes=[Cause("NamespaceTerminating", f"namespace {operation.namespace} is being terminated", "metadata.namespace")],
-            )
+            raise forbidden(operation, why, [cause])

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from minikube_py.apis import core_v1, scheduling_v1
 from minikube_py.apis.scheme import decoder
-from minikube_py.core.errors import ForbiddenError, resource_details
 from minikube_py.core.names import random_suffix
 from minikube_py.store.interface import Store
 
-from . import Operation, Plugin
+from . import Operation, Plugin, forbidden
 
 TOKEN_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 # Seconds. Source: plugin/pkg/admission/serviceaccount (WarnOnlyBoundTokenExpirationSeconds)
 TOKEN_EXPIRATION_S = 3607
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
-
-
-def forbidden(operation: Operation, why: str) -> ForbiddenError:
-    name = operation.name or operation.obj.metadata.generate_name
-    return ForbiddenError(f'pods "{name}" is forbidden: {why}', details=resource_details("", "pods", name))
 
 
 class ServiceAccountPlugin(Plugin):

@@ -35,6 +35,7 @@ from ..context import Context
 from ..decoding import decode_document, decode_object
 from ..deletion import DeleteOptions, options_from
 from ..field_managers import manager_from_user_agent
+from ..owner_references import drop_duplicates
 from ..patch_document import read_patch
 from ..patching import APPLY_PATCH, check_patch_type, patch_transform, resets_managed_fields, struct_patch
 from ..registry import Registry
@@ -268,6 +269,8 @@ class Handlers:
         if not obj.metadata.name:
             raise BadRequestError(f"the name of the object ({info.name} based on URL) was undeterminable: name must be provided")
 
+        drop_duplicates(obj.metadata, request.context)
+
         def transform(old: Any) -> Any:
             if old is None:
                 request.check_create()
@@ -275,7 +278,7 @@ class Handlers:
 
         entry, created = await self._registry.update(
             storage, info.namespace, info.name, transform, request.context, subresource=info.subresource,
-            create=storage.strategy.create_on_update and not info.subresource,
+            create=storage.strategy.create_on_update and not info.subresource, uid=obj.metadata.uid,
         )
         return self._answer(request, entry, 201 if created else 200)
 

@@ -65,6 +65,7 @@ class ServiceStrategy(Strategy):
     """
 
     COLLECTION = "services"
+    create_on_update = True
 
     def __init__(self, service_cidr: str, node_ports: tuple[int, int], store: Store) -> None:
         network = ipaddress.ip_network(service_cidr)
