@@ -18,7 +18,7 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -m "not root and not e2e"
+	$(BIN)/pytest -q -n auto -m "not root and not e2e"
 
 bench: setup packages
 	tools/install_test_packages.sh
