@@ -20,6 +20,7 @@ from .claims import VOLUME_MODES, access_modes
 from .common import immutable, subdomain
 from .differences import difference
 
+_NOT_INLINE = "may not be specified in the context of inline volumes"
 _RECLAIM = ("Delete", "Recycle", "Retain")
 _GA_LABELS = {
     "beta.kubernetes.io/arch": "kubernetes.io/arch", "beta.kubernetes.io/os": "kubernetes.io/os",
@@ -47,63 +48,97 @@ _sources = attrgetter(*_SOURCES)
 
 
 def volume(causes: Causes, obj: PersistentVolume) -> None:
-    spec = obj.spec
+    volume_spec(causes, "spec", obj.spec, obj.metadata.name)
+
+
+def inline_volume(causes: Causes, path: str, spec: PersistentVolumeSpec) -> None:
+    """A volume that an attachment carries instead of naming it: it has no life of its own, so most fields mean nothing."""
+    if spec.claim_ref is not None:
+        causes.append(forbidden(f"{path}.claimRef", _NOT_INLINE))
+    if spec.capacity:
+        causes.append(forbidden(f"{path}.capacity", _NOT_INLINE))
+    if spec.csi is None:
+        causes.append(required(f"{path}.csi", "has to be specified in the context of inline volumes"))
+    volume_spec(causes, path, spec, "", inline=True)
+
+
+def volume_spec(causes: Causes, path: str, spec: PersistentVolumeSpec, name: str, *, inline: bool = False) -> None:
+    """The part that volumes and inline volumes have in common.
+
+    Args:
+        name: of the volume.
+    """
     if not spec.access_modes:
-        causes.append(required("spec.accessModes"))
-    access_modes(causes, "spec.accessModes", spec.access_modes)
-    _capacity(causes, spec)
-    policy = spec.persistent_volume_reclaim_policy
-    if policy and policy not in _RECLAIM:
-        causes.append(not_supported("spec.persistentVolumeReclaimPolicy", policy, _RECLAIM))
+        causes.append(required(f"{path}.accessModes"))
+    access_modes(causes, f"{path}.accessModes", spec.access_modes)
+    if not inline:
+        _capacity(causes, path, spec)
+    policy, class_name, mode = spec.persistent_volume_reclaim_policy, spec.storage_class_name, spec.volume_mode
+    if policy and inline and policy != "Retain":
+        causes.append(forbidden(f"{path}.persistentVolumeReclaimPolicy", "may only be Retain in the context of inline volumes"))
+    elif policy and policy not in _RECLAIM:
+        causes.append(not_supported(f"{path}.persistentVolumeReclaimPolicy", policy, _RECLAIM))
     if spec.node_affinity is not None:
         if spec.node_affinity.required is None:
-            causes.append(required("spec.nodeAffinity.required", "must specify required node constraints"))
+            causes.append(required(f"{path}.nodeAffinity.required", "must specify required node constraints"))
         else:
-            scheduling.node_selector(causes, "spec.nodeAffinity.required", spec.node_affinity.required)
-    _source(causes, spec, obj.metadata.name)
+            scheduling.node_selector(causes, f"{path}.nodeAffinity.required", spec.node_affinity.required)
+    _source(causes, path, spec, name)
     if spec.host_path is not None and sources.is_root(spec.host_path.path) and policy == "Recycle":
-        causes.append(forbidden("spec.persistentVolumeReclaimPolicy", "may not be 'recycle' for a hostPath mount of '/'"))
-    if spec.storage_class_name:
-        subdomain(causes, "spec.storageClassName", spec.storage_class_name)
-    if spec.volume_mode is not None and spec.volume_mode not in VOLUME_MODES:
-        causes.append(not_supported("spec.volumeMode", spec.volume_mode, VOLUME_MODES))
-    if spec.volume_attributes_class_name is not None:
-        if not spec.volume_attributes_class_name:
-            causes.append(required("spec.volumeAttributesClassName", "an empty string is disallowed"))
-        else:
-            subdomain(causes, "spec.volumeAttributesClassName", spec.volume_attributes_class_name)
-        if spec.csi is None:
-            causes.append(required("spec.csi", "has to be specified when using volumeAttributesClassName"))
+        causes.append(forbidden(f"{path}.persistentVolumeReclaimPolicy", "may not be 'recycle' for a hostPath mount of '/'"))
+    if class_name and inline:
+        causes.append(forbidden(f"{path}.storageClassName", _NOT_INLINE))
+    elif class_name:
+        subdomain(causes, f"{path}.storageClassName", class_name)
+    if mode is not None and inline and mode != "Filesystem":
+        causes.append(forbidden(f"{path}.volumeMode", "may not specify volumeMode other than Filesystem in the context of inline volumes"))
+    elif mode is not None and mode not in VOLUME_MODES:
+        causes.append(not_supported(f"{path}.volumeMode", mode, VOLUME_MODES))
+    _attributes_class(causes, path, spec, inline=inline)
 
 
-def _capacity(causes: Causes, spec: PersistentVolumeSpec) -> None:
+def _attributes_class(causes: Causes, path: str, spec: PersistentVolumeSpec, *, inline: bool) -> None:
+    name = spec.volume_attributes_class_name
+    if name is None:
+        return
+    if not name:
+        causes.append(required(f"{path}.volumeAttributesClassName", "an empty string is disallowed"))
+    else:
+        subdomain(causes, f"{path}.volumeAttributesClassName", name)
+    if spec.csi is None:
+        causes.append(required(f"{path}.csi", "has to be specified when using volumeAttributesClassName"))
+    if inline:
+        causes.append(forbidden(f"{path}.volumeAttributesClassName", _NOT_INLINE))
+
+
+def _capacity(causes: Causes, path: str, spec: PersistentVolumeSpec) -> None:
     if not spec.capacity:
-        causes.append(required("spec.capacity"))
+        causes.append(required(f"{path}.capacity"))
     if "storage" not in spec.capacity or len(spec.capacity) > 1:
-        causes.append(not_supported("spec.capacity", {name: canonical(amount) for name, amount in spec.capacity.items()}, ("storage",)))
+        causes.append(not_supported(f"{path}.capacity", {name: canonical(amount) for name, amount in spec.capacity.items()}, ("storage",)))
     for name, amount in spec.capacity.items():
         value = nano_value(amount)
         if value < 0:
-            causes.append(invalid(f"spec.capacity[{name}]", -(-value // 10**9), "must be a valid resource quantity"))
+            causes.append(invalid(f"{path}.capacity[{name}]", -(-value // 10**9), "must be a valid resource quantity"))
         if value <= 0:
-            causes.append(invalid(f"spec.capacity[{name}]", canonical(amount), "must be greater than zero"))
+            causes.append(invalid(f"{path}.capacity[{name}]", canonical(amount), "must be greater than zero"))
 
 
-def _source(causes: Causes, spec: PersistentVolumeSpec, name: str) -> None:
+def _source(causes: Causes, path: str, spec: PersistentVolumeSpec, name: str) -> None:
     found = False
     for (attribute, wire, other_path, rule), source in zip(_RULES, _sources(spec), strict=True):
         if source is None:
             continue
         if found and attribute != "flex_volume":
-            causes.append(forbidden(f"spec.{wire}", "may not specify more than 1 volume type"))
+            causes.append(forbidden(f"{path}.{wire}", "may not specify more than 1 volume type"))
             continue
         found = True
         of_volume: tuple[Any, ...] = (source, name) if attribute == "iscsi" else (source,)
-        rule(causes, f"spec.{other_path or wire}", *of_volume)
+        rule(causes, f"{path}.{other_path or wire}", *of_volume)
         if attribute == "local" and spec.node_affinity is None:
-            causes.append(required("spec.nodeAffinity", "Local volume requires node affinity"))
+            causes.append(required(f"{path}.nodeAffinity", "Local volume requires node affinity"))
     if not found:
-        causes.append(required("spec", "must specify a volume type"))
+        causes.append(required(path, "must specify a volume type"))
 
 
 def update_volume(causes: Causes, new: PersistentVolume, old: PersistentVolume) -> None:

@@ -24,6 +24,7 @@ from ..storage_v1 import (
 from .causes import IMMUTABLE, Causes, duplicate, forbidden, invalid, not_supported, required, too_long
 from .common import immutable, label_selector, matches, non_negative
 from .names import driver_name
+from .persistent_volumes import inline_volume
 from .rules import KindRules, Rules, SubresourceRules, cluster
 
 _PARAMETERS_MAX, _PARAMETERS_BYTES_MAX = 512, 256 * 1024
@@ -221,6 +222,8 @@ def _source(causes: Causes, path: str, source: VolumeAttachmentSource) -> None:
         causes.append(forbidden(path, _ONE_SOURCE))
     elif name == "":
         causes.append(required(f"{path}.persistentVolumeName", "must specify non empty persistentVolumeName"))
+    elif inline is not None:
+        inline_volume(causes, f"{path}.inlineVolumeSpec", inline)
 
 
 def _error(causes: Causes, path: str, error: VolumeError | None) -> None:
