@@ -97,6 +97,10 @@ class SqliteFile:
         except (sqlite3.Error, OSError) as error:
             self.close()
             raise self._translated(error) from error
+        except UnicodeDecodeError as error:
+            # SQLite's own message quotes what is no text: a damaged schema.
+            self.close()
+            raise DamagedError(f"{self._path} is not a store or is damaged ({error}); restore a snapshot") from error
         except BaseException:
             self.close()
             raise

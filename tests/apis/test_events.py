@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from minikube_py.apis import core_v1, scheme
+from minikube_py.apis import core_v1
 from minikube_py.apis.validation import events
+from minikube_py.apiserver.decoding import object_from_document
 from minikube_py.core.errors import Cause
 
 RIGHT: dict[str, Any] = {
@@ -15,12 +16,14 @@ RIGHT: dict[str, Any] = {
     "eventTime": "2026-01-01T00:00:00.000000Z", "reportingComponent": "example.com/tester", "reportingInstance": "tester-1",
     "action": "Testing", "reason": "Tested", "message": "all is well", "type": "Normal",
 }
-AT = "2026-01-01T00:00:00Z"
+AT, AT_MICRO = "2026-01-01T00:00:00Z", "2026-01-01T00:00:00.000000Z"
 
 
 def event(**changes: Any) -> core_v1.Event:
     document = {**RIGHT, **changes}
-    return scheme.from_document(core_v1.Event, {name: value for name, value in document.items() if value is not None})
+    made: core_v1.Event = object_from_document(
+        core_v1.Event, "v1", "Event", {name: value for name, value in document.items() if value is not None})[0]
+    return made
 
 
 def said(causes: list[Cause]) -> list[str]:
@@ -29,7 +32,7 @@ def said(causes: list[Cause]) -> list[str]:
 
 @pytest.mark.parametrize(("changes", "wanted"), [
     ({}, []),
-    ({"series": {"count": 2, "lastObservedTime": AT}}, []),
+    ({"series": {"count": 2, "lastObservedTime": AT_MICRO}}, []),
     ({"eventTime": None}, ["eventTime: Required value"]),
     ({"type": "Odd"}, ['type: Invalid value: "": has invalid value: Odd']),
     ({"firstTimestamp": AT, "lastTimestamp": AT, "count": 1, "source": {"component": "a"}}, [
@@ -48,9 +51,9 @@ def test_new_events(changes: dict[str, Any], wanted: list[str]) -> None:
 
 @pytest.mark.parametrize(("changes", "wanted"), [
     ({}, []),
-    ({"series": {"count": 2, "lastObservedTime": AT}}, []),
-    ({"series": {"count": 1, "lastObservedTime": AT}}, ['series.count: Invalid value: "": should be at least 2']),
-    ({"eventTime": "2026-01-01T01:00:00+01:00"}, []),
+    ({"series": {"count": 2, "lastObservedTime": AT_MICRO}}, []),
+    ({"series": {"count": 1, "lastObservedTime": AT_MICRO}}, ['series.count: Invalid value: "": should be at least 2']),
+    ({"eventTime": "2026-01-01T01:00:00.000000+01:00"}, []),
     ({"eventTime": "2026-01-01T00:00:00.000001Z"}, ['eventTime: Invalid value: "2026-01-01T00:00:00.000001Z": field is immutable']),
     ({"action": "Other", "message": "other", "type": "Warning"}, [
         'message: Invalid value: "other": field is immutable', 'type: Invalid value: "Warning": field is immutable',

@@ -361,3 +361,14 @@ async def test_read_only_directory_is_told(tmp_path: Path, there: bool) -> None:
     finally:
         subprocess.run(["umount", mount], check=True)
     assert os.listdir(home) == (["s.db"] if there else [])
+
+
+async def test_message_that_is_no_text_is_told_as_damage(tmp_path: Path) -> None:
+    """SQLite quotes the schema that it cannot read, and Python cannot decode that."""
+    path = await stored(tmp_path, 1)
+    good = path.read_bytes()
+    data = good.replace(b"objects", b"obj\xa0cts")
+    assert data != good
+    path.write_bytes(data)
+    with pytest.raises(DamagedError):
+        await SqliteStore(path).open()
