@@ -367,7 +367,7 @@ async def test_message_that_is_no_text_is_told_as_damage(tmp_path: Path) -> None
     """SQLite quotes the schema that it cannot read, and Python cannot decode that."""
     path = await stored(tmp_path, 1)
     good = path.read_bytes()
-    data = good.replace(b"objects", b"obj\xa0cts")
+    data = good.replace(b"CREATE TABLE objects", b"CREATE \xa0ABLE objects")
     assert data != good
     path.write_bytes(data)
     with pytest.raises(DamagedError):
