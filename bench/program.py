@@ -50,11 +50,13 @@ class Running:
 
     Attributes:
         ready_s: from its start to its first 200 at /readyz.
+        log: what it writes.
     """
 
     url: str
     pid: int
     ready_s: float
+    log: Path
 
     def usage(self) -> Usage:
         return Usage.of(self.pid)
@@ -95,7 +97,7 @@ def server(*arguments: str) -> Iterator[Running]:
             ready_s = time.perf_counter() - started
             # Without it no pod can be made; the controller makes it a moment later.
             _wait_ok(process, port, "/api/v1/namespaces/default/serviceaccounts/default", home / "log")
-            yield Running(f"https://127.0.0.1:{port}", process.pid, ready_s)
+            yield Running(f"https://127.0.0.1:{port}", process.pid, ready_s, home / "log")
         finally:
             process.send_signal(signal.SIGTERM)
             try:

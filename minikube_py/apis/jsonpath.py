@@ -139,6 +139,8 @@ def _slice(bounds: tuple[int | None, int | None, int | None, bool], value: Any) 
         if not -len(value) <= index < len(value):
             raise JsonPathError(f"array index out of bounds: index {index}, length {len(value)}")
         return [value[index]]
+    if pace is not None and pace <= 0:
+        raise JsonPathError("step must be > 0")
     return value[start:end:pace]
 
 

@@ -21,7 +21,7 @@ _SIGNS = {"=": "=", "==": "==", "!=": "!=", ">": "gt", "<": "lt"}
 _BINARY = "in, notin, =, ==, !=, gt, lt"
 _FROM_TYPED = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!"}
 # Longest first: "==" before "=". Anything else up to one of these signs or white space is a word.
-_TOKEN = re.compile(r"[ \t\r\n]*(==|!=|[=!(),><]|[^=!(),>< \t\r\n]+)")
+_TOKEN = re.compile(r"==|!=|[=!(),><]|[^=!(),>< \t\r\n]+")
 _INTEGER = re.compile(r"[+-]?[0-9]+").fullmatch
 
 
@@ -112,7 +112,7 @@ class _Parser:
     """Reads one selector. The words "in" and "notin" are operators only where one is expected."""
 
     def __init__(self, text: str) -> None:
-        self.tokens = [match[1] for match in _TOKEN.finditer(text)]
+        self.tokens = _TOKEN.findall(text)
         self.at = 0
 
     def peek(self) -> str:

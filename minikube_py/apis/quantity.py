@@ -23,8 +23,9 @@ NANO = 10**9
 MILLI = 10**6  # nano-units in a milli-unit
 _CACHE_ENTRIES = 16384
 _BINARY_MAX = (2**63 - 1) * NANO
-# Digits beyond which an exponent stands for nothing that the API can hold.
+# Exponents, and digits of the number, beyond which a quantity stands for nothing that the API can hold.
 _EXPONENT_MAX = 1000
+_DIGITS_MAX = 1000
 
 _SPLIT = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[-+]?[0-9]*)")
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
@@ -68,6 +69,8 @@ def _parse(text: str) -> tuple[int, Family]:
     if not whole and not fraction:
         raise QuantityError(NUMERIC_WRONG if sign or fraction is not None else FORMAT_WRONG)
     exponent, family = _exponent(suffix)
+    if len(text) > _DIGITS_MAX:
+        raise QuantityError(NUMERIC_WRONG)
     digits = int(whole + (fraction or ""))
     shift = 9 - len(fraction or "")
     if family == "binary":

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
 import re
 from typing import Any
 
@@ -17,6 +18,7 @@ import msgspec
 
 DEPTH_MAX = 10_000
 STRICT_ERRORS_MAX = 100
+INT64_CHARACTERS_MAX = 20
 _SPACE = b" \t\r\n"
 _STRING = re.compile(rb'"(?:[^"\\\x00-\x1f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*')
 _SPACES = re.compile(rb"[ \t\r\n]*")
@@ -94,16 +96,28 @@ def whole(text: str) -> str:
 
 
 def plain(tree: Any) -> Any:
-    """The document without what is there twice: the last one stands. Numbers are integers if they are written so and fit 64 bits."""
+    """The document without what is there twice: the last one stands. Numbers are integers if they are written so and fit 64 bits.
+
+    Raises: JsonSyntaxError for a number beyond those.
+    """
     if isinstance(tree, Members):
         return {name: plain(value) for name, value in tree}
     if isinstance(tree, list):
         return [plain(value) for value in tree]
     if isinstance(tree, Number):
-        if "." not in tree and "e" not in tree and "E" not in tree and -(2**63) <= int(tree) < 2**63:
-            return int(tree)
-        return float(tree)
+        return _plain_number(tree)
     return whole(tree) if isinstance(tree, str) else tree
+
+
+def _plain_number(text: Number) -> int | float:
+    if len(text) <= INT64_CHARACTERS_MAX and "." not in text and "e" not in text and "E" not in text:
+        integer = int(text)
+        if -(2**63) <= integer < 2**63:
+            return integer
+    number = float(text)
+    if not math.isfinite(number):
+        raise JsonSyntaxError(f"json: cannot unmarshal number {text} into Go value of type float64")
+    return number
 
 
 class StrictErrors(list[str]):

@@ -64,7 +64,10 @@ def _read_slowly(patch_type: str, body: bytes, field_validation: str) -> tuple[A
     problem = _operations_problem(tree) if patch_type == JSON_PATCH else _map_problem(tree)
     if problem:
         raise BadRequestError(f"{head}json: cannot unmarshal {problem}")
-    patch = plain(tree)
+    try:
+        patch = plain(tree)
+    except JsonSyntaxError as error:
+        raise BadRequestError(f"{head}{error}") from error
     if patch is None:
         patch = [] if patch_type == JSON_PATCH else {}
     if field_validation == "Ignore":

@@ -21,7 +21,7 @@ from minikube_py.apis.quantity import FORMAT_WRONG
 from minikube_py.apis.shapes import Shape, fields_of, go_path
 
 from .go_time import canonical_time, time_problem
-from .json_text import Members, Number, StrictErrors, plain, whole
+from .json_text import JsonSyntaxError, Members, Number, StrictErrors, plain, whole
 
 INTEGER = re.compile(r"-?[0-9]{1,19}")
 BITS = {"int32": 31, "int64": 63}
@@ -102,7 +102,7 @@ class TypedDecoder:
         if shape.kind == shapes.MAP:
             return self._map(shape, tree, old, place)
         if shape.kind == shapes.ANY:
-            return plain(tree)
+            return _any(tree)
         if shape.kind == shapes.SCHEMA_OR:
             return self._schema_or(shape, tree, place)
         if shape.kind == shapes.QUANTITY:
@@ -244,6 +244,14 @@ class Converter(TypedDecoder):
     def _integer(self, text: Number) -> int | None:
         """Whole floats are integers."""
         return int(float(text)) if _is_float(text) and float(text).is_integer() else super()._integer(text)
+
+
+def _any(tree: Any) -> Any:
+    """Raises: DecodeError for a number that is too large."""
+    try:
+        return plain(tree)
+    except JsonSyntaxError as error:
+        raise DecodeError(str(error)) from error
 
 
 def _is_float(tree: Any) -> bool:

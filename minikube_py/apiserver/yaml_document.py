@@ -33,7 +33,7 @@ SPECIAL = {
     **dict.fromkeys((".nan", ".NaN", ".NAN"), math.nan), **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), math.inf),
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -math.inf),
 }
-INTEGER = re.compile(r"[-+]?(?:0[bB](?P<two>[01]+)|0[oO]?(?P<eight>[0-7]+)|0[xX](?P<sixteen>[0-9a-fA-F]+)|(?P<ten>0|[1-9][0-9]*))")
+INTEGER = re.compile(r"[-+]?(?:0[bB](?P<two>[01]+)|0[oO]?(?P<eight>[0-7]+)|0[xX](?P<sixteen>[0-9a-fA-F]+)|(?P<ten>0|[1-9][0-9]{0,19}))")
 FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 BASES = {"two": 2, "eight": 8, "sixteen": 16, "ten": 10}
 # What libyaml words differently.
@@ -221,7 +221,9 @@ def resolve(text: str) -> Any:
         if -(2**63) <= number < 2**64:
             return number
     if FLOAT.fullmatch(digits):
-        return float(digits)
+        found = float(digits)
+        if math.isfinite(found):
+            return found
     return text
 
 
