@@ -24,6 +24,7 @@ from minikube_py.apis import (
     scheduling_v1,
 )
 
+from ..hpa_conversion import hpa_v1_to_v2
 from .core import CREATED
 from .form import AGE, NAME, NONE, UNKNOWN, UNSET, Column, Printer, age, duration, integers, joined, strings, wide
 
@@ -64,25 +65,15 @@ def _metric(spec: autoscaling_v2.MetricSpec, statuses: list[autoscaling_v2.Metri
     return f"{have}/{target.value}"
 
 
-def _autoscaler(obj: autoscaling_v2.HorizontalPodAutoscaler, now: datetime) -> list[Any]:
+def _autoscaler(obj: autoscaling_v1.HorizontalPodAutoscaler | autoscaling_v2.HorizontalPodAutoscaler, now: datetime) -> list[Any]:
+    """The same for both versions."""
+    if isinstance(obj, autoscaling_v1.HorizontalPodAutoscaler):
+        obj = hpa_v1_to_v2(obj)
     spec, status = obj.spec, obj.status
     metrics = [_metric(metric, status.current_metrics, index) for index, metric in enumerate(spec.metrics)]
     targets = joined(metrics[:_METRICS_SHOWN]) or NONE
     if len(metrics) > _METRICS_SHOWN:
         targets += f" + {len(metrics) - _METRICS_SHOWN} more..."
-    target = spec.scale_target_ref
-    return [
-        obj.metadata.name, f"{target.kind}/{target.name}" if target is not None else "", targets,
-        UNSET if spec.min_replicas is None else str(spec.min_replicas), spec.max_replicas or 0, status.current_replicas or 0, age(obj, now),
-    ]
-
-
-def _autoscaler_v1(obj: autoscaling_v1.HorizontalPodAutoscaler, now: datetime) -> list[Any]:
-    spec, status = obj.spec, obj.status
-    targets = NONE
-    if spec.target_cpu_utilization_percentage is not None:
-        have = status.current_cpu_utilization_percentage
-        targets = f"cpu: {UNKNOWN if have is None else f'{have}%'}/{spec.target_cpu_utilization_percentage}%"
     target = spec.scale_target_ref
     return [
         obj.metadata.name, f"{target.kind}/{target.name}" if target is not None else "", targets,
@@ -227,10 +218,7 @@ KINDS: dict[str, Printer] = {
     "clusterroles.rbac.authorization.k8s.io": CREATED,
     "rolebindings.rbac.authorization.k8s.io": _BINDING,
     "clusterrolebindings.rbac.authorization.k8s.io": _BINDING,
-    "horizontalpodautoscalers.autoscaling": Printer(
-        _HPA,
-        lambda obj, now: (_autoscaler_v1 if isinstance(obj, autoscaling_v1.HorizontalPodAutoscaler) else _autoscaler)(obj, now)
-    ),
+    "horizontalpodautoscalers.autoscaling": Printer(_HPA, _autoscaler),
     "poddisruptionbudgets.policy": Printer(
         (NAME, *strings("Min Available", "Max Unavailable"), *integers("Allowed Disruptions"), AGE), _budget
     ),

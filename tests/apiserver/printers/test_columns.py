@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from minikube_py.apis import flowcontrol_v1, meta_v1, scheme
+from minikube_py.apis import autoscaling_v2, flowcontrol_v1, meta_v1, scheme
 from minikube_py.apis.resources import RESOURCES
+from minikube_py.apiserver.hpa_conversion import hpa_v2_to_v1
 from minikube_py.apiserver.printers import cells, columns, table
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -219,6 +220,19 @@ def test_cells(name: str, column: str, document: dict[str, Any], cell: Any) -> N
     obj = scheme.from_document(scheme.type_of(*resource.gvk), {"metadata": {"name": "x"}, **document})
     names = [definition["name"] for definition in columns(resource)]
     assert cells(resource, obj, NOW)[names.index(column)] == cell
+
+
+def test_autoscalers_look_the_same_in_both_versions() -> None:
+    hpa = autoscaling_v2.HorizontalPodAutoscaler(metadata=meta_v1.ObjectMeta(name="h"))
+    hpa.spec = scheme.from_document(autoscaling_v2.HorizontalPodAutoscalerSpec, {
+        "scaleTargetRef": {"kind": "Deployment", "name": "d"}, "maxReplicas": 9,
+        "metrics": [
+            {"type": "Pods", "pods": {"metric": {"name": "rps"}, "target": {"type": "AverageValue", "averageValue": "1k"}}},
+            {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}},
+        ],
+    })
+    resource = BY_NAME["horizontalpodautoscalers.autoscaling"]
+    assert cells(resource, hpa_v2_to_v1(hpa), NOW) == cells(resource, hpa, NOW)
 
 
 def test_flow_schemas_stand_in_the_order_in_which_they_match() -> None:
