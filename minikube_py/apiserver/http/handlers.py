@@ -9,11 +9,13 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
 from minikube_py.apis import autoscaling_v1, meta_v1
+from minikube_py.apis.fields import FieldRequirement, FieldSelector, parse_field_selector
 from minikube_py.apis.object import Object
 from minikube_py.apis.resources import ResourceType
 from minikube_py.apis.scheme import encode, type_of
@@ -186,7 +188,10 @@ class Handlers:
         info, query = request.info, request.query
         field_selector = query.text("fieldSelector")
         if info.name:
-            field_selector = f"metadata.name={info.name}" + (f",{field_selector}" if field_selector else "")
+            # The path names the only object.
+            if field_selector and parse_field_selector(field_selector).exact("metadata.name") != info.name:
+                raise BadRequestError("fieldSelector metadata.name doesn't match requested name")
+            field_selector = field_selector or str(FieldSelector([FieldRequirement("metadata.name", "=", info.name)]))
         return Selection(request.storage, info.namespace, query.text("labelSelector"), field_selector)
 
     async def _list(self, request: Request) -> web.StreamResponse:
@@ -212,8 +217,16 @@ class Handlers:
         scope = (storage.collection, selection.namespace, query.text("labelSelector"), query.text("fieldSelector"))
         selected = not selection.everything
         if options.token:
-            return self._pager.next(scope, options.token, listing, options.limit, selected=selected)
+            return self._pager.next(
+                scope, options.token, listing, options.limit, selected=selected, past=partial(self._past, storage, selection)
+            )
         return self._pager.first(scope, listing, options.limit, selected=selected)
+
+    def _past(self, storage: Storage, selection: Selection, revision: int) -> Listing:
+        """What was selected at a revision. Raises: CompactedError, TimeoutStatusError."""
+        check_known(revision, self._registry.store.revision)
+        listing = self._registry.list_at(storage, selection.namespace, revision)
+        return Listing([entry for entry in listing.entries if selection.matches(entry)], revision)
 
     def _listing(self, storage: Storage, selection: Selection, options: ListOptions) -> Listing:
         """What is selected, at the revision asked for.
@@ -223,11 +236,10 @@ class Handlers:
         check_known(options.revision, self._registry.store.revision)
         if options.exact and options.revision is not None:
             try:
-                listing = self._registry.list_at(storage, selection.namespace, options.revision)
+                return self._past(storage, selection, options.revision)
             except CompactedError as error:
                 raise ExpiredError("The resourceVersion for the provided list is too old.") from error
-        else:
-            listing = self._registry.list(storage, selection.namespace)
+        listing = self._registry.list(storage, selection.namespace)
         if selection.everything:
             return listing
         return Listing([entry for entry in listing.entries if selection.matches(entry)], listing.revision)

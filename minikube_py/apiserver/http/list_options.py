@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from minikube_py.apis.fields import parse_field_selector
+from minikube_py.apis.labels import parse_selector
 from minikube_py.core.errors import BadRequestError, Cause, TimeoutStatusError, invalid
 
+from .paging import Token
 from .query import Query, parse_revision
 
 EXACT, NOT_OLDER = "Exact", "NotOlderThan"
@@ -46,13 +49,44 @@ def list_options(query: Query, *, watch: bool) -> ListOptions:
         causes = _watch_causes(match, token, send_initial) if watch else _list_causes(match, version, token, send_initial)
         if causes:
             raise invalid("meta.k8s.io", "ListOptions", "", causes)
-    limit = max(query.number("limit") or 0, 0)
-    if token and version not in ("", "0") and not watch:
-        raise BadRequestError("specifying resource version is not allowed when using continue")
-    revision = parse_revision(version) if version else None
+    elif watch and version in ("", "0"):
+        # Clients from before this option get what it stands for, with the bookmark at the end for who takes bookmarks.
+        send_initial = True
+    # Any version is also the one with all objects on one page.
+    limit = max(query.number("limit") or 0, 0) if version != "0" else 0
+    if token and not watch:
+        Token.decode(token)
+        if version not in ("", "0"):
+            raise BadRequestError("specifying resource version is not allowed when using continue")
+    revision = _revision(version, watch=watch) if version else None
     # A page of an old state is a page of exactly that state, whatever the match says.
     exact = match == EXACT or (bool(limit) and not match and bool(revision) and not watch)
     return ListOptions(revision, exact, limit, token, send_initial, query.flag("allowWatchBookmarks"), query.number("timeoutSeconds"))
+
+
+def _revision(version: str, *, watch: bool) -> int:
+    """Raises: BadRequestError."""
+    try:
+        return parse_revision(version)
+    except BadRequestError as error:
+        raise BadRequestError(error.message if watch else f"invalid resource version: {error.message}") from error
+
+
+def selected_name(query: Query) -> str:
+    """The name of the only object that a list or watch can be about, "" if there may be others: who may read it may do so.
+
+    Source: k8s.io/apiserver/pkg/endpoints/request/requestinfo.go
+    """
+    if not query.has("fieldSelector"):
+        return ""
+    try:
+        query.number("limit")
+        query.number("timeoutSeconds")
+        parse_selector(query.text("labelSelector"))
+        name = parse_field_selector(query.text("fieldSelector")).exact("metadata.name") or ""
+    except BadRequestError:
+        return ""  # Whoever reads the options will say what is wrong with them.
+    return name if name not in (".", "..") and "/" not in name and "%" not in name else ""
 
 
 def _list_causes(match: str, version: str, token: str, send_initial: bool | None) -> list[Cause]:

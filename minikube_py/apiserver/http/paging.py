@@ -9,16 +9,21 @@ k8s.io/apiserver/pkg/storage/continue.go
 from __future__ import annotations
 
 import base64
+import re
 import time
 from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Callable
+from posixpath import normpath
 from typing import Any, NamedTuple
 
 import msgspec
 
 from minikube_py.core import limits
 from minikube_py.core.errors import BadRequestError, ExpiredError
-from minikube_py.store.interface import Entry, Listing
+from minikube_py.store.interface import CompactedError, Entry, Listing
+
+from ..json_text import JsonSyntaxError, parse, plain
 
 CONTINUE_EXPIRED = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue "
@@ -28,6 +33,10 @@ CONTINUE_EXPIRED = (
 )
 
 
+VERSION = "meta.k8s.io/v1"
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9_-]").search
+
+
 class Token(NamedTuple):
     """Where to go on: the revision of the snapshot (-1: the present state) and the last key that was sent."""
 
@@ -35,19 +44,51 @@ class Token(NamedTuple):
     after: str
 
     def encode(self) -> str:
-        document = msgspec.json.encode({"v": "meta.k8s.io/v1", "rv": self.revision, "start": self.after})
+        document = msgspec.json.encode({"v": VERSION, "rv": self.revision, "start": self.after})
         return base64.urlsafe_b64encode(document).rstrip(b"=").decode()
 
     @classmethod
     def decode(cls, text: str) -> Token:
         """Raises: BadRequestError if it is no token."""
         try:
-            document = msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-            if document["v"] != "meta.k8s.io/v1":
-                raise ValueError(document["v"])
-            return cls(int(document["rv"]), str(document["start"]))
-        except (ValueError, KeyError, TypeError, msgspec.DecodeError) as error:
-            raise BadRequestError(f"continue key is not valid: {error}") from error
+            document = plain(parse(_unpacked(text)))
+        except JsonSyntaxError as error:
+            raise _invalid(f": {error}") from error
+        if not isinstance(document, dict):
+            kind = _KINDS.get(type(document), "number")
+            raise _invalid(f": json: cannot unmarshal {kind} into Go value of type storage.continueToken")
+        fields = {"v": "", "rv": 0, "start": ""} | {name: value for name, value in document.items() if value is not None}
+        for name, kind_, go_type in (("v", str, "string"), ("rv", int, "int64"), ("start", str, "string")):
+            if type(fields[name]) is not kind_:
+                found = _KINDS.get(type(fields[name]), "number")
+                raise _invalid(f": json: cannot unmarshal {found} into Go struct field continueToken.{name} of type {go_type}")
+        if fields["v"] != VERSION:
+            raise _invalid(f": server does not recognize this encoded version {fields['v']}")
+        if not fields["rv"]:
+            raise _invalid(f": incorrect encoded start resourceVersion (version {VERSION})")
+        start = fields["start"]
+        if not start:
+            raise _invalid(f": encoded start key empty (version {VERSION})")
+        path = start if start.startswith("/") else f"/{start}"
+        if normpath(path) != path:
+            raise _invalid(f": {start}")
+        return cls(fields["rv"], path[1:])
+
+
+_KINDS: dict[type[Any], str] = {str: "string", bool: "bool", list: "array", dict: "object"}
+
+
+def _invalid(why: str) -> BadRequestError:
+    return BadRequestError(f"invalid continue token: continue key is not valid{why}")
+
+
+def _unpacked(text: str) -> bytes:
+    """What is in a text of URL-safe base64 without padding. Raises: BadRequestError, as Go says it."""
+    wrong = _NOT_BASE64(text)
+    position = len(text[: wrong.start()].encode()) if wrong else len(text) // 4 * 4
+    if wrong or len(text) % 4 == 1:
+        raise _invalid(f": illegal base64 data at input byte {position}")
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 class Page(NamedTuple):
@@ -80,23 +121,34 @@ class Pager:
             self._snapshots[(*scope, listing.revision)] = _Snapshot(listing.entries, now + limits.CONTINUE_TOKEN_S)
         return _page(listing.entries, 0, limit, listing.revision, listing.revision, selected)
 
-    def next(self, scope: tuple[Any, ...], text: str, present: Listing, limit: int, *, selected: bool) -> Page:
+    def next(
+        self, scope: tuple[Any, ...], text: str, present: Listing, limit: int, *, selected: bool, past: Callable[[int], Listing]
+    ) -> Page:
         """The page after a token. `limit` 0 is the rest.
 
+        Args:
+            past: the list at a revision, for tokens without a snapshot, as of other selectors. Raises: CompactedError.
         Raises: BadRequestError; ExpiredError with a token for an inconsistent continuation.
         """
         token = Token.decode(text)
         if token.revision < 0:
             entries, revision, shown = present.entries, -1, present.revision
         else:
-            snapshot = self._snapshots.get((*scope, token.revision))
-            if snapshot is None or snapshot.expires < time.monotonic():
-                error = ExpiredError(CONTINUE_EXPIRED)
-                error.list_continue = Token(-1, token.after).encode()
-                raise error
-            entries, revision, shown = snapshot.entries, token.revision, token.revision
+            entries, revision, shown = self._pinned(scope, token, past), token.revision, token.revision
         start = bisect_right(entries, token.after, key=lambda entry: entry.key)
         return _page(entries, start, limit, revision, shown, selected)
+
+    def _pinned(self, scope: tuple[Any, ...], token: Token, past: Callable[[int], Listing]) -> list[Entry]:
+        """Raises: ExpiredError."""
+        snapshot = self._snapshots.get((*scope, token.revision))
+        if snapshot is not None and snapshot.expires >= time.monotonic():
+            return snapshot.entries
+        try:
+            return past(token.revision).entries
+        except CompactedError as error:
+            expired = ExpiredError(CONTINUE_EXPIRED)
+            expired.list_continue = Token(-1, token.after).encode()
+            raise expired from error
 
     def _drop(self, now: float) -> None:
         while self._snapshots:

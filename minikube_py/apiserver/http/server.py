@@ -42,6 +42,7 @@ from ..decoding import decode_object
 from ..registry import Registry
 from .handlers import Handlers, Request, content_type_of, read_body
 from .lifecycle import Lifecycle
+from .list_options import selected_name
 from .metrics import APPLY_TYPES, Series, ServerMetrics, Target
 from .negotiation import negotiate, wants_pretty
 from .paths import Paths
@@ -217,7 +218,7 @@ class ApiServer:
         user = self._authenticate(http)
         if is_impersonation(http.headers):
             user = impersonated(http.headers, user, self._authorizer)
-        self._authorize(user, info)
+        self._authorize(user, info, selected_name(query) if info.verb in ("list", "watch") else "")
         if not info.is_resource:
             return await self._paths.respond(http, info.path, query)
         storage = self._registry.storage(info.group, info.version, info.resource)
@@ -234,10 +235,14 @@ class ApiServer:
             return await self._review(http, info, query, resource, user)
         return await self._handlers.handle(Request(http, info, query, user, storage, partial(self._authorize_create, user, info)))
 
-    def _authorize(self, user: UserInfo, info: RequestInfo) -> None:
-        """Raises: ForbiddenError."""
+    def _authorize(self, user: UserInfo, info: RequestInfo, selected: str = "") -> None:
+        """Raises: ForbiddenError.
+
+        Args:
+            selected: the name of the only object of a list or watch.
+        """
         attributes = Attributes(
-            user, info.verb, info.group, info.version, info.resource, info.subresource, info.namespace, info.name, info.path,
+            user, info.verb, info.group, info.version, info.resource, info.subresource, info.namespace, info.name or selected, info.path,
             info.is_resource,
         )
         decision = self._authorizer.authorize(attributes)

@@ -1,4 +1,4 @@
-"""Watches over HTTP: one stream of JSON lines per watcher.
+"""Watches over HTTP: one stream of JSON lines per watcher. How it travels is `event_streams.py`'s.
 
 Events go from the store's commit by way of the outbox into each connection's buffer, without a task in between: a write seen by a
 thousand watchers is one encoding and a thousand buffer writes. A connection that does not drain is closed at its bound; the client lists
@@ -20,7 +20,7 @@ from aiohttp import web
 from minikube_py.apis.scheme import encode
 from minikube_py.core import limits
 from minikube_py.core.clock import SYSTEM_CLOCK
-from minikube_py.core.errors import ExpiredError
+from minikube_py.core.errors import ExpiredError, StatusError, TimeoutStatusError
 from minikube_py.store.interface import CompactedError, Entry, EventType, Listing, Store, WatchEvent
 
 from ..printers import partial_object_metadata, table
@@ -29,18 +29,21 @@ from ..selection import Selection
 from ..storage import Storage
 from ..warning import warning_headers
 from ..watching import frame, transition
+from .event_streams import EventStream, event_stream
 from .list_options import ListOptions, check_known, list_options
 from .metrics import ServerMetrics, WatchSeries
 from .negotiation import Form, Negotiated
 from .outbox import Outbox
 from .query import Query
-from .responses import checked_include, json_response
+from .responses import checked_include
 
 log = logging.getLogger(__name__)
 
 # Seconds. Source: kube-apiserver --min-request-timeout (a watch without a timeout lives 1 to 2 times as long)
 WATCH_TIMEOUT_MIN_S = 1800
 BOOKMARK_INTERVAL_S = 60.0
+# Seconds before the end of a watch that its last bookmark is sent. Source: k8s.io/apiserver/pkg/storage/cacher/cache_watcher.go
+BOOKMARK_BEFORE_END_S = 2.0
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 # Bytes of initial events that are handed to the connection at a time.
 INITIAL_BATCH_BYTES = 256 * 1024
@@ -54,8 +57,10 @@ class Watch:
     """
 
     def __init__(
-        self, selection: Selection, negotiated: Negotiated, include_object: str, store: Store, outbox: Outbox, counted: WatchSeries
+        self, stream: EventStream, selection: Selection, negotiated: Negotiated, include_object: str, store: Store, outbox: Outbox,
+        counted: WatchSeries,
     ) -> None:
+        self._stream = stream
         self._counted = counted
         self._outbox = outbox
         self._selection = selection
@@ -96,12 +101,12 @@ class Watch:
             return None
         type_, entry = change
         if self._form is Form.OBJECT and entry is event.entry:
-            form = ("chunk", type_, self.storage.resource.group_version)
+            form = (self._stream.framing, type_, self.storage.resource.group_version)
             chunk = event.frames.get(form)
             if chunk is None:
-                chunk = event.frames[form] = _chunk(frame(self.storage, event, type_, entry))
+                chunk = event.frames[form] = self._stream.frame(frame(self.storage, event, type_, entry))
             return chunk
-        return _chunk(self._line(type_, entry, live=True))
+        return self._stream.frame(self._line(type_, entry, live=True))
 
     def expect_initial(self, initial: list[Entry], *, send_end: bool) -> None:
         """Learn what comes first, before the first live event does."""
@@ -114,9 +119,7 @@ class Watch:
             if self._early is not None and self._transport is not None:
                 self._transport.abort()
 
-    async def run(
-        self, response: web.StreamResponse, initial: Listing, timeout_s: float, *, send_end: bool, bookmarks: bool
-    ) -> None:
+    async def run(self, initial: Listing, timeout_s: float, *, send_end: bool, bookmarks: bool) -> None:
         """Send the initial state, then events, until the timeout, `end`, or the client goes.
 
         Args:
@@ -124,35 +127,38 @@ class Watch:
             send_end: whether a bookmark marks the end of the initial state.
             bookmarks: whether the watcher is told from time to time how far it is.
         """
-        request = response._req
+        request = self._stream.response._req
         self._transport = request.transport if request is not None else None
-        timers = [asyncio.get_running_loop().call_later(timeout_s, self.end)]
+        loop = asyncio.get_running_loop()
+        timers = [loop.call_later(timeout_s, self.end)]
         try:
-            await self._send_initial(response, initial.entries)
+            await self._send_initial(initial.entries)
             if send_end:
                 # Not the present revision: what has come meanwhile is sent only now.
-                await response.write(self._bookmark(initial.revision, initial_end=True))
+                await self._stream.write([self._bookmark(initial.revision, initial_end=True)])
             self._go_live()
             if bookmarks:
-                self._schedule_bookmark(timers)
-            await self._ended
+                self._schedule_bookmark(timers, random.uniform(0.8, 1), timers[0].when() - BOOKMARK_BEFORE_END_S)
+            await self._stream.follow(self._ended)
         finally:
             for timer in timers:
                 timer.cancel()
 
-    async def _send_initial(self, response: web.StreamResponse, initial: Iterable[Entry]) -> None:
-        batch = bytearray()
+    async def _send_initial(self, initial: Iterable[Entry]) -> None:
+        batch: list[bytes] = []
+        batch_bytes = 0
         for entry in initial:
             if self._selection.matches(entry):
                 line = self._line("ADDED", entry)
-                batch += line
+                batch.append(line)
+                batch_bytes += len(line)
                 self._counted.sent(len(line))
                 self._counted.initial += 1
-                if len(batch) >= INITIAL_BATCH_BYTES:
-                    await response.write(bytes(batch))
-                    batch.clear()
+                if batch_bytes >= INITIAL_BATCH_BYTES:
+                    await self._stream.write(batch)
+                    batch, batch_bytes = [], 0
         if batch:
-            await response.write(bytes(batch))
+            await self._stream.write(batch)
 
     def _go_live(self) -> None:
         """From here on events are written to the connection as they come."""
@@ -199,7 +205,7 @@ class Watch:
 
     def _bookmark(self, revision: int, *, initial_end: bool = False) -> bytes:
         resource = self.storage.resource
-        metadata: dict[str, object] = {"resourceVersion": str(revision), "creationTimestamp": None}
+        metadata: dict[str, object] = {"resourceVersion": str(revision)}
         if initial_end:
             metadata["annotations"] = {INITIAL_EVENTS_END: "true"}
         document = {"kind": resource.kind, "apiVersion": resource.group_version, "metadata": metadata}
@@ -210,19 +216,24 @@ class Watch:
             document |= {"kind": "PartialObjectMetadata", "apiVersion": self._version}
         return encode({"type": "BOOKMARK", "object": document}) + b"\n"
 
-    def _schedule_bookmark(self, timers: list[asyncio.TimerHandle]) -> None:
-        def send() -> None:
-            self._outbox.put(self, _chunk(self._bookmark(self._store.revision)))
-            if not self._ended.done():
-                timers[1:] = [loop.call_later(BOOKMARK_INTERVAL_S, send)]
+    def _schedule_bookmark(self, timers: list[asyncio.TimerHandle], share: float, last: float) -> None:
+        """Tell the watcher in a minute how far it is.
 
+        Args:
+            share: of the minute, so that not all watchers are told at once.
+            last: the time of the event loop for the last bookmark, shortly before the watch ends.
+        """
         loop = asyncio.get_running_loop()
-        timers[1:] = [loop.call_later(BOOKMARK_INTERVAL_S * random.uniform(0.8, 1), send)]
+        now = loop.time()
+        moment = min(now + BOOKMARK_INTERVAL_S * share, last)
 
+        def send() -> None:
+            self._outbox.put(self, self._stream.frame(self._bookmark(self._store.revision)))
+            if not self._ended.done():
+                self._schedule_bookmark(timers, 1, last)
 
-def _chunk(data: bytes) -> bytes:
-    """One chunk of a chunked body. Source: RFC 9112 section 7.1"""
-    return b"%x\r\n%b\r\n" % (len(data), data)
+        if moment > now:
+            timers[1:] = [loop.call_at(moment, send)]
 
 
 class Watches:
@@ -249,33 +260,33 @@ class Watches:
     ) -> web.StreamResponse:
         """Answer a watch request; returns when it has ended.
 
-        A revision that is too old is answered with one ERROR event (410 Expired).
+        What cannot be watched for reasons of revisions is answered with one ERROR event: a client that got this far reads events.
         Raises: BadRequestError, InvalidError for options that do not fit.
         """
         store = self._registry.store
         counted = self._metrics.watch_series(storage.resource)
-        watch = Watch(selection, negotiated, query.text("includeObject"), store, self._outbox, counted)
+        stream = event_stream(request)
+        for header in warning_headers([storage.deprecation]):
+            stream.response.headers.add("Warning", header)
+        watch = Watch(stream, selection, negotiated, query.text("includeObject"), store, self._outbox, counted)
         listing = self._registry.list(storage, selection.namespace)
-        options = list_options(query, watch=True)
-        start, initial, send_end = _start(options, listing.revision, listing.entries)
-        watch.expect_initial(initial, send_end=send_end)
+        options = list_options(query, watch=query.flag("watch"))
         timeout_s = options.timeout_s or random.uniform(WATCH_TIMEOUT_MIN_S, 2 * WATCH_TIMEOUT_MIN_S)
         try:
+            start, initial, send_end = _start(options, listing.revision, listing.entries)
+            watch.expect_initial(initial, send_end=send_end)
             subscription = store.watch(storage.collection, start, watch.deliver)
         except CompactedError as error:
-            # Not an HTTP error: a client that got this far reads it as an event.
-            return json_response(encode({"type": "ERROR", "object": _expired(start, error).status()}) + b"\n")
-        response = web.StreamResponse(headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"})
-        for header in warning_headers([storage.deprecation]):
-            response.headers.add("Warning", header)
-        response.enable_chunked_encoding()
+            return await _refuse(stream, ExpiredError(f"too old resource version: {options.revision} ({error.oldest})"))
+        except TimeoutStatusError as error:
+            return await _refuse(stream, error)
         self._running.add(watch)
         counted.running += 1
         try:
-            await response.prepare(request)
-            await watch.run(response, Listing(initial, start), timeout_s, send_end=send_end, bookmarks=options.bookmarks)
+            await stream.open()
+            await watch.run(Listing(initial, start), timeout_s, send_end=send_end, bookmarks=options.bookmarks)
             if request.transport is not None and not request.transport.is_closing():
-                await response.write_eof()
+                await stream.close()
         except ConnectionError:
             # The client went away: that is how most watches end.
             pass
@@ -283,11 +294,15 @@ class Watches:
             subscription.close()
             self._running.discard(watch)
             counted.running -= 1
-        return response
+        return stream.response
 
 
-def _expired(start: int, error: CompactedError) -> ExpiredError:
-    return ExpiredError(f"too old resource version: {start} ({error.oldest})")
+async def _refuse(stream: EventStream, error: StatusError) -> web.StreamResponse:
+    """Send an error as the only event."""
+    await stream.open()
+    await stream.write([encode({"type": "ERROR", "object": error.status()}) + b"\n"])
+    await stream.close()
+    return stream.response
 
 
 def _start(options: ListOptions, now: int, present: list[Entry]) -> tuple[int, list[Entry], bool]:

@@ -271,6 +271,10 @@ async def test_expired_page_offers_to_go_on(lab: Lab, monkeypatch: pytest.Monkey
     for number in range(3):
         await lab.send("POST", CONFIG_MAPS, config_map(f"m{number}"))
     first = (await lab.get(CONFIG_MAPS + "?limit=1")).json
+    monkeypatch.setattr("minikube_py.core.limits.WATCH_RING_EVENTS", 1)
+    for number in ("1", "2"):
+        await lab.send("PUT", CONFIG_MAPS + "/m0", config_map("m0", k=number))
+    lab.store.state.collection("configmaps").floor = lab.store.revision - 1
     expired = await lab.get(CONFIG_MAPS + "?limit=1&continue=" + first["metadata"]["continue"])
     assert failure(expired)[:2] == (410, "Expired")
     rest = (await lab.get(CONFIG_MAPS + "?limit=5&continue=" + expired.json["metadata"]["continue"])).json

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from minikube_py.apiserver.http.list_options import list_options
+from minikube_py.apiserver.http.list_options import list_options, selected_name
 from minikube_py.apiserver.http.query import Query
 from minikube_py.core import limits
 from minikube_py.core.errors import StatusError
@@ -42,6 +42,47 @@ def test_options_that_do_not_go_together_are_invalid(watch: bool, query: str, wh
     with pytest.raises(StatusError) as caught:
         list_options(Query(query), watch=watch)
     assert (caught.value.code, caught.value.message) == (422, f'ListOptions.meta.k8s.io "" is invalid: {why}')
+
+
+@pytest.mark.parametrize(("query", "watch", "message"), [
+    ("limit=x", False, 'strconv.ParseInt: parsing "x": invalid syntax'),
+    ("limit=", False, 'strconv.ParseInt: parsing "": invalid syntax'),
+    ("timeoutSeconds=1.5", True, 'strconv.ParseInt: parsing "1.5": invalid syntax'),
+    ("timeoutSeconds=-9223372036854775809", True, 'strconv.ParseInt: parsing "-9223372036854775809": value out of range'),
+    ("resourceVersion=x", False,
+     'invalid resource version: resourceVersion: Invalid value: "x": strconv.ParseUint: parsing "x": invalid syntax'),
+    ("resourceVersion=-1", True, 'resourceVersion: Invalid value: "-1": strconv.ParseUint: parsing "-1": invalid syntax'),
+    ("continue=x&resourceVersion=5", False, "invalid continue token: continue key is not valid: illegal base64 data at input byte 0"),
+])
+def test_values_that_are_none_are_bad_requests(query: str, watch: bool, message: str) -> None:
+    with pytest.raises(StatusError) as caught:
+        list_options(Query(query), watch=watch)
+    assert (caught.value.code, caught.value.message) == (400, message)
+
+
+@pytest.mark.parametrize(("query", "wanted"), [
+    ("", True), ("resourceVersion=", True), ("resourceVersion=0&allowWatchBookmarks=true", True), ("resourceVersion=7", None),
+    ("sendInitialEvents=false&resourceVersionMatch=NotOlderThan", False), ("sendInitialEvents&resourceVersionMatch=NotOlderThan", True),
+])
+def test_watch_without_a_version_begins_with_what_there_is(query: str, wanted: bool | None) -> None:
+    assert list_options(Query(query), watch=True).send_initial is wanted
+
+
+@pytest.mark.parametrize(("query", "limit"), [
+    ("limit=5", 5), ("limit=-5", 0), ("limit=5&resourceVersion=0", 0), ("limit=5&resourceVersion=7", 5), ("limit=%2B5&limit=9", 5),
+])
+def test_any_version_comes_on_one_page(query: str, limit: int) -> None:
+    assert list_options(Query(query), watch=False).limit == limit
+
+
+@pytest.mark.parametrize(("query", "name"), [
+    ("fieldSelector=metadata.name%3Da", "a"), ("fieldSelector=metadata.namespace%3Dn%2Cmetadata.name%3D%3Da&labelSelector=x%3Dy", "a"),
+    ("fieldSelector=metadata.name!%3Da", ""), ("fieldSelector=metadata.name%3Da%2Fb", ""), ("fieldSelector=metadata.name%3D..", ""),
+    ("fieldSelector=metadata.name%3Da&limit=x", ""), ("fieldSelector=metadata.name%3Da&labelSelector=!!", ""), ("fieldSelector=a", ""),
+    ("", ""),
+])
+def test_list_of_one_name_may_be_read_by_who_may_read_it(query: str, name: str) -> None:
+    assert selected_name(Query(query)) == name
 
 
 async def put(lab: Lab, name: str, value: int) -> str:

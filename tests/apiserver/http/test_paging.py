@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,9 +11,13 @@ from hypothesis import strategies as st
 from minikube_py.apiserver.http.paging import Pager, Token
 from minikube_py.core import limits
 from minikube_py.core.errors import BadRequestError, ExpiredError
-from minikube_py.store.interface import Entry, Listing
+from minikube_py.store.interface import CompactedError, Entry, Listing
 
 SCOPE = ("pods", "", "", "")
+
+
+def forgotten(revision: int) -> Listing:
+    raise CompactedError(f"nothing is known of {revision}")
 
 
 def listing(count: int, revision: int = 9) -> Listing:
@@ -25,7 +31,7 @@ def test_pages_make_the_whole_list(count: int, limit: int) -> None:
     seen = [*page.entries]
     while "continue" in page.metadata:
         assert page.metadata["remainingItemCount"] == count - len(seen)
-        page = pager.next(SCOPE, page.metadata["continue"], listing(0, 50), limit, selected=False)
+        page = pager.next(SCOPE, page.metadata["continue"], listing(0, 50), limit, selected=False, past=forgotten)
         seen += page.entries
     assert seen == whole.entries and page.metadata["resourceVersion"] == "9"
 
@@ -34,7 +40,7 @@ def test_token_is_good_for_its_own_list_only() -> None:
     pager = Pager()
     token = pager.first(SCOPE, listing(5), 2, selected=False).metadata["continue"]
     with pytest.raises(ExpiredError):
-        pager.next(("secrets", "", "", ""), token, listing(5), 2, selected=False)
+        pager.next(("secrets", "", "", ""), token, listing(5), 2, selected=False, past=forgotten)
 
 
 def test_expired_token_goes_on_with_the_present(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,8 +49,8 @@ def test_expired_token_goes_on_with_the_present(monkeypatch: pytest.MonkeyPatch)
     with monkeypatch.context() as later:
         later.setattr("minikube_py.apiserver.http.paging.time.monotonic", lambda: 1e12)
         with pytest.raises(ExpiredError) as expired:
-            pager.next(SCOPE, token, listing(5), 2, selected=False)
-    page = pager.next(SCOPE, expired.value.list_continue, listing(6, 20), 0, selected=False)
+            pager.next(SCOPE, token, listing(5), 2, selected=False, past=forgotten)
+    page = pager.next(SCOPE, expired.value.list_continue, listing(6, 20), 0, selected=False, past=forgotten)
     assert [entry.key for entry in page.entries] == ["n/p002", "n/p003", "n/p004", "n/p005"]
     assert page.metadata["resourceVersion"] == "20"
     assert expired.value.status()["metadata"]["continue"] == expired.value.list_continue
@@ -56,8 +62,8 @@ def test_snapshots_are_bounded_and_the_oldest_goes() -> None:
               for revision in range(1, limits.CONTINUE_SNAPSHOTS_MAX + 20)]
     assert len(pager._snapshots) <= limits.CONTINUE_SNAPSHOTS_MAX
     with pytest.raises(ExpiredError):
-        pager.next(SCOPE, tokens[0], listing(0), 1, selected=False)
-    assert pager.next(SCOPE, tokens[-1], listing(0), 1, selected=False).entries[0].key == "n/p001"
+        pager.next(SCOPE, tokens[0], listing(0), 1, selected=False, past=forgotten)
+    assert pager.next(SCOPE, tokens[-1], listing(0), 1, selected=False, past=forgotten).entries[0].key == "n/p001"
 
 
 def test_short_list_pins_nothing() -> None:
@@ -68,6 +74,38 @@ def test_short_list_pins_nothing() -> None:
 
 def test_remaining_items_are_not_told_under_a_selector() -> None:
     assert "remainingItemCount" not in Pager().first(SCOPE, listing(5), 2, selected=True).metadata
+
+
+def test_token_of_other_selectors_goes_on_as_long_as_the_past_is_known() -> None:
+    pager = Pager()
+    token = pager.first(SCOPE, listing(9), 2, selected=False).metadata["continue"]
+    page = pager.next((*SCOPE[:2], "a=b", ""), token, listing(0), 3, selected=True, past=lambda revision: listing(9, revision))
+    assert [entry.key for entry in page.entries] == ["n/p002", "n/p003", "n/p004"] and page.metadata["resourceVersion"] == "9"
+
+
+def packed(document: str) -> str:
+    return base64.urlsafe_b64encode(document.encode()).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize(("text", "why"), [
+    ("x", "illegal base64 data at input byte 0"),
+    ("abcde", "illegal base64 data at input byte 4"),
+    ("ab=", "illegal base64 data at input byte 2"),
+    ("é", "illegal base64 data at input byte 0"),
+    (packed("nope"), "invalid character 'o' in literal null (expecting 'u')"),
+    (packed('{"v":'), "unexpected end of JSON input"),
+    (packed("[]"), "json: cannot unmarshal array into Go value of type storage.continueToken"),
+    (packed('{"v":"meta.k8s.io/v1","rv":"1","start":"a"}'),
+     "json: cannot unmarshal string into Go struct field continueToken.rv of type int64"),
+    (packed('{"v":"v9","rv":1,"start":"a"}'), "server does not recognize this encoded version v9"),
+    (packed('{"v":"meta.k8s.io/v1","start":"a"}'), "incorrect encoded start resourceVersion (version meta.k8s.io/v1)"),
+    (packed('{"v":"meta.k8s.io/v1","rv":1}'), "encoded start key empty (version meta.k8s.io/v1)"),
+    (packed('{"v":"meta.k8s.io/v1","rv":1,"start":"a/../../secrets"}'), "a/../../secrets"),
+])
+def test_messages_about_tokens_are_gos(text: str, why: str) -> None:
+    with pytest.raises(BadRequestError) as refused:
+        Token.decode(text)
+    assert refused.value.message == f"invalid continue token: continue key is not valid: {why}"
 
 
 @given(st.text(max_size=60))

@@ -84,8 +84,12 @@ async def test_watch_of_one_object_by_name_and_by_the_old_path(lab: Lab) -> None
     await put(lab, "b")
     async with lab.watch(CONFIG_MAPS + "?fieldSelector=metadata.name%3Db") as watch:
         assert await watch.names(1) == [("ADDED", "b")]
-    async with lab.watch("/api/v1/watch/namespaces/default/configmaps/b") as watch:
-        assert await watch.names(1) == [("ADDED", "b")]
+    for query in ("", "?fieldSelector=metadata.name%3Db"):
+        async with lab.watch("/api/v1/watch/namespaces/default/configmaps/b" + query) as watch:
+            assert await watch.names(1) == [("ADDED", "b")]
+    for selector in ("metadata.name%3Da", "metadata.namespace%3Ddefault"):
+        refused = await lab.get(f"/api/v1/watch/namespaces/default/configmaps/b?fieldSelector={selector}")
+        assert (refused.status, refused.json["message"]) == (400, "fieldSelector metadata.name doesn't match requested name")
 
 
 async def test_watch_list_ends_its_beginning_with_a_bookmark(lab: Lab) -> None:
@@ -251,8 +255,8 @@ async def test_bookmark_of_the_beginning_does_not_run_ahead_of_events(lab: Lab, 
     await put(lab, "a")
     send_initial = Watch._send_initial
 
-    async def slow(self: Watch, response: Any, initial: Any) -> None:
-        await send_initial(self, response, initial)
+    async def slow(self: Watch, initial: Any) -> None:
+        await send_initial(self, initial)
         await put(lab, "b")
 
     monkeypatch.setattr(Watch, "_send_initial", slow)

@@ -1,0 +1,140 @@
+"""How the lines of a watch travel to its client: in chunks of an HTTP body, or in messages of a WebSocket.
+
+Owns opening, framing and closing. When what is sent is the watch's, which writes the frames of live events to the transport itself.
+Source: k8s.io/apiserver/pkg/endpoints/handlers/watch.go (HandleHTTP, HandleWS), RFC 9112 section 7.1, RFC 6455 section 5.2
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from minikube_py.core.errors import BadRequestError, ForbiddenError
+from minikube_py.core.upgrade import is_upgrade
+
+# RFC 6455: a whole message of text, and the lengths from which on the length takes two and eight bytes more.
+TEXT_MESSAGE = 0x81
+LENGTH_16, LENGTH_64 = 126, 1 << 16
+# Seconds that a client has to agree to the end.
+CLOSE_TIMEOUT_S = 1.0
+
+
+class EventStream(Protocol):
+    """The way to one client.
+
+    Attributes:
+        framing: names how lines are framed: frames are shared by all clients with the same.
+        response: what the request is answered with.
+    """
+
+    framing: str
+    response: web.StreamResponse
+
+    async def open(self) -> None:
+        """Begin to answer. Raises: StatusError for a client that asks for it in a wrong way."""
+
+    def frame(self, line: bytes) -> bytes:
+        """A line as it goes over the connection."""
+
+    async def write(self, lines: list[bytes]) -> None:
+        """Send lines, at the client's pace. Raises: ConnectionError."""
+
+    async def follow(self, ended: asyncio.Future[None]) -> None:
+        """Wait for the end, which the client may bring about."""
+
+    async def close(self) -> None:
+        """End the answer in an orderly way. Raises: ConnectionError."""
+
+
+class ChunkedStream:
+    """Lines in the body of an HTTP answer."""
+
+    framing = "chunk"
+
+    def __init__(self, request: web.BaseRequest) -> None:
+        self._request = request
+        self.response = web.StreamResponse(headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"})
+        self.response.enable_chunked_encoding()
+
+    async def open(self) -> None:
+        await self.response.prepare(self._request)
+
+    def frame(self, line: bytes) -> bytes:
+        return b"%x\r\n%b\r\n" % (len(line), line)
+
+    async def write(self, lines: list[bytes]) -> None:
+        await self.response.write(b"".join(lines))
+
+    async def follow(self, ended: asyncio.Future[None]) -> None:
+        await ended
+
+    async def close(self) -> None:
+        await self.response.write_eof()
+
+
+class SocketStream:
+    """Lines as messages of a WebSocket. What the client says is of no interest, but that it closes."""
+
+    framing = "message"
+
+    def __init__(self, request: web.BaseRequest) -> None:
+        self._request = request
+        offered = request.headers.get("Sec-WebSocket-Protocol", "").strip()
+        protocols = [offered] if offered and "," not in offered else []
+        self._socket = web.WebSocketResponse(protocols=protocols, compress=False, timeout=CLOSE_TIMEOUT_S)
+        self.response: web.StreamResponse = self._socket
+
+    async def open(self) -> None:
+        check_origin(self._request.headers.get("Origin", ""))
+        try:
+            await self._socket.prepare(self._request)
+        except web.HTTPBadRequest as error:
+            raise BadRequestError(error.text or "no WebSocket handshake") from error
+
+    def frame(self, line: bytes) -> bytes:
+        length = len(line)
+        if length < LENGTH_16:
+            return bytes((TEXT_MESSAGE, length)) + line
+        if length < LENGTH_64:
+            return bytes((TEXT_MESSAGE, 126)) + length.to_bytes(2) + line
+        return bytes((TEXT_MESSAGE, 127)) + length.to_bytes(8) + line
+
+    async def write(self, lines: list[bytes]) -> None:
+        for line in lines:
+            await self._socket.send_frame(line, web.WSMsgType.TEXT)
+
+    async def follow(self, ended: asyncio.Future[None]) -> None:
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(self._read(ended), name="watch-socket")
+            await ended
+            reading.cancel()
+
+    async def _read(self, ended: asyncio.Future[None]) -> None:
+        async for _ in self._socket:
+            pass
+        if not ended.done():
+            ended.set_result(None)
+
+    async def close(self) -> None:
+        await self._socket.close()
+
+
+def event_stream(request: web.BaseRequest) -> EventStream:
+    """The stream that a request asks for."""
+    headers = request.headers
+    if is_upgrade(headers) and headers.get("Upgrade", "").lower() == "websocket":
+        return SocketStream(request)
+    return ChunkedStream(request)
+
+
+def check_origin(origin: str) -> None:
+    """Refuse a client that does not say where it comes from, as browsers do.
+
+    Raises: ForbiddenError.
+    Source: golang.org/x/net/websocket (checkOrigin)
+    """
+    if not (origin.startswith("/") or urlsplit(origin).scheme) or origin == "null":
+        raise ForbiddenError("the Origin of a WebSocket must be a URL")
