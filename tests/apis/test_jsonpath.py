@@ -71,3 +71,8 @@ def test_wrong_template_says_what_is_wrong(template: str, message: str) -> None:
 @pytest.mark.parametrize("expression", ["kind", ".kind", "{.kind}", "{kind}"])
 def test_braces_and_dot_may_be_left_out(expression: str) -> None:
     assert relaxed(expression).find(DATA) == ["List"]
+
+
+def test_slices_go_forward() -> None:
+    with pytest.raises(JsonPathError, match="step must be > 0"):
+        Template("{.items[0:2:0]}").find({"items": [1, 2]})
