@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import settings
 
 from minikube_py.apis import core_v1, meta_v1
 from minikube_py.apiserver.assembly import RegistryOptions, build_registry
@@ -14,6 +15,10 @@ from minikube_py.apiserver.local_client import LocalClient
 from minikube_py.apiserver.registry import Registry
 from minikube_py.apiserver.subresources import Subresources
 from minikube_py.store.memory import MemoryStore
+
+# How long an example takes says more of the machine's other work than of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # pytest-asyncio opens a loop of its own when the thread's policy has none set; nobody would close it.
 asyncio.set_event_loop(None)
