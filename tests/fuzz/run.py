@@ -30,13 +30,15 @@ def main(name: str, *options: str) -> None:
             (seeds / str(number)).write_bytes(seed)
         words = home / "words"
         words.write_text("".join(f'"{_escaped(piece)}"\n' for piece in target.pieces))
+        # libFuzzer takes no empty one.
+        dictionary = [f"-dict={words}"] if target.pieces else []
         folders = [option for option in options if not option.startswith("-")]
         flags = [option for option in options if option.startswith("-")]
 
         def check(data: bytes) -> None:
             target.check(data)
 
-        atheris.Setup([name, *LIMITS, *flags, f"-dict={words}", *(folders or [str(home / "found")]), str(seeds)], check)
+        atheris.Setup([name, *LIMITS, *flags, *dictionary, *(folders or [str(home / "found")]), str(seeds)], check)
         (home / "found").mkdir()
         atheris.Fuzz()
 

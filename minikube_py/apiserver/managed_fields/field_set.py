@@ -47,7 +47,7 @@ def parse(data: bytes) -> FieldSet:
     """
     try:
         tree = _decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise FieldSetError(str(error)) from error
     children, _ = _parse(tree)
     return children

@@ -106,3 +106,8 @@ def test_values_in_elements_are_escaped_as_go_does() -> None:
 ])
 def test_elements_in_messages(element: str, shown: str) -> None:
     assert display(element) == shown
+
+
+def test_bytes_that_are_no_text_are_no_set() -> None:
+    with pytest.raises(field_set.FieldSetError):
+        field_set.parse(b'{"f:\xc0": {}}')
