@@ -109,5 +109,5 @@ def test_elements_in_messages(element: str, shown: str) -> None:
 
 
 def test_bytes_that_are_no_text_are_no_set() -> None:
-    with pytest.raises(field_set.FieldSetError):
-        field_set.parse(b'{"f:\xc0": {}}')
+    with pytest.raises(fs.FieldSetError):
+        fs.parse(b'{"f:\xc0": {}}')
