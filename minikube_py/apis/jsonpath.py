@@ -14,8 +14,9 @@ from typing import Any
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "/": "/"}
 _COMPARE = re.compile(r"\s*(==|!=|<=|>=|<|>)\s*")
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?").fullmatch
-_SLICE = re.compile(r"\s*(-?\d*)\s*(?::\s*(-?\d*)\s*)?(?::\s*(-?\d*)\s*)?").fullmatch
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?").fullmatch
+_SLICE = re.compile(r"\s*(-?[0-9]*)\s*(?::\s*(-?[0-9]*)\s*)?(?::\s*(-?[0-9]*)\s*)?").fullmatch
+_INDEX = re.compile(r"-?[0-9]{1,18}").fullmatch
 
 
 class JsonPathError(Exception):
@@ -308,8 +309,14 @@ def _bracket(text: str) -> _Step:
     match = _SLICE(text)
     if match is None or not text:
         raise JsonPathError(f"invalid array index {text}")
-    start, end, pace = (int(part) if part else None for part in match.groups())
+    start, end, pace = (_index(part) if part else None for part in match.groups())
     return _Step("slice", (start, end, pace, ":" not in text))
+
+
+def _index(text: str) -> int:
+    if not _INDEX(text):
+        raise JsonPathError(f"array index {text} is not a number")
+    return int(text)
 
 
 def _split_union(text: str) -> list[str]:

@@ -17,7 +17,7 @@ from minikube_py.apis.resources import BY_GVK
 from minikube_py.apis.scheme import decoder, encode, prune
 from minikube_py.core.errors import BadRequestError, Cause, UnsupportedMediaTypeError, invalid
 
-from .json_text import JsonSyntaxError, Members, Number, StrictErrors, duplicates, has_duplicates, parse, plain
+from .json_text import JsonSyntaxError, Members, Number, StrictErrors, duplicates, has_duplicates, parse, plain, too_deep
 from .protobuf import ProtobufError, decode_message, decode_unknown, message_of, read_envelope
 from .typed_json import Converter, DecodeError, TypedDecoder
 from .yaml_document import YamlError, read_yaml
@@ -27,6 +27,7 @@ JSON_TYPES = frozenset({"", JSON_TYPE})
 MEDIA_TYPES = (JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE)
 FIELD_VALIDATION = ("", "Ignore", "Strict", "Warn")
 SUMMARY_BYTES = 30
+TOO_DEEP = "exceeded max depth"
 YAML_PREFIXES = ("yaml: unmarshal errors:\n", "error converting YAML to JSON: yaml: unmarshal errors:\n")
 SCHEME = "pkg/api/legacyscheme/scheme.go:30"
 encode_sorted = msgspec.json.Encoder(order="sorted").encode
@@ -85,9 +86,11 @@ def decode_document(body: bytes, content_type: str) -> Any:
 
 def _json_document(body: bytes) -> Any:
     try:
-        return msgspec.json.decode(body)
+        if not too_deep(body):
+            return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return plain(parse(body))
+        pass
+    return plain(parse(body))
 
 
 def duplicate_fields(body: bytes, content_type: str) -> list[str]:
@@ -297,6 +300,20 @@ def object_from_tree(
         raise UndecodableError(group_version, kind, str(error)) from error
 
 
+def encode_document(document: Any, group_version: str, kind: str) -> bytes:
+    """The JSON of a document that a patch made, which may be deeper than any body.
+
+    Raises: BadRequestError.
+    """
+    try:
+        data = encode(document)
+    except RecursionError as error:
+        raise BadRequestError(cannot_be_handled(group_version, kind, TOO_DEEP)) from error
+    if too_deep(data):
+        raise BadRequestError(cannot_be_handled(group_version, kind, TOO_DEEP))
+    return data
+
+
 def object_from_document(
     struct: type[Object], group_version: str, kind: str, document: Any, field_validation: str = "", *, strategic: bool = False
 ) -> tuple[Any, list[str]]:
@@ -307,7 +324,7 @@ def object_from_document(
     Raises: UndecodableError; with Strict, BadRequestError for unknown fields.
     """
     try:
-        return decoder(struct).decode(encode(document)), []
+        return decoder(struct).decode(encode_document(document, group_version, kind)), []
     except msgspec.ValidationError:
         tree = parse(encode_sorted(document))
         obj, errors = object_from_tree(struct, group_version, kind, tree, Converter() if strategic else None)

@@ -179,7 +179,7 @@ def _basic(credentials: str) -> tuple[str, str]:
 def _decode(body: bytes) -> JoinRequest:
     try:
         return msgspec.json.decode(body, type=JoinRequest)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadRequestError(f"not a join request: {error}") from error
 
 

@@ -16,11 +16,13 @@ from typing import Any
 
 import msgspec
 
-DEPTH_MAX = 10_000
+from minikube_py.core import limits
+
 STRICT_ERRORS_MAX = 100
 INT64_CHARACTERS_MAX = 20
 _SPACE = b" \t\r\n"
 _STRING = re.compile(rb'"(?:[^"\\\x00-\x1f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*')
+_BRACKETS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 _SPACES = re.compile(rb"[ \t\r\n]*")
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -45,12 +47,30 @@ class Members(list[tuple[str, Any]]):
     __slots__ = ()
 
 
+def too_deep(text: bytes) -> bool:
+    """Whether valid JSON has more levels than documents may have. The usual one has too few brackets for that."""
+    if text.count(b"{") + text.count(b"[") <= limits.DOCUMENT_LEVELS_MAX:
+        return False
+    level = 0
+    for match in _BRACKETS.finditer(text):
+        bracket = match[0]
+        if bracket in (b"{", b"["):
+            level += 1
+            if level > limits.DOCUMENT_LEVELS_MAX:
+                return True
+        elif bracket in (b"}", b"]"):
+            level -= 1
+    return False
+
+
 def has_duplicates(body: bytes) -> bool:
-    """Whether an object in valid JSON may have a name twice; False is certain.
+    """Whether an object in valid JSON may have a name twice, or be too deep, so that it must be read slowly; False is certain.
 
     A document decoded and encoded again has each name once. If that is the text that came, white space apart, there were no others:
     white space inside strings neither begins nor ends a token. Go escapes three characters more than we do.
     """
+    if too_deep(body):
+        return True
     try:
         again = _encode(_decode(body))
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -198,7 +218,7 @@ def _value_start(body: bytes, position: int, stack: list[int]) -> int:
         char = body[position : position + 1]
         if char not in (b"{", b"["):
             return _scalar(body, position)
-        if len(stack) >= DEPTH_MAX:
+        if len(stack) >= limits.DOCUMENT_LEVELS_MAX:
             raise _invalid(body, position, "exceeded max depth")
         inner = _skip(body, position + 1)
         if body[inner : inner + 1] == (b"}" if char == b"{" else b"]"):

@@ -14,7 +14,7 @@ import msgspec
 from minikube_py.core.errors import BadRequestError, Cause, InvalidError, invalid
 
 from .decoding import strict_error
-from .json_text import JsonSyntaxError, Members, Number, StrictErrors, duplicates, has_duplicates, parse, plain, quote
+from .json_text import JsonSyntaxError, Members, Number, StrictErrors, duplicates, has_duplicates, parse, plain, quote, too_deep
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -47,7 +47,7 @@ def read_patch(patch_type: str, body: bytes, field_validation: str = "") -> tupl
             patch: Any = msgspec.json.decode(body)
         else:
             patch = _MAP.decode(body)
-        if field_validation == "Ignore" or not has_duplicates(body):
+        if not has_duplicates(body) or (field_validation == "Ignore" and not too_deep(body)):
             return patch, []
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass  # The slow path says what is wrong.

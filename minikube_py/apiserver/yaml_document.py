@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from minikube_py.core import limits
+
 from .json_text import quote
 
 # Levels of nesting. No kind comes near, and the composer takes a stack frame or more a level.
-DEPTH_MAX = 200
 # Nodes that a document may have with its aliases resolved, or as many as it has bytes.
 NODES_MAX = 100_000
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -114,7 +115,7 @@ def _check_depth(body: bytes) -> None:
     for event in yaml.parse(body, LOADER):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
-            if depth > DEPTH_MAX:
+            if depth > limits.DOCUMENT_LEVELS_MAX:
                 raise YamlError("yaml: exceeded max depth of 10000")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# Levels of objects and arrays in a document. Upstream's bound is 10,000; readers here recurse, and every later one must manage what is
+# stored.
+DOCUMENT_LEVELS_MAX = 200
 # Largest request body and largest stored object. Source: apiserver's MaxRequestBodyBytes, etcd's --max-request-bytes.
 REQUEST_BYTES_MAX = 3 * 1024 * 1024
 OBJECT_BYTES_MAX = 1536 * 1024

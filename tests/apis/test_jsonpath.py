@@ -76,3 +76,9 @@ def test_braces_and_dot_may_be_left_out(expression: str) -> None:
 def test_slices_go_forward() -> None:
     with pytest.raises(JsonPathError, match="step must be > 0"):
         Template("{.items[0:2:0]}").find({"items": [1, 2]})
+
+
+@pytest.mark.parametrize("path", ["{.a[-]}", "{.a[1:-]}", "{.a[" + "9" * 19 + "]}", "{.a[" + "9" * 5000 + "]}", "{.a[\u0663]}"])
+def test_indexes_are_numbers(path: str) -> None:
+    with pytest.raises(JsonPathError):
+        Template(path)

@@ -34,6 +34,7 @@ from ..decoding import (
     check_field_validation,
     decode_document,
     duplicate_fields,
+    encode_document,
     object_from_document,
     strict_error,
     strict_warnings,
@@ -215,6 +216,7 @@ class CustomStorage(Storage):
         return self._from_document(decode_document(body, content_type), field_validation, repeated)
 
     def from_document(self, document: Any, field_validation: str) -> tuple[Any, list[str]]:
+        encode_document(document, self.resource.group_version, self.resource.kind)  # Refuses what a patch has made too deep.
         return self._from_document(document, field_validation, [])
 
     def _from_document(self, document: Any, field_validation: str, errors: list[str]) -> tuple[Any, list[str]]:

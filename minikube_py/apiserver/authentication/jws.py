@@ -110,7 +110,7 @@ def parse(text: str) -> Token:
     header_bytes, claims, signature = (decode(part) for part in parts)
     try:
         header = msgspec.json.decode(header_bytes, type=dict[str, Any])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise JwsError("the header is not a JSON object") from error
     algorithm, key_id = header.get("alg"), header.get("kid", "")
     if not isinstance(algorithm, str) or not isinstance(key_id, str) or "crit" in header:

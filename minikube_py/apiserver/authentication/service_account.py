@@ -198,7 +198,7 @@ def unverified_issuer(token: str) -> str:
         return ""
     try:
         claims = msgspec.json.decode(parse(token).claims, type=dict[str, Any])
-    except (JwsError, msgspec.MsgspecError):
+    except (JwsError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ""
     issuer = claims.get("iss")
     return issuer if isinstance(issuer, str) else ""
@@ -207,7 +207,7 @@ def unverified_issuer(token: str) -> str:
 def _decode(data: bytes, struct: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=struct)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise UnauthorizedError("service account token claims could not be validated") from error
 
 

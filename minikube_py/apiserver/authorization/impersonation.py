@@ -14,6 +14,7 @@ from minikube_py.apiserver.authentication.service_account import account_groups
 from minikube_py.apiserver.authentication.user import ANONYMOUS, UNAUTHENTICATED, UserInfo, split_service_account
 from minikube_py.core.errors import BadRequestError
 
+from ..json_text import whole
 from .attributes import Attributes, Authorizer, forbidden
 
 GROUP = "authentication.k8s.io"
@@ -79,4 +80,5 @@ def _impersonation_headers(headers: Mapping[str, str]) -> Iterator[tuple[str, st
     for name, value in headers.items():
         lowered = name.lower()
         if lowered.startswith(_PREFIX):
-            yield lowered, value
+            # aiohttp keeps bytes that are not UTF-8 as half surrogates, which no answer could carry.
+            yield lowered, whole(value)

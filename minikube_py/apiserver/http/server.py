@@ -121,7 +121,8 @@ class ApiServer:
         if self._server is None:
             factory = partial(HttpRequest, loop)
             self._server = web.Server(
-                self._serve, request_factory=factory, handler_cancellation=True, access_log=None, keepalive_timeout=180.0
+                self._serve, request_factory=factory, handler_cancellation=True, access_log=None, keepalive_timeout=180.0,
+                auto_decompress=False,
             )
         listener = await loop.create_server(self._server, host, port, ssl=context, backlog=1024, reuse_address=True)
         self._listeners.append(listener)

@@ -46,10 +46,9 @@ def parse(data: bytes) -> FieldSet:
     Raises: FieldSetError, PathElementError.
     """
     try:
-        tree = _decode(data)
+        children, _ = _parse(_decode(data))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise FieldSetError(str(error)) from error
-    children, _ = _parse(tree)
     return children
 
 

@@ -8,6 +8,7 @@ Source: sigs.k8s.io/structured-merge-diff/v6/fieldpath/{element,serialize-pe}.go
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +19,7 @@ FIELD, KEY, VALUE, INDEX = "f:", "k:", "v:", "i:"
 _KNOWN = (FIELD, KEY, VALUE, INDEX)
 # Characters that Go's JSON encoder escapes in strings.
 _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+_INDEX = re.compile("[+-]?[0-9]{1,18}").fullmatch
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder()
 _RANKS: dict[type, int] = {int: 0, float: 0, str: 1, bool: 2, list: 3, dict: 4, type(None): 5}
@@ -38,7 +40,7 @@ def encode_value(value: Any) -> str:
 
 def key_element(pairs: Iterable[tuple[str, Any]]) -> str:
     """The element with these keys, which are sorted by name."""
-    return "k:{" + ",".join([f'"{name}":{encode_value(value)}' for name, value in pairs]) + "}"
+    return "k:{" + ",".join([f"{encode_value(name)}:{encode_value(value)}" for name, value in pairs]) + "}"
 
 
 def value_element(value: Any) -> str:
@@ -61,15 +63,22 @@ def canonical(element: str) -> str | None:
         return element
     try:
         if kind == INDEX:
-            return f"{INDEX}{int(text)}"
+            return f"{INDEX}{_index(text)}"
         value = _decoder.decode(text)
-    except (ValueError, msgspec.DecodeError) as error:
+    except (ValueError, msgspec.DecodeError, RecursionError) as error:
         raise PathElementError(f"invalid path element {element}: {error}") from error
     if kind == VALUE:
         return value_element(value)
     if not isinstance(value, dict):
         raise PathElementError(f"invalid path element {element}: expected an object")
     return key_element(sorted(value.items()))
+
+
+def _index(text: str) -> int:
+    """Raises: PathElementError."""
+    if not _INDEX(text):
+        raise PathElementError(f"{text} is no index")
+    return int(text)
 
 
 def order_of(element: str) -> tuple[Any, ...]:

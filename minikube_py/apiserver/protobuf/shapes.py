@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from ..json_text import too_deep
 from .wire import ProtobufError, fields, text
 
 Reader = Callable[[bytes, int, int], Any]
@@ -87,6 +88,8 @@ def raw(data: bytes, position: int, end: int) -> Any:
             found = value
     if not found:
         return UNSET
+    if too_deep(found):
+        raise ProtobufError("raw JSON exceeded max depth")
     msgspec.json.decode(found)
     return msgspec.Raw(found)
 
