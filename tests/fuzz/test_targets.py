@@ -5,6 +5,7 @@ More by hand: python -m tests.fuzz.run TARGET -max_total_time=600
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -46,6 +47,8 @@ def test_long_inputs_keep_the_promise_in_time(name: str) -> None:
 @pytest.mark.parametrize("name", TARGETS)
 def test_inputs_that_coverage_leads_to_keep_the_promise(name: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.fuzz.run", name, f"-runs={RUNS}", f"-seed={SEED}", f"-artifact_prefix={tmp_path}/"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    # libFuzzer ends without a word to Python: its folders go with the test's.
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
     assert "Done" in done.stderr

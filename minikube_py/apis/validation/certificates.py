@@ -15,9 +15,9 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from .. import syntax
 from ..certificates_v1 import CertificateSigningRequest, CertificateSigningRequestCondition
-from .causes import Causes, duplicate, forbidden, invalid, not_supported, required, too_long
-from .common import Syntax
+from .causes import Causes, duplicate, forbidden, invalid, not_supported, required
 from .differences import difference
+from .names import signer_name
 from .rules import Rules, SubresourceRules, cluster
 
 LEGACY_SIGNER = "kubernetes.io/legacy-unknown"
@@ -25,7 +25,6 @@ _SECONDS_MIN = 600
 _APPROVED, _DENIED, _FAILED = "Approved", "Denied", "Failed"
 _TRUE_ONLY = frozenset((_APPROVED, _DENIED, _FAILED))
 _STATUSES = ("False", "True", "Unknown")
-_SIGNER_BYTES_MAX = syntax.DNS_SUBDOMAIN_MAX + syntax.DNS_LABEL_MAX + syntax.DNS_SUBDOMAIN_MAX + 2
 _PEM = re.compile(rb"-----BEGIN ([^\n]*?)-----[ \t\r]*\n(.*?)-----END \1-----", re.DOTALL)
 _USAGES = (
     "any", "cert sign", "client auth", "code signing", "content commitment", "crl sign", "data encipherment", "decipher only",
@@ -119,33 +118,6 @@ def _request(causes: Causes, obj: CertificateSigningRequest, old: CertificateSig
     if (old is None or (certificate != old.status.certificate and not _complaint(old.status.certificate))) and (
             complaint := _complaint(certificate)):
         causes.append(invalid("status.certificate", "<certificate data>", complaint))
-
-
-def signer_name(causes: Causes, path: str, name: str) -> None:
-    """A domain of at least two labels, a slash, and subdomains joined by dots."""
-    if not name:
-        causes.append(required(path))
-        return
-    domain, slash, rest = name.partition("/")
-    if not slash or "/" in rest:
-        causes.append(invalid(path, name, "must be a fully qualified domain and path of the form 'example.com/signer-name'"))
-        return
-    if len(domain) > syntax.DNS_SUBDOMAIN_MAX:
-        causes.append(too_long(path, syntax.DNS_SUBDOMAIN_MAX))
-    _labels(causes, path, domain, syntax.dns_label)
-    if "." not in domain:
-        causes.append(invalid(path, domain, "should be a domain with at least two segments separated by dots"))
-    _labels(causes, path, rest, syntax.dns_subdomain)
-    if len(name) > _SIGNER_BYTES_MAX:
-        causes.append(too_long(path, _SIGNER_BYTES_MAX))
-
-
-def _labels(causes: Causes, path: str, text: str, rule: Syntax) -> None:
-    """The first part between dots that is wrong."""
-    for label in text.split("."):
-        if complaints := rule(label):
-            causes += [invalid(path, text, f"validating label {syntax.quote(label)}: {complaint}") for complaint in complaints]
-            return
 
 
 Conditions = list[CertificateSigningRequestCondition]

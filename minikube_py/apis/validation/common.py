@@ -211,3 +211,18 @@ def positive_field(causes: Causes, path: str, value: int) -> None:
     """Numbers whose complaint is that of ValidatePositiveField."""
     if value <= 0:
         causes.append(invalid(path, value, "must be greater than zero"))
+
+
+def service_path(causes: Causes, path: str, text: str) -> None:
+    """The path of a URL whose segments are subdomains."""
+    if text == "//":
+        causes.append(invalid(path, text, "segment[0] may not be empty"))
+        return
+    if not text.startswith("/"):
+        causes.append(invalid(path, text, "must start with a '/'"))
+    for index, segment in enumerate(text[1:].removesuffix("/").split("/")):
+        complaints = syntax.dns_subdomain(segment)
+        if not segment:
+            causes.append(invalid(path, text, f"segment[{index}] may not be empty"))
+        elif complaints:
+            causes += [invalid(path, text, f"segment[{index}]: {complaint}") for complaint in complaints]

@@ -12,7 +12,7 @@ from cryptography import x509
 from .. import syntax
 from ..apiextensions_v1 import CustomResourceConversion, ServiceReference, WebhookClientConfig
 from .causes import Causes, forbidden, invalid, required
-from .common import https_url, matches, one_of
+from .common import https_url, matches, one_of, service_path
 
 REVIEW_VERSIONS = ("v1", "v1beta1")
 _STRATEGIES = ("None", "Webhook")
@@ -64,20 +64,7 @@ def _service(causes: Causes, service: ServiceReference, path: str) -> None:
     if complaints := syntax.port_number(port):
         causes.append(invalid(f"{path}.port", port, f"port is not valid: {', '.join(complaints)}"))
     if service.path not in (None, "", "/"):
-        _service_path(causes, service.path or "", f"{path}.path")
-
-
-def _service_path(causes: Causes, text: str, path: str) -> None:
-    if text == "//":
-        causes.append(invalid(path, text, "segment[0] may not be empty"))
-        return
-    if not text.startswith("/"):
-        causes.append(invalid(path, text, "must start with a '/'"))
-    for index, segment in enumerate(text[1:].removesuffix("/").split("/")):
-        if not segment:
-            causes.append(invalid(path, text, f"segment[{index}] may not be empty"))
-            continue
-        causes += [invalid(path, text, f"segment[{index}]: {complaint}") for complaint in syntax.dns_subdomain(segment)]
+        service_path(causes, f"{path}.path", service.path or "")
 
 
 def _review_versions(causes: Causes, versions: list[str], path: str, known_version: bool) -> None:

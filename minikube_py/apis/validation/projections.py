@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from .. import core_v1, syntax
 from . import volumes
-from .causes import Causes, forbidden, invalid, not_supported, required, too_long
-from .common import Syntax, label_selector, local_path, qualified
+from .causes import Causes, forbidden, invalid, not_supported, required
+from .common import label_selector, local_path, qualified
+from .names import signer_name
 
 _TOKEN_S_MIN, _TOKEN_S_MAX = 600, 2**32
 _KEY_TYPES = ("RSA3072", "RSA4096", "ECDSAP256", "ECDSAP384", "ECDSAP521", "ED25519")
 _CERTIFICATE_S_MIN, _CERTIFICATE_S_MAX, _KUBERNETES_CERTIFICATE_S_MAX = 3600, 91 * 24 * 3600, 24 * 3600
 _TAKEN = "conflicting duplicate paths"
-_SIGNER_NAME_MAX = 571
 
 
 class _Paths:
@@ -101,34 +101,6 @@ def trust_bundle_name(name: str) -> syntax.Complaints:
     if colon and not signer:
         return ('ClusterTrustBundle without signer name must not have ":" in its name',)
     return syntax.dns_subdomain(rest)
-
-
-def signer_name(causes: Causes, path: str, name: str) -> None:
-    """A domain and a path of names, as "example.com/serving"."""
-    if not name:
-        causes.append(required(path))
-        return
-    segments = name.split("/")
-    if len(segments) != 2:
-        causes.append(invalid(path, name, "must be a fully qualified domain and path of the form 'example.com/signer-name'"))
-        return
-    domain, rest = segments
-    if len(domain) > syntax.DNS_SUBDOMAIN_MAX:
-        causes.append(too_long(path, syntax.DNS_SUBDOMAIN_MAX))
-    _labels(causes, path, domain, syntax.dns_label)
-    if "." not in domain:
-        causes.append(invalid(path, domain, "should be a domain with at least two segments separated by dots"))
-    _labels(causes, path, rest, syntax.dns_subdomain)
-    if len(name) > _SIGNER_NAME_MAX:
-        causes.append(too_long(path, _SIGNER_NAME_MAX))
-
-
-def _labels(causes: Causes, path: str, text: str, rule: Syntax) -> None:
-    """Name what is wrong with the first wrong label of a dotted name."""
-    for label in text.split("."):
-        if complaints := rule(label):
-            causes += [invalid(path, text, f"validating label {syntax.quote(label)}: {complaint}") for complaint in complaints]
-            return
 
 
 def _is_kubernetes_signer(name: str) -> bool:

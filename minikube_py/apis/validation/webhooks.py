@@ -22,7 +22,7 @@ from ..admissionregistration_v1 import (
     WebhookClientConfig,
 )
 from .causes import Causes, duplicate, invalid, not_supported, required, too_many
-from .common import label_selector, matches
+from .common import label_selector, matches, service_path
 from .expressions import Conditions
 from .names import fully_qualified_name
 from .rules import Rules, cluster
@@ -153,21 +153,6 @@ def _service(causes: Causes, path: str, service: ServiceReference) -> None:
         causes.append(invalid(f"{path}.port", service.port or 0, f"port is not valid: {', '.join(complaints)}"))
     if service.path not in (None, "", "/"):
         service_path(causes, f"{path}.path", service.path or "")
-
-
-def service_path(causes: Causes, path: str, text: str) -> None:
-    """The path of a URL whose segments are subdomains."""
-    if text == "//":
-        causes.append(invalid(path, text, "segment[0] may not be empty"))
-        return
-    if not text.startswith("/"):
-        causes.append(invalid(path, text, "must start with a '/'"))
-    for index, segment in enumerate(text[1:].removesuffix("/").split("/")):
-        complaints = syntax.dns_subdomain(segment)
-        if not segment:
-            causes.append(invalid(path, text, f"segment[{index}] may not be empty"))
-        elif complaints:
-            causes += [invalid(path, text, f"segment[{index}]: {complaint}") for complaint in complaints]
 
 
 def _review_versions(causes: Causes, path: str, versions: list[str], *, known: bool) -> None:
