@@ -101,7 +101,7 @@ class JoinEndpoint:
                 return 200, "text/plain", self._pki.server_ca.certificate_pem
             if method != "POST":
                 raise MethodNotAllowedError("only POST is possible here")
-            self._authenticate(headers, body, peer)
+            await self._authenticate(headers, body, peer)
             response = await self._admit(_decode(body))
             return 200, "application/json", msgspec.json.encode(response)
         except StatusError as error:
@@ -138,13 +138,13 @@ class JoinEndpoint:
             server_ca=self._pki.server_ca.certificate_pem.decode(), client_ca=self._pki.client_ca.certificate_pem.decode(),
         )
 
-    def _authenticate(self, headers: Mapping[str, str], body: bytes, peer: UserInfo | None) -> None:
+    async def _authenticate(self, headers: Mapping[str, str], body: bytes, peer: UserInfo | None) -> None:
         """Raises: UnauthorizedError unless a token, or the node's own certificate, was presented."""
         scheme, _, credentials = headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "basic":
             accepted = self.token.accepts(*_basic(credentials))
         elif scheme.lower() == "bearer":
-            identity = self._bootstrap_tokens.authenticate_token(credentials.strip())
+            identity = await self._bootstrap_tokens.authenticate_token(credentials.strip())
             accepted = identity is not None and NODE_GROUP in identity.user.groups
         else:
             accepted = peer is not None and NODES in peer.groups and peer.name == NODE_USER_PREFIX + _decode(body).node_name

@@ -49,7 +49,7 @@ class Reviews:
         self._resolver = resolver
         self._clock = clock
 
-    def review(self, obj: Any, user: UserInfo, namespace: str = "") -> Any:
+    async def review(self, obj: Any, user: UserInfo, namespace: str = "") -> Any:
         """Answer one review; `obj` gets its status and is returned.
 
         Args:
@@ -72,7 +72,7 @@ class Reviews:
                 obj.metadata.creation_timestamp = rfc3339(self._clock.now())
                 obj.status.user_info = _user_document(user)
             case authentication_v1.TokenReview():
-                self._token(obj)
+                await self._token(obj)
             case _:
                 raise TypeError(f"{type(obj).__name__} is not a review")
         return obj
@@ -125,11 +125,11 @@ class Reviews:
                 status.non_resource_rules.append(NonResourceRule(verbs=rule.verbs, non_resource_urls=rule.non_resource_urls))
         obj.status = status
 
-    def _token(self, obj: authentication_v1.TokenReview) -> None:
+    async def _token(self, obj: authentication_v1.TokenReview) -> None:
         if not obj.spec.token:
             raise BadRequestError("token is required for TokenReview in authentication")
         try:
-            identity = self._authenticator.review_token(obj.spec.token, obj.spec.audiences)
+            identity = await self._authenticator.review_token(obj.spec.token, obj.spec.audiences)
         except UnauthorizedError as error:
             obj.status = authentication_v1.TokenReviewStatus(error=error.message, user=authentication_v1.UserInfo())
             return

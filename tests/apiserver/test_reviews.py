@@ -17,7 +17,7 @@ from .authorization.test_rbac import JANE, add, cluster_binding, cluster_role, r
 
 
 class OneToken:
-    def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity | None:
+    async def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity | None:
         return TokenIdentity(UserInfo("joe", "7", ("dev",), {"k": ("v",)})) if token == "good" else None
 
 
@@ -34,37 +34,38 @@ def resource(verb: str, plural: str, namespace: str = "default") -> authorizatio
     return authorization_v1.ResourceAttributes(verb=verb, resource=plural, namespace=namespace)
 
 
-def test_i_may_or_may_not(reviews: Reviews) -> None:
+async def test_i_may_or_may_not(reviews: Reviews) -> None:
     review = authorization_v1.SelfSubjectAccessReview
     spec = authorization_v1.SelfSubjectAccessReviewSpec
-    yes = reviews.review(review(spec=spec(resource_attributes=resource("list", "pods"))), JANE)
+    yes = await reviews.review(review(spec=spec(resource_attributes=resource("list", "pods"))), JANE)
     assert to_document(yes)["status"] == {
         "allowed": True, "reason": 'RBAC: allowed by ClusterRoleBinding "b" of ClusterRole "r" to User "jane"',
     }
-    no = reviews.review(review(spec=spec(resource_attributes=resource("delete", "pods"))), JANE)
+    no = await reviews.review(review(spec=spec(resource_attributes=resource("delete", "pods"))), JANE)
     assert to_document(no)["status"] == {"allowed": False}
     path = authorization_v1.NonResourceAttributes(verb="get", path="/metrics")
-    assert reviews.review(review(spec=spec(non_resource_attributes=path)), JANE).status.allowed
+    assert (await reviews.review(review(spec=spec(non_resource_attributes=path)), JANE)).status.allowed
     with pytest.raises(InvalidError, match="exactly one of nonResourceAttributes or resourceAttributes must be specified"):
-        reviews.review(review(), JANE)
+        await reviews.review(review(), JANE)
 
 
-def test_somebody_else_may_or_may_not(reviews: Reviews) -> None:
+async def test_somebody_else_may_or_may_not(reviews: Reviews) -> None:
     review, spec = authorization_v1.SubjectAccessReview, authorization_v1.SubjectAccessReviewSpec
-    assert reviews.review(review(spec=spec(user="jane", resource_attributes=resource("list", "pods"))), UserInfo("joe")).status.allowed
-    assert not reviews.review(review(spec=spec(user="joe", resource_attributes=resource("list", "pods"))), JANE).status.allowed
+    jane = spec(user="jane", resource_attributes=resource("list", "pods"))
+    assert (await reviews.review(review(spec=jane), UserInfo("joe"))).status.allowed
+    assert not (await reviews.review(review(spec=spec(user="joe", resource_attributes=resource("list", "pods"))), JANE)).status.allowed
     with pytest.raises(InvalidError, match="at least one of user or group must be specified"):
-        reviews.review(review(spec=spec(resource_attributes=resource("list", "pods"))), JANE)
+        await reviews.review(review(spec=spec(resource_attributes=resource("list", "pods"))), JANE)
 
 
-def test_local_reviews_stay_in_their_namespace(reviews: Reviews) -> None:
+async def test_local_reviews_stay_in_their_namespace(reviews: Reviews) -> None:
     review, spec = authorization_v1.LocalSubjectAccessReview, authorization_v1.SubjectAccessReviewSpec
     good = review(spec=spec(user="jane", resource_attributes=resource("list", "pods", "shop")))
-    assert reviews.review(good, UserInfo("joe"), "shop").status.allowed
+    assert (await reviews.review(good, UserInfo("joe"), "shop")).status.allowed
     with pytest.raises(InvalidError, match=r"must match metadata\.namespace"):
-        reviews.review(review(spec=spec(user="jane", resource_attributes=resource("list", "pods", "other"))), JANE, "shop")
+        await reviews.review(review(spec=spec(user="jane", resource_attributes=resource("list", "pods", "other"))), JANE, "shop")
     with pytest.raises(BadRequestError, match="the namespace of the provided object does not match the namespace sent on the request"):
-        reviews.review(good, JANE, "other")
+        await reviews.review(good, JANE, "other")
 
 
 WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
@@ -92,39 +93,39 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
 
 
 @pytest.mark.parametrize(("kind", "document", "wanted"), WRONG)
-def test_questions_that_make_no_sense(reviews: Reviews, kind: str, document: dict[str, Any], wanted: list[str]) -> None:
+async def test_questions_that_make_no_sense(reviews: Reviews, kind: str, document: dict[str, Any], wanted: list[str]) -> None:
     review = from_document(getattr(authorization_v1, kind), document)
     with pytest.raises(InvalidError) as caught:
-        reviews.review(review, JANE, "shop" if kind.startswith("Local") else "")
+        await reviews.review(review, JANE, "shop" if kind.startswith("Local") else "")
     said = [f"{cause.field}: {cause.message}" for cause in caught.value.causes]
     assert said == wanted
     text = said[0] if len(said) == 1 else "[" + ", ".join(said) + "]"
     assert caught.value.message == f'.authorization.k8s.io "" is invalid: {text}'
 
 
-def test_my_rules_are_listed(reviews: Reviews) -> None:
+async def test_my_rules_are_listed(reviews: Reviews) -> None:
     review = authorization_v1.SelfSubjectRulesReview(spec=authorization_v1.SelfSubjectRulesReviewSpec(namespace="default"))
-    assert to_document(reviews.review(review, JANE))["status"] == {
+    assert to_document(await reviews.review(review, JANE))["status"] == {
         "incomplete": False, "resourceRules": [{"verbs": ["list"], "apiGroups": [""], "resources": ["pods"]}],
         "nonResourceRules": [{"verbs": ["get"], "nonResourceURLs": ["/metrics"]}],
     }
     with pytest.raises(BadRequestError):
-        reviews.review(authorization_v1.SelfSubjectRulesReview(), JANE)
+        await reviews.review(authorization_v1.SelfSubjectRulesReview(), JANE)
 
 
-def test_who_i_am(reviews: Reviews) -> None:
-    answer = reviews.review(authentication_v1.SelfSubjectReview(), JANE)
+async def test_who_i_am(reviews: Reviews) -> None:
+    answer = await reviews.review(authentication_v1.SelfSubjectReview(), JANE)
     assert to_document(answer)["status"] == {"userInfo": {"username": "jane", "groups": ["dev", "system:authenticated"]}}
 
 
-def test_whose_token_it_is(reviews: Reviews) -> None:
-    def ask(token: str, *audiences: str) -> dict[str, object]:
+async def test_whose_token_it_is(reviews: Reviews) -> None:
+    async def ask(token: str, *audiences: str) -> dict[str, object]:
         spec = authentication_v1.TokenReviewSpec(token=token, audiences=list(audiences))
-        return dict(to_document(reviews.review(authentication_v1.TokenReview(spec=spec), JANE))["status"])
+        return dict(to_document(await reviews.review(authentication_v1.TokenReview(spec=spec), JANE))["status"])
 
     joe = {"username": "joe", "uid": "7", "groups": ["dev", "system:authenticated"], "extra": {"k": ["v"]}}
-    assert ask("good") == {"authenticated": True, "user": joe}
-    assert ask("good", "api", "vault") == {"authenticated": True, "user": joe, "audiences": ["api"]}
-    assert ask("bad") == {"error": "invalid bearer token", "user": {}}
+    assert await ask("good") == {"authenticated": True, "user": joe}
+    assert await ask("good", "api", "vault") == {"authenticated": True, "user": joe, "audiences": ["api"]}
+    assert await ask("bad") == {"error": "invalid bearer token", "user": {}}
     with pytest.raises(BadRequestError, match="token is required"):
-        ask("")
+        await ask("")

@@ -41,7 +41,7 @@ class Authenticator:
         self._tokens = tokens
         self._anonymous = anonymous
 
-    def authenticate(self, request: Request) -> UserInfo:
+    async def authenticate(self, request: Request) -> UserInfo:
         """Who sends the request; takes about a microsecond for a known connection or token.
 
         Raises: UnauthorizedError("Unauthorized").
@@ -55,14 +55,14 @@ class Authenticator:
                 return ANONYMOUS
             raise UnauthorizedError("Unauthorized")
         try:
-            return self._tokens.authenticate_token(token).user
+            return (await self._tokens.authenticate_token(token)).user
         except UnauthorizedError as error:
             log.debug("bearer token refused reason=%s", error.message)
             raise UnauthorizedError("Unauthorized") from error
 
-    def review_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity:
+    async def review_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity:
         """Whom a token stands for towards `audiences` (this API server if empty). Raises: UnauthorizedError with the reason."""
-        return self._tokens.review(token, audiences)
+        return await self._tokens.review(token, audiences)
 
 
 def bearer_token(headers: Mapping[str, str]) -> str | None:

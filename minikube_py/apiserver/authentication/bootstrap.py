@@ -38,7 +38,7 @@ class BootstrapTokens:
         self._get_object = get_object
         self._clock = clock
 
-    def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity | None:
+    async def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity | None:
         match = TOKEN.fullmatch(token)
         if match is None:
             return None

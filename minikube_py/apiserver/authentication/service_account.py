@@ -100,7 +100,7 @@ class ServiceAccountTokens:
         self.audiences = tuple(audiences or issuers)
         self._clock = clock
 
-    def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity | None:
+    async def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity | None:
         issuer = unverified_issuer(token)
         if issuer == LEGACY_ISSUER:
             return self._legacy(token)

@@ -33,7 +33,7 @@ class StaticTokens:
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise TokenFileError(f"token file {path}: {error}") from error
 
-    def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity | None:
+    async def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity | None:
         user = self._users.get(hashlib.sha256(token.encode()).digest())
         return None if user is None else TokenIdentity(user)
 

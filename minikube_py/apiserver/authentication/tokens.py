@@ -39,7 +39,7 @@ class TokenIdentity:
 class TokenAuthenticator(Protocol):
     """One kind of bearer token."""
 
-    def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity | None:
+    async def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity | None:
         """Whom the token stands for; None if it is not of this kind.
 
         Args:
@@ -60,7 +60,7 @@ class Tokens:
         self._audiences = tuple(audiences)
         self._cache: dict[bytes, tuple[TokenIdentity, float]] = {}
 
-    def authenticate_token(self, token: str) -> TokenIdentity:
+    async def authenticate_token(self, token: str) -> TokenIdentity:
         """Whom a token stands for, with the group of authenticated users.
 
         Raises: UnauthorizedError if no kind accepts it, with the reasons as its message.
@@ -70,30 +70,30 @@ class Tokens:
         cached = self._cache.get(digest)
         if cached is not None and now < cached[1]:
             return cached[0]
-        identity = self._ask(token, ())
+        identity = await self._ask(token, ())
         if cached is None and len(self._cache) >= CACHE_ENTRIES_MAX:
             del self._cache[next(iter(self._cache))]
         self._cache[digest] = (identity, min(now + SUCCESS_CACHE_S, identity.expires_at))
         return identity
 
-    def review(self, token: str, audiences: Sequence[str]) -> TokenIdentity:
+    async def review(self, token: str, audiences: Sequence[str]) -> TokenIdentity:
         """Whom a token stands for towards others than this API server, and towards which of them.
 
         Raises: UnauthorizedError with the reason.
         """
         if not audiences:
-            return self.authenticate_token(token)
-        identity = self._ask(token, audiences)
+            return await self.authenticate_token(token)
+        identity = await self._ask(token, audiences)
         shared = tuple(audience for audience in identity.audiences or self._audiences if audience in audiences)
         if not shared:
             raise UnauthorizedError("token audiences are invalid for the target audiences")
         return TokenIdentity(identity.user, shared, identity.expires_at)
 
-    def _ask(self, token: str, audiences: Sequence[str]) -> TokenIdentity:
+    async def _ask(self, token: str, audiences: Sequence[str]) -> TokenIdentity:
         reasons = []
         for kind in self._kinds:
             try:
-                identity = kind.authenticate_token(token, audiences)
+                identity = await kind.authenticate_token(token, audiences)
             except UnauthorizedError as error:
                 reasons.append(error.message)
                 continue

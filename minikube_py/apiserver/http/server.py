@@ -53,11 +53,11 @@ from .write_options import check_write_options
 
 log = logging.getLogger(__name__)
 
-Authenticate = Callable[[Any], UserInfo]
+Authenticate = Callable[[Any], Awaitable[UserInfo]]
 # Answers a resource request that is a stream (logs, exec, proxy): (request, info, query) -> response.
 Stream = Callable[[web.BaseRequest, RequestInfo, Query], Awaitable[web.StreamResponse]]
 # Answers an object that is only asked, never kept (reviews): (object, user, namespace) -> object with status.
-Review = Callable[[Any, UserInfo, str], Object]
+Review = Callable[[Any, UserInfo, str], Awaitable[Object]]
 # Answers paths outside of the API (join): (request, body) -> (status, content type, body); None if the path is not its own.
 Extra = Callable[[web.BaseRequest, bytes], Awaitable[tuple[int, str, bytes] | None]]
 
@@ -216,7 +216,7 @@ class ApiServer:
             answer = await self._extra(http, await read_body(http))
             if answer is not None:
                 return raw_response(*answer)
-        user = self._authenticate(http)
+        user = await self._authenticate(http)
         if is_impersonation(http.headers):
             user = impersonated(http.headers, user, self._authorizer)
         self._authorize(user, info, selected_name(query) if info.verb in ("list", "watch") else "")
@@ -277,7 +277,7 @@ class ApiServer:
             type_of(*resource.gvk), resource.group_version, resource.kind, body, content_type, query.text("fieldValidation")
         )
         obj.kind, obj.api_version = resource.kind, resource.group_version
-        answer = self._reviews(obj, user, info.namespace)
+        answer = await self._reviews(obj, user, info.namespace)
         return encoded(encode(answer), negotiated, status=201, pretty=pretty, warnings=warnings)
 
 

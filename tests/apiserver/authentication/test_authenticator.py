@@ -26,7 +26,7 @@ class CountingTokens:
         self.asked = 0
         self.revoked = False
 
-    def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity | None:
+    async def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity | None:
         self.asked += 1
         if self.revoked:
             raise UnauthorizedError("revoked")
@@ -43,11 +43,11 @@ def token_file(tmp_path: Path, text: str) -> StaticTokens:
     return StaticTokens(path)
 
 
-def test_rows_of_the_token_file_are_users(tmp_path: Path) -> None:
+async def test_rows_of_the_token_file_are_users(tmp_path: Path) -> None:
     rows = 'secret-1,jane,42,"dev,ops"\nsecret-2,joe,43\n\n'
     authenticator = Authenticator(Tokens([token_file(tmp_path, rows)]))
-    assert authenticator.authenticate(bearer("secret-1")) == UserInfo("jane", "42", ("dev", "ops", "system:authenticated"))
-    assert authenticator.authenticate(bearer("secret-2")) == UserInfo("joe", "43", ("system:authenticated",))
+    assert await authenticator.authenticate(bearer("secret-1")) == UserInfo("jane", "42", ("dev", "ops", "system:authenticated"))
+    assert await authenticator.authenticate(bearer("secret-2")) == UserInfo("joe", "43", ("system:authenticated",))
 
 
 def test_a_malformed_token_file_is_named_with_its_line(tmp_path: Path) -> None:
@@ -57,67 +57,67 @@ def test_a_malformed_token_file_is_named_with_its_line(tmp_path: Path) -> None:
         StaticTokens(tmp_path / "absent.csv")
 
 
-def test_whoever_shows_nothing_is_anonymous(tmp_path: Path) -> None:
+async def test_whoever_shows_nothing_is_anonymous(tmp_path: Path) -> None:
     authenticator = Authenticator(Tokens([]))
-    assert authenticator.authenticate(FakeRequest({})) is ANONYMOUS
-    assert authenticator.authenticate(FakeRequest({"Authorization": "Basic YTpi"})) is ANONYMOUS
+    assert await authenticator.authenticate(FakeRequest({})) is ANONYMOUS
+    assert await authenticator.authenticate(FakeRequest({"Authorization": "Basic YTpi"})) is ANONYMOUS
     with pytest.raises(UnauthorizedError, match="Unauthorized"):
-        Authenticator(Tokens([]), anonymous=False).authenticate(FakeRequest({}))
+        await Authenticator(Tokens([]), anonymous=False).authenticate(FakeRequest({}))
 
 
-def test_a_wrong_token_is_not_anonymous(tmp_path: Path) -> None:
+async def test_a_wrong_token_is_not_anonymous(tmp_path: Path) -> None:
     with pytest.raises(UnauthorizedError) as caught:
-        Authenticator(Tokens([token_file(tmp_path, "secret-1,jane,42\n")])).authenticate(bearer("secret-2"))
+        await Authenticator(Tokens([token_file(tmp_path, "secret-1,jane,42\n")])).authenticate(bearer("secret-2"))
     assert caught.value.message == "Unauthorized"
 
 
-def test_browsers_send_the_token_as_a_subprotocol() -> None:
+async def test_browsers_send_the_token_as_a_subprotocol() -> None:
     encoded = base64.urlsafe_b64encode(b"good").rstrip(b"=").decode()
     headers = {"Sec-WebSocket-Protocol": f"v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.{encoded}"}
-    assert Authenticator(Tokens([CountingTokens()])).authenticate(FakeRequest(headers)).name == "jane"
+    assert (await Authenticator(Tokens([CountingTokens()])).authenticate(FakeRequest(headers))).name == "jane"
 
 
-def test_good_tokens_are_remembered_for_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_good_tokens_are_remembered_for_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(tokens_module.time, "time", lambda: now)
     kind = CountingTokens()
     tokens = Tokens([kind])
-    tokens.authenticate_token("good")
+    await tokens.authenticate_token("good")
     kind.revoked = True
     now += 9
-    assert tokens.authenticate_token("good").user.name == "jane"
+    assert (await tokens.authenticate_token("good")).user.name == "jane"
     assert kind.asked == 1
     now += 2
     with pytest.raises(UnauthorizedError, match="revoked"):
-        tokens.authenticate_token("good")
+        await tokens.authenticate_token("good")
 
 
-def test_bad_tokens_are_not_remembered() -> None:
+async def test_bad_tokens_are_not_remembered() -> None:
     kind = CountingTokens()
     tokens = Tokens([kind])
     for _ in range(3):
         with pytest.raises(UnauthorizedError, match="invalid bearer token"):
-            tokens.authenticate_token("bad")
+            await tokens.authenticate_token("bad")
     assert kind.asked == 3
 
 
-def test_the_memory_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_memory_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     class AnyToken:
-        def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity:
+        async def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity:
             return TokenIdentity(UserInfo(token))
 
     monkeypatch.setattr(tokens_module, "CACHE_ENTRIES_MAX", 10)
     tokens = Tokens([AnyToken()])
     for number in range(100):
-        assert tokens.authenticate_token(str(number)).user.name == str(number)
+        assert (await tokens.authenticate_token(str(number))).user.name == str(number)
     assert len(tokens._cache) == 10
 
 
-def test_tokens_without_audiences_are_meant_for_the_api_server() -> None:
+async def test_tokens_without_audiences_are_meant_for_the_api_server() -> None:
     tokens = Tokens([CountingTokens()], audiences=["https://api"])
-    assert tokens.review("good", ["https://api", "vault"]).audiences == ("https://api",)
+    assert (await tokens.review("good", ["https://api", "vault"])).audiences == ("https://api",)
     with pytest.raises(UnauthorizedError):
-        tokens.review("good", ["vault"])
+        await tokens.review("good", ["vault"])
 
 
 @pytest.mark.parametrize("headers", [
@@ -125,6 +125,6 @@ def test_tokens_without_audiences_are_meant_for_the_api_server() -> None:
     {"Sec-WebSocket-Protocol": "base64url.bearer.authorization.k8s.io.\udcff"},
     {"Sec-WebSocket-Protocol": "base64url.bearer.authorization.k8s.io._w"},
 ])
-def test_tokens_of_strange_characters_are_refused(headers: dict[str, str], tmp_path: Path) -> None:
+async def test_tokens_of_strange_characters_are_refused(headers: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(UnauthorizedError):
-        Authenticator(Tokens([token_file(tmp_path, "secret-1,jane,42\n")])).authenticate(FakeRequest(headers))
+        await Authenticator(Tokens([token_file(tmp_path, "secret-1,jane,42\n")])).authenticate(FakeRequest(headers))

@@ -36,48 +36,48 @@ def world(**options: object) -> tuple[World, FixedClock]:
     return World(token_secret(TOKEN, ttl=timedelta(hours=1), clock=clock, **options), clock), clock  # type: ignore[arg-type]
 
 
-def test_a_token_stands_for_a_bootstrapper() -> None:
+async def test_a_token_stands_for_a_bootstrapper() -> None:
     here, clock = world(groups=("system:bootstrappers:b", "system:bootstrappers:a"))
-    identity = here.tokens.authenticate_token(TOKEN)
+    identity = await here.tokens.authenticate_token(TOKEN)
     assert identity is not None
     assert identity.user.name == "system:bootstrap:abcdef"
     assert identity.user.groups == ("system:bootstrappers", "system:bootstrappers:a", "system:bootstrappers:b")
     assert identity.expires_at == (clock.now() + timedelta(hours=1)).timestamp()
 
 
-def test_a_token_ends_at_its_time() -> None:
+async def test_a_token_ends_at_its_time() -> None:
     here, clock = world()
     clock.moment += timedelta(hours=1)
     with pytest.raises(UnauthorizedError, match="expired"):
-        here.tokens.authenticate_token(TOKEN)
+        await here.tokens.authenticate_token(TOKEN)
 
 
-def test_wrong_unknown_and_unusable_tokens_are_refused() -> None:
+async def test_wrong_unknown_and_unusable_tokens_are_refused() -> None:
     here, _ = world(usages=("signing",))
     with pytest.raises(UnauthorizedError, match="not meant for authentication"):
-        here.tokens.authenticate_token(TOKEN)
+        await here.tokens.authenticate_token(TOKEN)
     with pytest.raises(UnauthorizedError, match="invalid bearer token"):
-        here.tokens.authenticate_token("abcdef.0123456789abcdee")
+        await here.tokens.authenticate_token("abcdef.0123456789abcdee")
     with pytest.raises(UnauthorizedError, match="invalid bearer token"):
-        here.tokens.authenticate_token("zzzzzz.0123456789abcdef")
+        await here.tokens.authenticate_token("zzzzzz.0123456789abcdef")
     assert here.secret is not None
     here.secret.type = "Opaque"
     with pytest.raises(UnauthorizedError, match="invalid bearer token"):
-        here.tokens.authenticate_token(TOKEN)
+        await here.tokens.authenticate_token(TOKEN)
 
 
-def test_an_unreadable_end_ends_the_token() -> None:
+async def test_an_unreadable_end_ends_the_token() -> None:
     here, _ = world()
     assert here.secret is not None
     here.secret.data["expiration"] = b"tomorrow"
     with pytest.raises(UnauthorizedError, match="malformed expiration"):
-        here.tokens.authenticate_token(TOKEN)
+        await here.tokens.authenticate_token(TOKEN)
 
 
-def test_other_kinds_of_tokens_are_left_to_others() -> None:
+async def test_other_kinds_of_tokens_are_left_to_others() -> None:
     here, _ = world()
-    assert here.tokens.authenticate_token("ABCDEF.0123456789abcdef") is None
-    assert here.tokens.authenticate_token("secret") is None
+    assert await here.tokens.authenticate_token("ABCDEF.0123456789abcdef") is None
+    assert await here.tokens.authenticate_token("secret") is None
 
 
 def test_malformed_tokens_and_groups_make_no_secret() -> None:

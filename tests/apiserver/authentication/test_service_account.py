@@ -55,9 +55,9 @@ class World:
     def pod_reference(self, uid: str = "pod-1") -> authentication_v1.BoundObjectReference:
         return authentication_v1.BoundObjectReference(kind="Pod", api_version="v1", name="web-0", uid=uid)
 
-    def refuse(self, token: str) -> str:
+    async def refuse(self, token: str) -> str:
         with pytest.raises(UnauthorizedError) as caught:
-            self.tokens.authenticate_token(token)
+            await self.tokens.authenticate_token(token)
         return caught.value.message
 
 
@@ -93,11 +93,11 @@ def with_claims(token: str, **changes: Any) -> str:
 
 
 @pytest.mark.parametrize("algorithm", KEYS)
-def test_a_pods_token_stands_for_its_service_account_with_each_kind_of_key(algorithm: str) -> None:
+async def test_a_pods_token_stands_for_its_service_account_with_each_kind_of_key(algorithm: str) -> None:
     world = World(KEYS[algorithm])
     token = world.issuer.create("shop", "robot", world.request(bound_object_ref=world.pod_reference())).status.token
     assert parts(token)[0]["alg"] == algorithm
-    identity = world.tokens.authenticate_token(token)
+    identity = await world.tokens.authenticate_token(token)
     assert identity is not None
     user = identity.user
     assert (user.name, user.uid) == ("system:serviceaccount:shop:robot", "sa-1")
@@ -138,92 +138,92 @@ def test_pods_own_tokens_outlive_clients_that_never_read_them_again(world: World
     assert answer.status.expiration_timestamp == rfc3339(world.clock.now() + timedelta(seconds=3607))
 
 
-def test_tokens_end_a_minute_after_their_time(world: World) -> None:
+async def test_tokens_end_a_minute_after_their_time(world: World) -> None:
     token = world.issuer.create("shop", "robot", world.request(expiration_seconds=600)).status.token
     world.clock.moment += timedelta(seconds=655)
-    assert world.tokens.authenticate_token(token) is not None
+    assert await world.tokens.authenticate_token(token) is not None
     world.clock.moment += timedelta(seconds=10)
-    assert world.refuse(token) == "service account token has expired"
+    assert await world.refuse(token) == "service account token has expired"
 
 
-def test_tokens_from_the_future_are_not_valid_yet(world: World) -> None:
+async def test_tokens_from_the_future_are_not_valid_yet(world: World) -> None:
     token = world.issuer.create("shop", "robot", world.request()).status.token
     world.clock.moment -= timedelta(minutes=2)
-    assert world.refuse(token) == "service account token is not valid yet"
+    assert await world.refuse(token) == "service account token is not valid yet"
 
 
-def test_a_token_for_somebody_else_is_refused_here(world: World) -> None:
+async def test_a_token_for_somebody_else_is_refused_here(world: World) -> None:
     token = world.issuer.create("shop", "robot", world.request(audiences=["vault"])).status.token
-    assert world.refuse(token) == f'token audiences ["vault"] is invalid for the target audiences ["{ISSUER}"]'
-    identity = world.tokens.authenticate_token(token, ["vault", "other"])
+    assert await world.refuse(token) == f'token audiences ["vault"] is invalid for the target audiences ["{ISSUER}"]'
+    identity = await world.tokens.authenticate_token(token, ["vault", "other"])
     assert identity is not None
     assert identity.audiences == ("vault",)
 
 
-def test_changed_claims_break_the_signature(world: World) -> None:
+async def test_changed_claims_break_the_signature(world: World) -> None:
     token = world.issuer.create("shop", "robot", world.request()).status.token
-    assert world.refuse(with_claims(token, sub="system:serviceaccount:kube-system:admin")) == "invalid signature"
+    assert await world.refuse(with_claims(token, sub="system:serviceaccount:kube-system:admin")) == "invalid signature"
 
 
-def test_another_clusters_key_is_not_believed(world: World) -> None:
+async def test_another_clusters_key_is_not_believed(world: World) -> None:
     other = World(pem_of(ec.generate_private_key(ec.SECP256R1())))
     token = other.issuer.create("shop", "robot", other.request()).status.token
-    assert world.refuse(token) == "invalid signature"
+    assert await world.refuse(token) == "invalid signature"
 
 
-def test_unsigned_tokens_are_not_believed(world: World) -> None:
+async def test_unsigned_tokens_are_not_believed(world: World) -> None:
     _, claims, _ = world.issuer.create("shop", "robot", world.request()).status.token.split(".")
     for algorithm in ("none", "None", ""):
         header = b64(json.dumps({"alg": algorithm}).encode())
-        assert world.refuse(f"{header}.{claims}.") == "invalid signature"
+        assert await world.refuse(f"{header}.{claims}.") == "invalid signature"
 
 
-def test_the_public_key_is_no_shared_secret(world: World) -> None:
+async def test_the_public_key_is_no_shared_secret(world: World) -> None:
     """A verifier that lets the token choose the algorithm would take the public key for an HMAC secret."""
     _, claims, _ = world.issuer.create("shop", "robot", world.request()).status.token.split(".")
     public = serialization.load_pem_private_key(KEYS["ES256"], None).public_key()
     header = b64(json.dumps({"alg": "HS256"}).encode())
     mac = hmac.HMAC(public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo), hashes.SHA256())
     mac.update(f"{header}.{claims}".encode())
-    assert world.refuse(f"{header}.{claims}.{b64(mac.finalize())}") == "invalid signature"
+    assert await world.refuse(f"{header}.{claims}.{b64(mac.finalize())}") == "invalid signature"
 
 
-def test_other_issuers_tokens_are_left_to_others(world: World) -> None:
+async def test_other_issuers_tokens_are_left_to_others(world: World) -> None:
     token = TokenIssuer(world.keys, world.get, issuer="https://elsewhere.example", clock=world.clock).create(
         "shop", "robot", world.request()
     ).status.token
-    assert world.tokens.authenticate_token(token) is None
+    assert await world.tokens.authenticate_token(token) is None
     for other in ("", "abc", "a.b.c", "..", "abcdef.0123456789abcdef"):
-        assert world.tokens.authenticate_token(other) is None
+        assert await world.tokens.authenticate_token(other) is None
 
 
-def test_a_token_dies_with_its_service_account(world: World) -> None:
+async def test_a_token_dies_with_its_service_account(world: World) -> None:
     token = world.issuer.create("shop", "robot", world.request()).status.token
     world.account.metadata.uid = "sa-2"
-    assert world.refuse(token) == "service account UID (sa-2) does not match claim (sa-1)"
+    assert await world.refuse(token) == "service account UID (sa-2) does not match claim (sa-1)"
     world.remove(world.account)
-    assert world.refuse(token) == 'serviceaccounts "robot" not found'
+    assert await world.refuse(token) == 'serviceaccounts "robot" not found'
 
 
-def test_a_token_dies_with_its_pod(world: World) -> None:
+async def test_a_token_dies_with_its_pod(world: World) -> None:
     token = world.issuer.create("shop", "robot", world.request(bound_object_ref=world.pod_reference())).status.token
     world.pod.metadata.deletion_timestamp = rfc3339(world.clock.now())
-    assert world.tokens.authenticate_token(token) is not None
+    assert await world.tokens.authenticate_token(token) is not None
     world.clock.moment += timedelta(seconds=61)
-    assert world.refuse(token) == "service account token has been invalidated"
+    assert await world.refuse(token) == "service account token has been invalidated"
     world.pod.metadata.deletion_timestamp = ""
     world.pod.metadata.uid = "pod-2"
-    assert world.refuse(token) == "pod UID (pod-2) does not match service account pod ref claim (pod-1)"
+    assert await world.refuse(token) == "pod UID (pod-2) does not match service account pod ref claim (pod-1)"
     world.remove(world.pod)
-    assert world.refuse(token) == "service account token has been invalidated"
+    assert await world.refuse(token) == "service account token has been invalidated"
 
 
-def test_a_node_bound_token_dies_with_its_node(world: World) -> None:
+async def test_a_node_bound_token_dies_with_its_node(world: World) -> None:
     reference = authentication_v1.BoundObjectReference(kind="Node", api_version="v1", name="edge")
     token = world.issuer.create("shop", "robot", world.request(bound_object_ref=reference)).status.token
-    assert world.tokens.authenticate_token(token) is not None
+    assert await world.tokens.authenticate_token(token) is not None
     world.remove(world.node)
-    assert world.refuse(token) == "service account token has been invalidated"
+    assert await world.refuse(token) == "service account token has been invalidated"
 
 
 @pytest.mark.parametrize(("seconds", "why"), [
@@ -250,22 +250,22 @@ def test_tokens_are_not_bound_to_what_is_not_the_accounts(world: World) -> None:
         world.issuer.create("shop", "ghost", world.request())
 
 
-def test_a_legacy_token_is_good_while_its_secret_holds_it(world: World) -> None:
+async def test_a_legacy_token_is_good_while_its_secret_holds_it(world: World) -> None:
     secret = world.add(core_v1.Secret(metadata=meta_v1.ObjectMeta(name="robot-token", namespace="shop")))
     token = world.issuer.issue_legacy(world.account, secret)
-    assert world.refuse(token) == "service account token has been invalidated"
+    assert await world.refuse(token) == "service account token has been invalidated"
     secret.data["token"] = token.encode()
-    identity = world.tokens.authenticate_token(token)
+    identity = await world.tokens.authenticate_token(token)
     assert identity is not None
     assert identity.user.name == "system:serviceaccount:shop:robot"
     world.remove(secret)
-    assert world.refuse(token) == "service account token has been invalidated"
+    assert await world.refuse(token) == "service account token has been invalidated"
 
 
-def test_a_rotated_key_goes_on_verifying() -> None:
+async def test_a_rotated_key_goes_on_verifying() -> None:
     old, new = World(KEYS["RS256"]), World(KEYS["ES256"] + KEYS["RS256"])
     token = old.issuer.create("shop", "robot", old.request()).status.token
-    assert new.tokens.authenticate_token(token) is not None
+    assert await new.tokens.authenticate_token(token) is not None
     assert parts(new.issuer.create("shop", "robot", new.request()).status.token)[0]["alg"] == "ES256"
 
 
