@@ -63,18 +63,15 @@ def read_applied(body: bytes) -> Applied:
 
 def apply_transform(
     storage: Storage, fields: FieldManager, applied: Applied, manager: str, now: str, name: str, *, force: bool,
-    check_create: Callable[[], None] | None = None, field_validation: str = "", warnings: list[str] | None = None,
+    field_validation: str = "", warnings: list[str] | None = None,
 ) -> Callable[[Any], Any]:
     """The transform that an apply stands for, for `Registry.update`; it sets managedFields itself.
 
     Args:
-        check_create: raises ForbiddenError unless the client may create what is not there; None lets him.
         warnings: filled with what the client is told beside the answer.
     """
 
     def transform(old: Any) -> Any:
-        if old is None and check_create is not None:
-            check_create()
         live: Any = old if old is not None else storage.struct()
         outcome = fields.apply(live, plain_document(live), applied.document, manager, now, force=force)
         new: Any = deep_copy(live) if outcome.document is None else storage.from_document(outcome.document, "Ignore")[0]

@@ -136,7 +136,8 @@ class Api:
     def __init__(self, store: SqliteStore | MemoryStore, pki: Pki, options: RegistryOptions, args: ApiServerArgs) -> None:
         rbac = RbacAuthorizer()
         authorizer = build_authorizer(args.authorization_mode, rbac)
-        self.registry = build_registry(store, options, plugins=[EscalationCheck(authorizer, rbac)])
+        plugins = [] if args.authorization_mode == "AlwaysAllow" else [EscalationCheck(rbac.decide, rbac)]
+        self.registry = build_registry(store, options, plugins=plugins)
         follow_rbac(self.registry, rbac)
         get_object = object_getter(self.registry)
         keys = ServiceAccountKeys(pki.service_account_key.read_bytes())

@@ -61,11 +61,11 @@ class Reviews:
         """
         match obj:
             case SelfSubjectAccessReview():
-                self._self_access(obj, user)
+                await self._self_access(obj, user)
             case SubjectAccessReview():
-                self._access(obj)
+                await self._access(obj)
             case LocalSubjectAccessReview():
-                self._local_access(obj, namespace or obj.metadata.namespace)
+                await self._local_access(obj, namespace or obj.metadata.namespace)
             case SelfSubjectRulesReview():
                 self._self_rules(obj, user)
             case authentication_v1.SelfSubjectReview():
@@ -77,24 +77,24 @@ class Reviews:
                 raise TypeError(f"{type(obj).__name__} is not a review")
         return obj
 
-    def _self_access(self, obj: SelfSubjectAccessReview, user: UserInfo) -> None:
+    async def _self_access(self, obj: SelfSubjectAccessReview, user: UserInfo) -> None:
         _check(rules.self_subject_access_review, obj)
-        obj.status = self._decide(obj.spec, user)
+        obj.status = await self._decide(obj.spec, user)
 
-    def _access(self, obj: SubjectAccessReview) -> None:
+    async def _access(self, obj: SubjectAccessReview) -> None:
         _check(rules.subject_access_review, obj)
-        obj.status = self._decide(obj.spec, _subject(obj.spec))
+        obj.status = await self._decide(obj.spec, _subject(obj.spec))
 
-    def _local_access(self, obj: LocalSubjectAccessReview, namespace: str) -> None:
+    async def _local_access(self, obj: LocalSubjectAccessReview, namespace: str) -> None:
         if obj.metadata.namespace and obj.metadata.namespace != namespace:
             raise BadRequestError("the namespace of the provided object does not match the namespace sent on the request")
         obj.metadata.namespace = namespace
         _check(rules.local_subject_access_review, obj)
         if not namespace:
             raise BadRequestError("namespace is required on this type: ")
-        obj.status = self._decide(obj.spec, _subject(obj.spec))
+        obj.status = await self._decide(obj.spec, _subject(obj.spec))
 
-    def _decide(self, spec: SelfSubjectAccessReviewSpec | SubjectAccessReviewSpec, user: UserInfo) -> SubjectAccessReviewStatus:
+    async def _decide(self, spec: SelfSubjectAccessReviewSpec | SubjectAccessReviewSpec, user: UserInfo) -> SubjectAccessReviewStatus:
         resource, path = spec.resource_attributes, spec.non_resource_attributes
         if resource is not None:
             attributes = Attributes(
@@ -105,7 +105,7 @@ class Reviews:
             attributes = Attributes(user, path.verb, path=path.path, is_resource=False)
         else:
             raise TypeError("a review without attributes has passed validation")
-        decision = self._authorizer.authorize(attributes)
+        decision = await self._authorizer.authorize(attributes)
         return SubjectAccessReviewStatus(allowed=decision.allowed, denied=decision.denied or None, reason=decision.reason)
 
     def _self_rules(self, obj: SelfSubjectRulesReview, user: UserInfo) -> None:

@@ -5,8 +5,7 @@ Source: kubernetes.io/docs/reference/access-authn-authz/rbac/#privilege-escalati
 
 from __future__ import annotations
 
-from ..authorization.attributes import Authorizer
-from ..authorization.escalation import check_escalation
+from ..authorization.escalation import Decide, check_escalation
 from ..authorization.rbac import RuleResolver
 from . import Operation, Plugin
 
@@ -19,10 +18,10 @@ class EscalationCheck(Plugin):
     name = "RBACEscalation"
     resources = frozenset(f"{plural}.{GROUP}" for plural in ("clusterroles", "clusterrolebindings", "roles", "rolebindings"))
 
-    def __init__(self, authorizer: Authorizer, resolver: RuleResolver) -> None:
-        self._authorizer = authorizer
+    def __init__(self, decide: Decide, resolver: RuleResolver) -> None:
+        self._decide = decide
         self._resolver = resolver
 
     def validate(self, operation: Operation) -> None:
         if operation.obj is not None:
-            check_escalation(operation.context.user, operation.old, operation.obj, self._authorizer, self._resolver)
+            check_escalation(operation.context.user, operation.old, operation.obj, self._decide, self._resolver)

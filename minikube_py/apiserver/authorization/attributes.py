@@ -53,8 +53,8 @@ NO_OPINION = Decision(False)
 class Authorizer(Protocol):
     """Decides about requests."""
 
-    def authorize(self, attributes: Attributes) -> Decision:
-        """Whether a request is allowed. Returns at once and never raises."""
+    async def authorize(self, attributes: Attributes) -> Decision:
+        """Whether a request is allowed. Never raises: what goes wrong is a reason. May wait for another server (webhooks)."""
 
 
 class AuthorizerChain:
@@ -63,10 +63,10 @@ class AuthorizerChain:
     def __init__(self, *authorizers: Authorizer) -> None:
         self._authorizers = authorizers
 
-    def authorize(self, attributes: Attributes) -> Decision:
+    async def authorize(self, attributes: Attributes) -> Decision:
         reasons = []
         for authorizer in self._authorizers:
-            decision = authorizer.authorize(attributes)
+            decision = await authorizer.authorize(attributes)
             if decision.allowed or decision.denied:
                 return decision
             if decision.reason:
@@ -79,7 +79,7 @@ class AlwaysAllow:
 
     _ALLOWED = Decision(True)
 
-    def authorize(self, attributes: Attributes) -> Decision:
+    async def authorize(self, attributes: Attributes) -> Decision:
         return self._ALLOWED
 
 

@@ -9,14 +9,14 @@ pkg/registry/rbac/*/policybased
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from minikube_py.apis.rbac_v1 import ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef
 from minikube_py.apis.scheme import deep_copy
 from minikube_py.apiserver.authentication.user import MASTERS, UserInfo
 from minikube_py.core.errors import NotFoundError, resource_details
 
-from .attributes import Attributes, Authorizer, forbidden_resource
+from .attributes import Attributes, Decision, forbidden_resource
 from .coverage import compact, describe, missing_permissions
 from .rbac import RuleResolver
 
@@ -27,11 +27,12 @@ _EVERYTHING = [
     PolicyRule(verbs=["*"], non_resource_urls=["*"]),
 ]
 
+Decide = Callable[[Attributes], Decision]
 RbacObject = ClusterRole | ClusterRoleBinding | Role | RoleBinding
 
 
 def check_escalation(
-    user: UserInfo, old: RbacObject | None, new: RbacObject, authorizer: Authorizer, resolver: RuleResolver
+    user: UserInfo, old: RbacObject | None, new: RbacObject, decide: Decide, resolver: RuleResolver
 ) -> None:
     """Let a user write a role or binding, or not.
 
@@ -43,17 +44,17 @@ def check_escalation(
     if MASTERS in user.groups or (old is not None and _only_garbage_collection(old, new)):
         return
     if isinstance(new, (Role, ClusterRole)):
-        _check_role(user, old, new, authorizer, resolver)
+        _check_role(user, old, new, decide, resolver)
     else:
-        _check_binding(user, new, authorizer, resolver)
+        _check_binding(user, new, decide, resolver)
 
 
 def _check_role(
-    user: UserInfo, old: RbacObject | None, new: Role | ClusterRole, authorizer: Authorizer, resolver: RuleResolver
+    user: UserInfo, old: RbacObject | None, new: Role | ClusterRole, decide: Decide, resolver: RuleResolver
 ) -> None:
     namespace, plural = new.metadata.namespace, _PLURALS[type(new)]
     attributes = Attributes(user, "escalate", GROUP, "v1", plural, "", namespace, new.metadata.name)
-    if authorizer.authorize(attributes).allowed:
+    if decide(attributes).allowed:
         return
     before = getattr(old, "aggregation_rule", None)
     if isinstance(old, (Role, ClusterRole)) and old.rules == new.rules and before == getattr(new, "aggregation_rule", None):
@@ -66,13 +67,13 @@ def _check_role(
             raise forbidden_resource(GROUP, plural, new.metadata.name, "must have cluster-admin privileges to use the aggregationRule")
 
 
-def _check_binding(user: UserInfo, new: RoleBinding | ClusterRoleBinding, authorizer: Authorizer, resolver: RuleResolver) -> None:
+def _check_binding(user: UserInfo, new: RoleBinding | ClusterRoleBinding, decide: Decide, resolver: RuleResolver) -> None:
     namespace = new.metadata.namespace
     reference = new.role_ref or RoleRef()
     plural = {"ClusterRole": "clusterroles", "Role": "roles"}.get(reference.kind, "")
     if plural:
         attributes = Attributes(user, "bind", reference.api_group, "", plural, "", namespace, reference.name)
-        if authorizer.authorize(attributes).allowed:
+        if decide(attributes).allowed:
             return
     rules = resolver.rules_of(reference, namespace)
     if rules is None:

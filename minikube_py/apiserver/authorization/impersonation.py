@@ -27,7 +27,7 @@ def is_impersonation(headers: Mapping[str, str]) -> bool:
     return any(name[:12].lower() == _PREFIX for name in headers)
 
 
-def impersonated(headers: Mapping[str, str], user: UserInfo, authorizer: Authorizer) -> UserInfo:
+async def impersonated(headers: Mapping[str, str], user: UserInfo, authorizer: Authorizer) -> UserInfo:
     """The identity that a request wants to act as.
 
     Args:
@@ -49,7 +49,7 @@ def impersonated(headers: Mapping[str, str], user: UserInfo, authorizer: Authori
         Attributes(user, "impersonate", GROUP, "v1", "userextras", key, "", value) for key, values in extra.items() for value in values
     ]
     for attributes in wanted:
-        decision = authorizer.authorize(attributes)
+        decision = await authorizer.authorize(attributes)
         if not decision.allowed:
             raise forbidden(attributes, decision.reason)
     if account is not None and not groups:

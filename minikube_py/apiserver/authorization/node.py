@@ -22,7 +22,7 @@ class NodeRoleAuthorizer:
     def __init__(self) -> None:
         self._index = RuleIndex((rule, "") for rule in policy_rules(NODE_RULES))
 
-    def authorize(self, attributes: Attributes) -> Decision:
+    async def authorize(self, attributes: Attributes) -> Decision:
         user = attributes.user
         if not user.name.startswith(NODE_USER_PREFIX) or NODES not in user.groups:
             return NO_OPINION

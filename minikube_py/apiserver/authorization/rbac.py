@@ -56,7 +56,8 @@ class RbacAuthorizer:
         self._cluster_roles: dict[str, ClusterRole] = {}
         self._roles: dict[tuple[str, str], Role] = {}
         self._bindings: dict[_BindingKey, Binding] = {}
-        self._by_subject: dict[_SubjectKey, dict[_BindingKey, Binding]] = {}
+        # (scope, subject) -> the bindings of the scope that name the subject.
+        self._by_subject: dict[tuple[str, _SubjectKey], dict[_BindingKey, Binding]] = {}
         self._users: dict[tuple[str, tuple[str, ...]], _Grants] = {}
         self._allowed: dict[str, Decision] = {}
 
@@ -80,8 +81,11 @@ class RbacAuthorizer:
     def role_binding_changed(self, old: RoleBinding | None, new: RoleBinding | None) -> None:
         self._binding_changed(old, new)
 
-    def authorize(self, attributes: Attributes) -> Decision:
-        """Decide. Members of system:masters may do anything, whatever roles there are: nobody can lock the administrator out."""
+    async def authorize(self, attributes: Attributes) -> Decision:
+        return self.decide(attributes)
+
+    def decide(self, attributes: Attributes) -> Decision:
+        """Decide at once. Members of system:masters may do anything, whatever roles there are: nobody can lock the administrator out."""
         user = attributes.user
         if MASTERS in user.groups:
             return _MASTERS_ALLOWED
@@ -151,8 +155,9 @@ class RbacAuthorizer:
         found: dict[_BindingKey, Binding] = {}
         keys = [("User", user.name), *(("Group", group) for group in user.groups)]
         for key in keys:
-            bindings = self._by_subject.get(key, {})
-            found.update((binding_key, binding) for binding_key, binding in bindings.items() if binding_key[0] == scope)
+            bindings = self._by_subject.get((scope, key))
+            if bindings is not None:
+                found |= bindings
         wanted = set(keys)
         for _, binding in sorted(found.items()):
             yield binding, next(subject for subject in binding.subjects if _subject_key(subject, scope) in wanted)
@@ -174,16 +179,17 @@ class RbacAuthorizer:
             key = (old.metadata.namespace, old.metadata.name)
             known = self._bindings.pop(key, None)
             for subject in known.subjects if known is not None else ():
-                bucket = self._by_subject.get(_subject_key(subject, key[0]))
+                place = key[0], _subject_key(subject, key[0])
+                bucket = self._by_subject.get(place)
                 if bucket is not None:
                     bucket.pop(key, None)
                     if not bucket:
-                        del self._by_subject[_subject_key(subject, key[0])]
+                        del self._by_subject[place]
         if new is not None:
             key = (new.metadata.namespace, new.metadata.name)
             self._bindings[key] = new
             for subject in new.subjects:
-                self._by_subject.setdefault(_subject_key(subject, key[0]), {})[key] = new
+                self._by_subject.setdefault((key[0], _subject_key(subject, key[0])), {})[key] = new
         self._forget()
 
     def _forget(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -62,14 +62,15 @@ class Request:
     """One request on its way through the handlers.
 
     Attributes:
-        check_create: raises ForbiddenError unless the client may create what it asks to update.
+        check_create: waits for the decision whether the client may create what it asks to update. Raises: ForbiddenError.
         warnings: what the client is told beside the answer.
     """
 
     __slots__ = ("check_create", "context", "http", "info", "query", "storage", "warnings")
 
     def __init__(
-        self, http: web.BaseRequest, info: RequestInfo, query: Query, user: UserInfo, storage: Storage, check_create: Callable[[], None]
+        self, http: web.BaseRequest, info: RequestInfo, query: Query, user: UserInfo, storage: Storage,
+        check_create: Callable[[], Awaitable[None]],
     ) -> None:
         self.check_create = check_create
         self.http = http
@@ -282,17 +283,25 @@ class Handlers:
             raise BadRequestError(f"the name of the object ({info.name} based on URL) was undeterminable: name must be provided")
 
         drop_duplicates(obj.metadata, request.context)
-
-        def transform(old: Any) -> Any:
-            if old is None:
-                request.check_create()
-            return obj
-
+        create = storage.strategy.create_on_update and not info.subresource and await self._creates(request, obj.metadata.uid)
         entry, created = await self._registry.update(
-            storage, info.namespace, info.name, transform, request.context, subresource=info.subresource,
-            create=storage.strategy.create_on_update and not info.subresource, uid=obj.metadata.uid,
+            storage, info.namespace, info.name, lambda old: obj, request.context, subresource=info.subresource, create=create,
+            uid=obj.metadata.uid,
         )
         return self._answer(request, entry, 201 if created else 200)
+
+    async def _creates(self, request: Request, uid: str = "") -> bool:
+        """Whether a PUT or an apply makes a new object, which the client must be allowed to do.
+
+        What is there now and gone when it is to be updated is not found then: nobody has asked whether the client may create it.
+        Raises: ForbiddenError.
+        """
+        storage, info = request.storage, request.info
+        if self._registry.store.head(storage.collection, storage.key(info.namespace, info.name)) is not None:
+            return False
+        if not uid:  # Who means a certain object is told that it is gone.
+            await request.check_create()
+        return True
 
     async def _see_reset(self, request: Request, obj: Any) -> None:
         """Note that a body has an empty list of managedFields: nobody is to own anything. Without one, all stays as it is."""
@@ -306,11 +315,12 @@ class Handlers:
         body = await request.body()
         applies = patch_type == APPLY_PATCH
         check_write_options(request.query, "PatchOptions", apply=applies)
+        create = applies and not info.subresource and await self._creates(request)
         if applies:
             transform = apply_transform(
                 storage, self._registry.field_managers.of(storage, info.subresource), read_applied(body), request.context.field_manager,
-                self._registry.now(), info.name, force=request.query.flag("force"), check_create=request.check_create,
-                field_validation=validation, warnings=request.warnings,
+                self._registry.now(), info.name, force=request.query.flag("force"), field_validation=validation,
+                warnings=request.warnings,
             )
         else:
             patch, errors = read_patch(patch_type, body, validation)
@@ -319,7 +329,7 @@ class Handlers:
             )
         entry, created = await self._registry.update(
             storage, info.namespace, info.name, transform, request.context, subresource=info.subresource,
-            create=applies and not info.subresource, tracked=applies,
+            create=create, tracked=applies,
         )
         return self._answer(request, entry, 201 if created else 200)
 

@@ -218,8 +218,8 @@ class ApiServer:
                 return raw_response(*answer)
         user = await self._authenticate(http)
         if is_impersonation(http.headers):
-            user = impersonated(http.headers, user, self._authorizer)
-        self._authorize(user, info, selected_name(query) if info.verb in ("list", "watch") else "")
+            user = await impersonated(http.headers, user, self._authorizer)
+        await self._authorize(user, info, selected_name(query) if info.verb in ("list", "watch") else "")
         if not info.is_resource:
             return await self._paths.respond(http, info.path, query)
         storage = self._registry.storage(info.group, info.version, info.resource)
@@ -236,7 +236,7 @@ class ApiServer:
             return await self._review(http, info, query, resource, user)
         return await self._handlers.handle(Request(http, info, query, user, storage, partial(self._authorize_create, user, info)))
 
-    def _authorize(self, user: UserInfo, info: RequestInfo, selected: str = "") -> None:
+    async def _authorize(self, user: UserInfo, info: RequestInfo, selected: str = "") -> None:
         """Raises: ForbiddenError.
 
         Args:
@@ -246,15 +246,15 @@ class ApiServer:
             user, info.verb, info.group, info.version, info.resource, info.subresource, info.namespace, info.name or selected, info.path,
             info.is_resource,
         )
-        decision = self._authorizer.authorize(attributes)
+        decision = await self._authorizer.authorize(attributes)
         if not decision.allowed:
             raise forbidden(attributes, decision.reason)
         if info.subresource in CONNECT and info.verb == "get":
-            self._authorize_create(user, info)
+            await self._authorize_create(user, info)
 
-    def _authorize_create(self, user: UserInfo, info: RequestInfo) -> None:
+    async def _authorize_create(self, user: UserInfo, info: RequestInfo) -> None:
         """Raises: ForbiddenError unless the target may be created."""
-        self._authorize(user, replace(info, verb="create"))
+        await self._authorize(user, replace(info, verb="create"))
 
     async def _review(
         self, http: web.BaseRequest, info: RequestInfo, query: Query, resource: ResourceType, user: UserInfo

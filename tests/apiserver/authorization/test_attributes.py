@@ -38,13 +38,13 @@ class Says:
     def __init__(self, decision: Decision) -> None:
         self.decision = decision
 
-    def authorize(self, attributes: Attributes) -> Decision:
+    async def authorize(self, attributes: Attributes) -> Decision:
         return self.decision
 
 
-def test_the_first_opinion_counts() -> None:
+async def test_the_first_opinion_counts() -> None:
     wanted = Attributes(X, "get", path="/x", is_resource=False)
     nothing, yes, no = Says(Decision(False, "a")), Says(Decision(True)), Says(Decision(False, "no", denied=True))
-    assert AuthorizerChain(nothing, yes, no).authorize(wanted).allowed
-    assert not AuthorizerChain(nothing, no, yes).authorize(wanted).allowed
-    assert AuthorizerChain(nothing, Says(Decision(False, "b"))).authorize(wanted).reason == "a\nb"
+    assert (await AuthorizerChain(nothing, yes, no).authorize(wanted)).allowed
+    assert not (await AuthorizerChain(nothing, no, yes).authorize(wanted)).allowed
+    assert (await AuthorizerChain(nothing, Says(Decision(False, "b"))).authorize(wanted)).reason == "a\nb"

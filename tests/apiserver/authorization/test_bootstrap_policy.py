@@ -60,7 +60,7 @@ def path(user: UserInfo, url: str) -> Attributes:
     (Attributes(UserInfo("n", "", ("system:nodes",)), "list", "", "v1", "pods"), False),
 ])
 def test_default_identities_may_do_what_upstreams_may(authorizer: RbacAuthorizer, attributes: Attributes, allowed: bool) -> None:
-    assert authorizer.authorize(attributes).allowed is allowed
+    assert authorizer.decide(attributes).allowed is allowed
 
 
 @pytest.mark.parametrize(("role", "verb", "group", "resource", "allowed"), [
@@ -76,17 +76,17 @@ def test_user_facing_roles_grow_from_view_to_admin(
     binding = RoleBinding(role_ref=RoleRef(kind="ClusterRole", name=role), subjects=[Subject(kind="User", name="jane")])
     binding.metadata.name, binding.metadata.namespace = "b", "default"
     authorizer.role_binding_changed(None, binding)
-    assert authorizer.authorize(Attributes(AUTHENTICATED, verb, group, "v1", resource, "", "default")).allowed is allowed
+    assert authorizer.decide(Attributes(AUTHENTICATED, verb, group, "v1", resource, "", "default")).allowed is allowed
 
 
-def test_nodes_hold_the_node_role_by_name_and_group() -> None:
+async def test_nodes_hold_the_node_role_by_name_and_group() -> None:
     authorizer = NodeRoleAuthorizer()
     node = UserInfo("system:node:edge", "", ("system:nodes",))
-    assert authorizer.authorize(Attributes(node, "watch", "", "v1", "pods")).allowed
-    assert authorizer.authorize(Attributes(node, "create", "", "v1", "serviceaccounts", "token", "default", "x")).allowed
-    assert not authorizer.authorize(Attributes(node, "delete", "", "v1", "nodes", "", "", "other")).allowed
-    assert not authorizer.authorize(Attributes(UserInfo("system:node:edge"), "watch", "", "v1", "pods")).allowed
-    assert not authorizer.authorize(Attributes(UserInfo("jane", "", ("system:nodes",)), "watch", "", "v1", "pods")).allowed
+    assert (await authorizer.authorize(Attributes(node, "watch", "", "v1", "pods"))).allowed
+    assert (await authorizer.authorize(Attributes(node, "create", "", "v1", "serviceaccounts", "token", "default", "x"))).allowed
+    assert not (await authorizer.authorize(Attributes(node, "delete", "", "v1", "nodes", "", "", "other"))).allowed
+    assert not (await authorizer.authorize(Attributes(UserInfo("system:node:edge"), "watch", "", "v1", "pods"))).allowed
+    assert not (await authorizer.authorize(Attributes(UserInfo("jane", "", ("system:nodes",)), "watch", "", "v1", "pods"))).allowed
 
 
 async def present(client: Client) -> dict[tuple[str, str, str], Object]:

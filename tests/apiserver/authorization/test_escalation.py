@@ -22,7 +22,7 @@ def authorizer_of(*held: PolicyRule) -> RbacAuthorizer:
 
 
 def check(authorizer: RbacAuthorizer, new: ClusterRole | Role | RoleBinding | ClusterRoleBinding, old: object = None) -> None:
-    check_escalation(JANE, old, new, authorizer, authorizer)  # type: ignore[arg-type]
+    check_escalation(JANE, old, new, authorizer.decide, authorizer)  # type: ignore[arg-type]
 
 
 def test_permissions_that_are_held_may_be_given() -> None:
@@ -46,7 +46,7 @@ def test_masters_and_holders_of_escalate_may_give_anything() -> None:
     new = cluster_role("r", rule("*", "*", "*"))
     check(authorizer_of(rule("escalate", "rbac.authorization.k8s.io", "clusterroles")), new)
     nobody = RbacAuthorizer()
-    check_escalation(UserInfo("admin", "", ("system:masters",)), None, new, nobody, nobody)
+    check_escalation(UserInfo("admin", "", ("system:masters",)), None, new, nobody.decide, nobody)
     with pytest.raises(ForbiddenError):
         check(nobody, new)
 

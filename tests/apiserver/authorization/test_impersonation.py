@@ -18,7 +18,7 @@ class Asked:
         self.asked: list[tuple[str, ...]] = []
         self._refused = refused
 
-    def authorize(self, attributes: Attributes) -> Decision:
+    async def authorize(self, attributes: Attributes) -> Decision:
         assert (attributes.user, attributes.verb) == (ROOT, "impersonate")
         self.asked.append((attributes.api_group, attributes.resource, attributes.subresource, attributes.namespace, attributes.name))
         return Decision(attributes.resource not in self._refused)
@@ -28,9 +28,9 @@ def headers(*pairs: tuple[str, str]) -> CIMultiDict[str]:
     return CIMultiDict([("Accept", "*/*"), *pairs])
 
 
-def test_each_part_of_the_identity_is_asked_for() -> None:
+async def test_each_part_of_the_identity_is_asked_for() -> None:
     asked = Asked()
-    user = impersonated(headers(
+    user = await impersonated(headers(
         ("Impersonate-User", "jane"), ("Impersonate-Group", "dev"), ("impersonate-group", "ops"), ("Impersonate-Uid", "7"),
         ("Impersonate-Extra-acme.com%2Fproject", "p1"),
     ), ROOT, asked)
@@ -42,27 +42,27 @@ def test_each_part_of_the_identity_is_asked_for() -> None:
     assert user.extra == {"acme.com/project": ("p1",)}
 
 
-def test_a_service_account_brings_its_groups() -> None:
+async def test_a_service_account_brings_its_groups() -> None:
     asked = Asked()
-    user = impersonated(headers(("Impersonate-User", "system:serviceaccount:shop:robot")), ROOT, asked)
+    user = await impersonated(headers(("Impersonate-User", "system:serviceaccount:shop:robot")), ROOT, asked)
     assert asked.asked == [("", "serviceaccounts", "", "shop", "robot")]
     assert user.groups == ("system:serviceaccounts", "system:serviceaccounts:shop", "system:authenticated")
 
 
-def test_the_anonymous_user_stays_unauthenticated() -> None:
-    assert impersonated(headers(("Impersonate-User", "system:anonymous")), ROOT, Asked()).groups == ("system:unauthenticated",)
+async def test_the_anonymous_user_stays_unauthenticated() -> None:
+    assert (await impersonated(headers(("Impersonate-User", "system:anonymous")), ROOT, Asked())).groups == ("system:unauthenticated",)
 
 
-def test_one_refused_part_refuses_all() -> None:
+async def test_one_refused_part_refuses_all() -> None:
     with pytest.raises(ForbiddenError) as caught:
-        impersonated(headers(("Impersonate-User", "jane"), ("Impersonate-Group", "system:masters")), ROOT, Asked("groups"))
+        await impersonated(headers(("Impersonate-User", "jane"), ("Impersonate-Group", "system:masters")), ROOT, Asked("groups"))
     assert caught.value.message == (
         'groups "system:masters" is forbidden: User "root" cannot impersonate resource "groups" in API group "" at the cluster scope'
     )
 
 
-def test_groups_without_a_user_are_a_mistake() -> None:
+async def test_groups_without_a_user_are_a_mistake() -> None:
     assert is_impersonation(headers(("impersonate-group", "dev")))
     assert not is_impersonation(headers())
     with pytest.raises(BadRequestError):
-        impersonated(headers(("Impersonate-Group", "dev")), ROOT, Asked())
+        await impersonated(headers(("Impersonate-Group", "dev")), ROOT, Asked())

@@ -72,12 +72,12 @@ LIST_PODS = Attributes(JANE, "list", "", "v1", "pods", "", "default")
 
 def test_a_cluster_role_binding_holds_everywhere() -> None:
     authorizer = add(RbacAuthorizer(), cluster_role("reader", rule("list", "", "pods")), cluster_binding("b", "reader", user("jane")))
-    decision = authorizer.authorize(LIST_PODS)
+    decision = authorizer.decide(LIST_PODS)
     assert decision.allowed
     assert decision.reason == 'RBAC: allowed by ClusterRoleBinding "b" of ClusterRole "reader" to User "jane"'
-    assert authorizer.authorize(replace(LIST_PODS, namespace="")).allowed
-    assert not authorizer.authorize(replace(LIST_PODS, verb="delete")).allowed
-    assert not authorizer.authorize(replace(LIST_PODS, user=UserInfo("joe"))).allowed
+    assert authorizer.decide(replace(LIST_PODS, namespace="")).allowed
+    assert not authorizer.decide(replace(LIST_PODS, verb="delete")).allowed
+    assert not authorizer.decide(replace(LIST_PODS, user=UserInfo("joe"))).allowed
 
 
 def test_a_role_binding_holds_in_its_namespace() -> None:
@@ -85,10 +85,10 @@ def test_a_role_binding_holds_in_its_namespace() -> None:
     authorizer = add(
         RbacAuthorizer(), cluster_role("reader", rule("list", "", "pods")), binding("default", "b", "ClusterRole", "reader", group)
     )
-    decision = authorizer.authorize(LIST_PODS)
+    decision = authorizer.decide(LIST_PODS)
     assert decision.reason == 'RBAC: allowed by RoleBinding "b/default" of ClusterRole "reader" to Group "dev"'
-    assert not authorizer.authorize(replace(LIST_PODS, namespace="other")).allowed
-    assert not authorizer.authorize(replace(LIST_PODS, namespace="")).allowed
+    assert not authorizer.decide(replace(LIST_PODS, namespace="other")).allowed
+    assert not authorizer.decide(replace(LIST_PODS, namespace="")).allowed
 
 
 def test_a_service_account_is_found_in_its_own_namespace() -> None:
@@ -96,16 +96,16 @@ def test_a_service_account_is_found_in_its_own_namespace() -> None:
     subject = Subject(kind="ServiceAccount", name="robot")
     role = Role(metadata=meta("r", "shop"), rules=[rule("list", "", "pods")])
     authorizer = add(RbacAuthorizer(), role, binding("shop", "b", "Role", "r", subject))
-    decision = authorizer.authorize(replace(LIST_PODS, user=robot, namespace="shop"))
+    decision = authorizer.decide(replace(LIST_PODS, user=robot, namespace="shop"))
     assert decision.reason == 'RBAC: allowed by RoleBinding "b/shop" of Role "r" to ServiceAccount "robot/shop"'
 
 
 def test_named_rules_hold_for_those_names_alone() -> None:
     authorizer = add(RbacAuthorizer(), cluster_role("r", rule("get", "", "secrets", "a b")), cluster_binding("b", "r", user("jane")))
     get = Attributes(JANE, "get", "", "v1", "secrets", "", "default", "a")
-    assert authorizer.authorize(get).allowed
-    assert not authorizer.authorize(replace(get, name="c")).allowed
-    assert not authorizer.authorize(replace(get, name="")).allowed
+    assert authorizer.decide(get).allowed
+    assert not authorizer.decide(replace(get, name="c")).allowed
+    assert not authorizer.decide(replace(get, name="")).allowed
 
 
 @pytest.mark.parametrize(("resources", "resource", "subresource", "allowed"), [
@@ -114,7 +114,7 @@ def test_named_rules_hold_for_those_names_alone() -> None:
 ])
 def test_subresources_are_resources_of_their_own(resources: str, resource: str, subresource: str, allowed: bool) -> None:
     authorizer = add(RbacAuthorizer(), cluster_role("r", rule("get", "", resources)), cluster_binding("b", "r", user("jane")))
-    assert authorizer.authorize(Attributes(JANE, "get", "", "v1", resource, subresource, "default", "x")).allowed is allowed
+    assert authorizer.decide(Attributes(JANE, "get", "", "v1", resource, subresource, "default", "x")).allowed is allowed
 
 
 @pytest.mark.parametrize(("url", "path", "allowed"), [
@@ -124,40 +124,40 @@ def test_subresources_are_resources_of_their_own(resources: str, resource: str, 
 def test_paths_match_whole_or_by_prefix(url: str, path: str, allowed: bool) -> None:
     role = cluster_role("r", PolicyRule(verbs=["get"], non_resource_urls=[url]))
     authorizer = add(RbacAuthorizer(), role, cluster_binding("b", "r", user("jane")))
-    assert authorizer.authorize(Attributes(JANE, "get", path=path, is_resource=False)).allowed is allowed
+    assert authorizer.decide(Attributes(JANE, "get", path=path, is_resource=False)).allowed is allowed
 
 
 def test_masters_need_no_roles() -> None:
     master = UserInfo("admin", "", ("system:masters",))
-    assert RbacAuthorizer().authorize(replace(LIST_PODS, user=master)).allowed
+    assert RbacAuthorizer().decide(replace(LIST_PODS, user=master)).allowed
 
 
 def test_changes_count_at_once() -> None:
     role = cluster_role("reader", rule("get", "", "pods"))
     bound = cluster_binding("b", "reader", user("jane"))
     authorizer = add(RbacAuthorizer(), role, bound)
-    assert not authorizer.authorize(LIST_PODS).allowed
+    assert not authorizer.decide(LIST_PODS).allowed
     wider = cluster_role("reader", rule("get list", "", "pods"))
     change(authorizer, role, wider)
-    assert authorizer.authorize(LIST_PODS).allowed
+    assert authorizer.decide(LIST_PODS).allowed
     other = cluster_binding("b", "reader", user("joe"))
     change(authorizer, bound, other)
-    assert not authorizer.authorize(LIST_PODS).allowed
+    assert not authorizer.decide(LIST_PODS).allowed
     change(authorizer, other, bound)
     change(authorizer, bound, None)
-    assert not authorizer.authorize(LIST_PODS).allowed
+    assert not authorizer.decide(LIST_PODS).allowed
 
 
 def test_a_missing_role_is_named_in_the_refusal() -> None:
     authorizer = add(RbacAuthorizer(), cluster_binding("b", "ghost", user("jane")))
-    decision = authorizer.authorize(LIST_PODS)
+    decision = authorizer.decide(LIST_PODS)
     assert decision.reason == 'RBAC: clusterrole.rbac.authorization.k8s.io "ghost" not found'
     assert forbidden(LIST_PODS, decision.reason).message == (
         'pods is forbidden: User "jane" cannot list resource "pods" in API group "" in the namespace "default": '
         'RBAC: clusterrole.rbac.authorization.k8s.io "ghost" not found'
     )
     add(authorizer, binding("default", "c", "Role", "spook", user("jane")))
-    assert authorizer.authorize(LIST_PODS).reason == (
+    assert authorizer.decide(LIST_PODS).reason == (
         'RBAC: [clusterrole.rbac.authorization.k8s.io "ghost" not found, role.rbac.authorization.k8s.io "spook" not found]'
     )
 
@@ -169,19 +169,19 @@ def test_aggregated_roles_follow_their_members() -> None:
     edit.aggregation_rule = AggregationRule(cluster_role_selectors=[meta_v1.LabelSelector(match_labels={"to-edit": "true"})])
     view.metadata.labels["to-edit"] = "true"
     authorizer = add(RbacAuthorizer(), view, edit, binding("default", "b", "ClusterRole", "edit", user("jane")))
-    assert not authorizer.authorize(LIST_PODS).allowed
+    assert not authorizer.decide(LIST_PODS).allowed
     member = cluster_role("crd-view", rule("list", "", "pods"))
     member.metadata.labels["to-view"] = "true"
     add(authorizer, member)
-    assert authorizer.authorize(LIST_PODS).allowed
+    assert authorizer.decide(LIST_PODS).allowed
     change(authorizer, member, None)
-    assert not authorizer.authorize(LIST_PODS).allowed
+    assert not authorizer.decide(LIST_PODS).allowed
 
 
 def test_asking_about_many_namespaces_costs_no_memory() -> None:
     authorizer = add(RbacAuthorizer(), cluster_role("r", rule("get", "", "pods")), cluster_binding("b", "r", user("jane")))
     for number in range(1000):
-        authorizer.authorize(replace(LIST_PODS, namespace=f"n{number}"))
+        authorizer.decide(replace(LIST_PODS, namespace=f"n{number}"))
     (grants,) = authorizer._users.values()
     assert set(grants.indexes) == {""}
 
@@ -270,9 +270,9 @@ def clusters(draw: st.DrawFn) -> list[Any]:
 def test_the_index_decides_as_the_plain_evaluation_does(objects: list[Any], questions: list[Attributes], data: st.DataObject) -> None:
     authorizer = add(RbacAuthorizer(), *objects)
     for wanted in questions:
-        assert authorizer.authorize(wanted).allowed is plain(objects, wanted)
+        assert authorizer.decide(wanted).allowed is plain(objects, wanted)
     gone = data.draw(st.sampled_from(objects))
     change(authorizer, gone, None)
     left = [obj for obj in objects if obj is not gone]
     for wanted in questions:
-        assert authorizer.authorize(wanted).allowed is plain(left, wanted)
+        assert authorizer.decide(wanted).allowed is plain(left, wanted)
