@@ -4,7 +4,8 @@ Owns create, read, update and delete of every kind: metadata, admission, validat
 errors. Deletion's rules are in `deletion.py`, what is particular to a kind in its strategy, and how requests look in `http/`.
 
 Between reading the newest version (`store.head`) and handing the new one to the store nothing is awaited, so a
-read-modify-write without a resourceVersion cannot lose a concurrent change and never has to be repeated.
+read-modify-write without a resourceVersion cannot lose a concurrent change and never has to be repeated. Where an admission plugin
+waits for an answer from outside, the newest version is looked at again afterwards, and the update made anew if it is another.
 
 Source: k8s.io/apiserver/pkg/registry/generic/registry/store.go, kubernetes.io/docs/reference/using-api/api-concepts
 """
@@ -60,6 +61,8 @@ from .storage import Storage, encode_versioned
 # Source: k8s.io/apiserver/pkg/storage/names/generate.go
 NAME_LENGTH_MAX = 63
 NAME_TRIES = 8
+# How often an update is made anew because the object has changed while admission waited.
+UPDATE_TRIES = 32
 # A resourceVersion that means a version; what is no number is ignored on objects that are new.
 REVISION = re.compile(r"0*[1-9][0-9]*").fullmatch
 
@@ -160,14 +163,20 @@ class Registry:
         storage.set_defaults(obj)
         if not tracked:
             self._track(storage, "", None, obj, context)
-        self.admission.mutate(Operation("CREATE", storage, namespace, meta.name, obj, None, "", context))
+        operation = Operation("CREATE", storage, namespace, meta.name, obj, None, "", context)
+        waits = self.admission.waits(operation)
+        if waits:
+            await self.admission.mutate_waiting(operation)
+        else:
+            self.admission.mutate(operation)
         drop_duplicates(meta, context, after_admission=True)
         if storage.converts:
             storage.set_defaults(obj)  # of what admission added
         if not meta.name and meta.generate_name:
             self._generate_name(storage, namespace, meta)
         meta.uid, meta.creation_timestamp = str(uuid.uuid4()), self.now()
-        return await self._create(storage, namespace, obj, context, encode_checked if tracked else encode_fitting)
+        operation.name = meta.name
+        return await self._create(operation, encode_checked if tracked else encode_fitting, waits=waits)
 
     def _generate_name(self, storage: Storage, namespace: str, meta: Any) -> None:
         """Find a name that is free. Nobody takes it before it is used, as nothing is awaited in between.
@@ -189,17 +198,21 @@ class Registry:
             return AlreadyExistsError(f"object is being deleted: {error.message}", details=error.details)
         return error
 
-    async def _create(self, storage: Storage, namespace: str, obj: Any, context: Context, encode_: Encode) -> Entry:
-        """Check and store a new object that admission has seen."""
-        strategy, resource, name = storage.strategy, storage.resource, obj.metadata.name
+    async def _create(self, operation: Operation, encode_: Encode, *, waits: bool) -> Entry:
+        """Check and store a new object that admission has filled in."""
+        storage, namespace, name, obj = operation.storage, operation.namespace, operation.name, operation.obj
+        context, strategy, resource = operation.context, storage.strategy, storage.resource
         stored = storage.to_storage(obj)
         strategy.prepare_create(stored, context)
         storage.stored.set_defaults(stored)  # of what admission added, and of the new status
         causes = strategy.causes_of_create(stored, context)
         if causes:
             raise invalid(resource.group, resource.kind, name, causes)
+        if waits:
+            await self._validate_waiting(operation, stored)
         try:
-            self.admission.validate(Operation("CREATE", storage, namespace, name, obj, None, "", context))
+            if not waits:
+                self.admission.validate(operation)
             version = stored.metadata.resource_version
             if version and REVISION(version) and not context.dry_run:
                 raise StorageError("resourceVersion should not be set on objects to be created")
@@ -223,7 +236,8 @@ class Registry:
 
         Args:
             transform: gets the newest object of the served version (read-only; None when there is none and `create`) and returns
-                the new one, which is changed here. Not called again: nothing is awaited between reading and writing.
+                the new one, which is changed here. Called again only where admission waits and the object changes meanwhile:
+                otherwise nothing is awaited between reading and writing.
             subresource: "" or "status", or one that the strategy's `prepare_<subresource>` knows.
             create: whether an object that is not there is created (PUT of kinds that allow it, server-side apply).
             tracked: whether `transform` leaves managedFields as they are to be.
@@ -232,39 +246,84 @@ class Registry:
         Cancellation: the update may still land.
         """
         key = storage.key(namespace, name)
-        head = self.store.head(storage.collection, key)
-        if head is None:
-            if not create:
-                raise not_found(storage.resource.group, storage.resource.plural, name)
-            if uid:
-                raise self._other_uid(storage, namespace, name, uid, "")
-            new = transform(None)
-            new.metadata.resource_version = ""
-            return await self.create(storage, namespace, new, context, tracked=tracked), True
-        old, served = storage.object(head), storage.served(head)
-        if uid and uid != old.metadata.uid:
-            raise self._other_uid(storage, namespace, name, uid, old.metadata.uid)
-        new = transform(served)
-        self._begin_update(storage, namespace, name, new, old)
-        operation = Operation("UPDATE", storage, namespace, name, new, served, subresource, context)
-        storage.set_defaults(new)
-        if not tracked:
-            self._track(storage, subresource, served, new, context)
-        self.admission.mutate(operation)
+        warned = len(context.warnings) if context.warnings is not None else 0
+        for _ in range(UPDATE_TRIES):
+            head = self.store.head(storage.collection, key)
+            if head is None:
+                if not create:
+                    raise not_found(storage.resource.group, storage.resource.plural, name)
+                if uid:
+                    raise self._other_uid(storage, namespace, name, uid, "")
+                new = transform(None)
+                new.metadata.resource_version = ""
+                return await self.create(storage, namespace, new, context, tracked=tracked), True
+            old, served = storage.object(head), storage.served(head)
+            if uid and uid != old.metadata.uid:
+                raise self._other_uid(storage, namespace, name, uid, old.metadata.uid)
+            operation = Operation("UPDATE", storage, namespace, name, None, served, subresource, context)
+            waits = self.admission.waits(operation)
+            # What is tried again begins with what the client sent.
+            new = operation.obj = _copy(transform(served)) if waits else transform(served)
+            self._begin_update(storage, namespace, name, new, old)
+            storage.set_defaults(new)
+            if not tracked:
+                self._track(storage, subresource, served, new, context)
+            if waits:
+                await self.admission.mutate_waiting(operation)
+            else:
+                self.admission.mutate(operation)
+            stored = self._checked_update(operation, old)
+            if waits:
+                await self._validate_waiting(operation, stored, old)
+                if self.store.head(storage.collection, key) is not head:
+                    storage.strategy.abandon(stored, old)
+                    if context.warnings is not None:
+                        del context.warnings[warned:]
+                    continue
+            try:
+                if not waits:
+                    self.admission.validate(operation)
+                return await self._replace(storage, key, stored, head, context, encode_checked if tracked else encode_fitting), False
+            except Exception:
+                storage.strategy.abandon(stored, old)
+                raise
+        raise conflict(storage.resource.group, storage.resource.plural, name, MODIFIED)
+
+    def _checked_update(self, operation: Operation, old: Any) -> Any:
+        """What is to be stored of an update that admission has filled in. Raises: InvalidError."""
+        storage, new, subresource, context = operation.storage, operation.obj, operation.subresource, operation.context
         drop_duplicates(new.metadata, context, after_admission=True)
         storage.set_defaults(new)
         stored = storage.to_storage(new)
         self._prepare_update(storage, stored, old, subresource, context)
-        strategy = storage.strategy
-        causes = strategy.causes_of_update(stored, old, subresource, context)
+        causes = storage.strategy.causes_of_update(stored, old, subresource, context)
         if causes:
-            raise invalid(storage.resource.group, storage.resource.kind, name, causes)
+            raise invalid(storage.resource.group, storage.resource.kind, operation.name, causes)
+        return stored
+
+    async def _validate_waiting(self, operation: Operation, stored: Any, old: Any = None) -> None:
+        """Let plugins that wait decide; what the strategy has reserved for the object is given back if it is not to be.
+
+        Cancellation: nothing is written.
+        """
         try:
-            self.admission.validate(operation)
-            return await self._replace(storage, key, stored, head, context, encode_checked if tracked else encode_fitting), False
-        except Exception:
-            strategy.abandon(stored, old)
+            await self.admission.validate_waiting(operation)
+        except BaseException:
+            operation.storage.strategy.abandon(stored, old)
             raise
+
+    async def admit(self, storage: Storage, namespace: str, name: str, subresource: str, body: Any, context: Context) -> None:
+        """Let admission see what is posted to a subresource that is more than a part of its object; it may change the body.
+
+        Raises: ForbiddenError and what else plugins raise.
+        """
+        operation = Operation("CREATE", storage, namespace, name, body, None, subresource, context)
+        if self.admission.waits(operation):
+            await self.admission.mutate_waiting(operation)
+            await self.admission.validate_waiting(operation)
+        else:
+            self.admission.mutate(operation)
+            self.admission.validate(operation)
 
     def _track(self, storage: Storage, subresource: str, old: Any, new: Any, context: Context) -> None:
         """Say in managedFields who set what; what admission and strategies change after this is nobody's."""
@@ -363,16 +422,10 @@ class Registry:
         Raises: NotFoundError; ConflictError if a precondition does not hold; ForbiddenError.
         Cancellation: the deletion may still land.
         """
-        key = storage.key(namespace, name)
-        head = self.store.head(storage.collection, key)
-        if head is None:
-            raise not_found(storage.resource.group, storage.resource.plural, name)
-        old = storage.object(head)
-        strategy = storage.strategy
+        key, strategy = storage.key(namespace, name), storage.strategy
+        head, old = await self._admitted_deletion(storage, namespace, name, options, context)
         if strategy.deletion_warning and options.propagation_policy is None:
             context.warn(strategy.deletion_warning)
-        check_preconditions(storage.resource, strategy, old, options)
-        self.admission.validate(Operation("DELETE", storage, namespace, name, None, old, "", context))
         final = _copy(old)
         gone = begin_deletion(strategy, final, options, self.clock.now())
         if gone and not strategy.graceful:
@@ -385,6 +438,26 @@ class Registry:
             return head, False
         write = self.store.update(storage.collection, key, final, encode_versioned, previous=head.revision, durable=strategy.durable)
         return await self._write(write, storage, key), False
+
+    async def _admitted_deletion(
+        self, storage: Storage, namespace: str, name: str, options: DeleteOptions, context: Context
+    ) -> tuple[Entry, Any]:
+        """The newest version, which may be deleted."""
+        key = storage.key(namespace, name)
+        for _ in range(UPDATE_TRIES):
+            head = self.store.head(storage.collection, key)
+            if head is None:
+                raise not_found(storage.resource.group, storage.resource.plural, name)
+            old = storage.object(head)
+            check_preconditions(storage.resource, storage.strategy, old, options)
+            operation = Operation("DELETE", storage, namespace, name, None, old, "", context)
+            if not self.admission.waits(operation):
+                self.admission.validate(operation)
+                return head, old
+            await self.admission.validate_waiting(operation)
+            if self.store.head(storage.collection, key) is head:
+                return head, old
+        raise conflict(storage.resource.group, storage.resource.plural, name, MODIFIED)
 
     async def _write(self, write: Any, storage: Storage, key: str) -> Entry:
         """Await a store's write and translate its errors."""

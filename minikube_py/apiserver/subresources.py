@@ -47,8 +47,11 @@ class Subresources:
     async def create(self, resource: ResourceType, namespace: str, name: str, subresource: str, body: Any, context: Context) -> Object:
         """POST to a subresource.
 
-        Raises: MethodNotAllowedError where the resource has no such; else what the subresource raises.
+        Raises: MethodNotAllowedError where the resource has no such; else what admission and the subresource raise.
         """
+        parent = self._registry.storage(resource.group, resource.version, resource.plural)
+        if parent is not None:
+            await self._registry.admit(parent, namespace, name, subresource, body, context)
         match resource.group_resource, subresource, body:
             case "pods", "binding", core_v1.Binding():
                 return await self._bind(namespace, name, body, context)

@@ -1,7 +1,8 @@
 """Admission: what may enter, and what is filled in on the way.
 
-`Admission` runs the plugins in upstream's order: all `mutate` before defaulting and validation, all `validate` after. Both run on
-the event loop without awaiting, so nothing changes between a check and the write that it allows.
+`Admission` runs the plugins in upstream's order: all `mutate` before defaulting and validation, all `validate` after. Most plugins know
+all that they need, and run on the event loop without awaiting, so nothing changes between a check and the write that it allows. A
+`WaitingPlugin` asks somebody else; the resources that such a plugin sees take the Registry's slower way, which looks again afterwards.
 Source: kubernetes.io/docs/reference/access-authn-authz/admission-controllers/
 """
 
@@ -61,6 +62,22 @@ class Plugin:
     def validate(self, operation: Operation) -> None:
         """Raise a StatusError for what may not be."""
 
+    def recheck(self, operation: Operation) -> None:
+        """Raise a StatusError for what has come to be forbidden while waiting plugins waited."""
+
+
+class WaitingPlugin(Plugin):
+    """A plugin that asks somebody outside of this process: what it saw may have changed when it has its answer.
+
+    An update is then made again with the newest object, so both methods may be called several times for one request.
+    """
+
+    async def mutate_waiting(self, operation: Operation) -> None:
+        """`mutate` for those who wait; called after all that do not."""
+
+    async def validate_waiting(self, operation: Operation) -> None:
+        """`validate` for those who wait; called in the order of the plugins."""
+
 
 class Admission:
     """The chain of plugins, sorted by resource once."""
@@ -68,13 +85,21 @@ class Admission:
     def __init__(self, plugins: Sequence[Plugin] = ()) -> None:
         self._plugins = tuple(plugins)
         self._by_resource: dict[str, tuple[Plugin, ...]] = {}
+        self._waiting: dict[str, bool] = {}
 
     def _of(self, resource: str) -> tuple[Plugin, ...]:
         found = self._by_resource.get(resource)
         if found is None:
             found = tuple(p for p in self._plugins if not p.resources or resource in p.resources)
             self._by_resource[resource] = found
+            self._waiting[resource] = any(isinstance(plugin, WaitingPlugin) for plugin in found)
         return found
+
+    def waits(self, operation: Operation) -> bool:
+        """Whether a plugin that waits sees this operation: then the waiting forms of the methods are to be used."""
+        resource = operation.storage.resource.group_resource
+        self._of(resource)
+        return self._waiting[resource]
 
     def mutate(self, operation: Operation) -> None:
         for plugin in self._of(operation.storage.resource.group_resource):
@@ -83,3 +108,21 @@ class Admission:
     def validate(self, operation: Operation) -> None:
         for plugin in self._of(operation.storage.resource.group_resource):
             plugin.validate(operation)
+
+    async def mutate_waiting(self, operation: Operation) -> None:
+        self.mutate(operation)
+        for plugin in self._of(operation.storage.resource.group_resource):
+            if isinstance(plugin, WaitingPlugin):
+                await plugin.mutate_waiting(operation)
+
+    async def validate_waiting(self, operation: Operation) -> None:
+        """Validate; nothing is awaited after the last plugin, so what does not wait and comes last may count (quotas)."""
+        plugins = self._of(operation.storage.resource.group_resource)
+        last = max((index for index, plugin in enumerate(plugins) if isinstance(plugin, WaitingPlugin)), default=-1)
+        for index, plugin in enumerate(plugins):
+            plugin.validate(operation)
+            if isinstance(plugin, WaitingPlugin):
+                await plugin.validate_waiting(operation)
+            if index == last:
+                for earlier in plugins:
+                    earlier.recheck(operation)

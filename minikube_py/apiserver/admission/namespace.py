@@ -44,3 +44,6 @@ class NamespaceLifecycle(Plugin):
             cause = Cause("NamespaceTerminating", f"namespace {operation.namespace} is being terminated", "metadata.namespace")
             why = f"unable to create new content in namespace {operation.namespace} because it is being terminated"
             raise forbidden(operation, why, [cause])
+
+    def recheck(self, operation: Operation) -> None:
+        self.validate(operation)
