@@ -86,7 +86,7 @@ class Server:
             roles = self._roles
             api.health.add("poststarthook/rbac/bootstrap-roles", lambda: None if roles.is_set() else "not finished")
             api.health.add("informer-sync", lambda: None if self.ready.is_set() else "caches are not full", ("readyz",))
-            context = self._pki.server_ssl_context()
+            context = self._pki.server_ssl_context(api.authentication.authorities)
             self._port = await api.server.listen(options.bind_address, options.https_listen_port, context)
             api.discovery.server_address = f"{options.advertise_address}:{self._port}"
             self._write_kubeconfig()
@@ -122,6 +122,7 @@ class Server:
         api.health.add("autoregister-completion", registration.problem)
         async with asyncio.TaskGroup() as group:
             group.create_task(api.definitions.run(), name="definitions")
+            group.create_task(api.trust.run(), name="cluster-authentication-trust")
             group.create_task(registration.run(), name="api-service-registration")
             group.create_task(api.event_expiry.run(), name="event-expiry")
             waits = [registration.ready]
@@ -148,7 +149,7 @@ class Server:
         )
         controllers = Controllers(
             informers.client, informers, wanted,
-            more=[lambda context: ServiceAccountTokenSecrets(context, api.token_issuer.issue_legacy, root_ca)],
+            more=[lambda context: ServiceAccountTokenSecrets(context, api.authentication.token_issuer.issue_legacy, root_ca)],
         )
         group.create_task(informers.run(), name="controller-informers")
         group.create_task(controllers.run(), name="controllers")

@@ -20,15 +20,10 @@ from .admission.pods import DefaultTolerationSeconds, Priority, ServiceAccountPl
 from .admission.rbac import EscalationCheck
 from .apiextensions.definitions import Definitions
 from .apiextensions.publishing import Publishing
-from .authentication import Authenticator
-from .authentication.bootstrap import BootstrapTokens
-from .authentication.keys import ServiceAccountKeys
-from .authentication.service_account import ServiceAccountTokens
-from .authentication.token_file import StaticTokens
-from .authentication.token_request import TokenIssuer
-from .authentication.tokens import Tokens
+from .authentication.assembly import Authentication
 from .authentication.user import MASTERS
 from .authorization import AlwaysAllow, Authorizer, AuthorizerChain, NodeRoleAuthorizer, RbacAuthorizer
+from .cluster_authentication import ClusterAuthenticationTrust
 from .discovery import Discovery
 from .event_expiry import EventExpiry
 from .http.debug import Debug
@@ -129,7 +124,8 @@ class Api:
         event_expiry: ends Events; to be run.
         health: checks; components add theirs.
         server: the front door.
-        token_issuer: signs service account tokens.
+        authentication: all ways to log in.
+        trust: tells aggregated API servers whom to trust; to be run.
         definitions: serves custom resources; to be run.
     """
 
@@ -139,14 +135,13 @@ class Api:
         plugins = [] if args.authorization_mode == "AlwaysAllow" else [EscalationCheck(rbac.decide, rbac)]
         self.registry = build_registry(store, options, plugins=plugins)
         follow_rbac(self.registry, rbac)
-        get_object = object_getter(self.registry)
-        keys = ServiceAccountKeys(pki.service_account_key.read_bytes())
-        service_accounts = ServiceAccountTokens(keys, get_object)
-        static = [StaticTokens(args.token_auth_file)] if args.token_auth_file else []
-        tokens = Tokens([*static, service_accounts, BootstrapTokens(get_object)], audiences=service_accounts.audiences)
-        authenticator = Authenticator(tokens, anonymous=args.anonymous_auth)
-        self.token_issuer = TokenIssuer(keys, get_object)
-        self.subresources = Subresources(self.registry, self.token_issuer.create)
+        self.authentication = authentication = Authentication(
+            pki, args.authentication, object_getter(self.registry), token_auth_file=args.token_auth_file, anonymous=args.anonymous_auth
+        )
+        self.subresources = Subresources(self.registry, authentication.token_issuer.create)
+        self.trust = ClusterAuthenticationTrust(
+            self.client("system:apiserver"), authentication.client_authorities, authentication.request_header
+        )
         metrics = ServerMetrics(self.served)
         self.watches = Watches(self.registry, metrics)
         self.streams = Streams(Kubelets(self.registry, pki.client_ssl_context(pki.kubelet_client)))
@@ -164,11 +159,11 @@ class Api:
         publishing = Publishing(self.discovery, self.openapi)
         follow(self.registry, "apiextensions.k8s.io", "v1", "customresourcedefinitions", publishing.changed)
         paths = Paths(self.discovery, self.openapi, self.health, self.exposition, Debug() if args.profiling else None)
-        reviews = Reviews(authenticator, authorizer, rbac)
+        reviews = Reviews(authentication.authenticator, authorizer, rbac)
         self.definitions = Definitions(self.registry, self.watches)
         self.definitions.load()
         self.server = ApiServer(
-            self.registry, Handlers(self.registry, self.subresources, self.watches), authenticate=authenticator.authenticate,
+            self.registry, Handlers(self.registry, self.subresources, self.watches), authenticate=authentication.authenticator.authenticate,
             authorizer=authorizer, paths=paths, metrics=metrics, lifecycle=self.lifecycle, reviews=reviews.review,
             streams=self.streams.handle,
         )

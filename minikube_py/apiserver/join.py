@@ -77,13 +77,14 @@ class JoinEndpoint:
         self._cluster = cluster
         self._node_name = node_name
         self._reserved = frozenset(name for name in reserved if not _is_loopback(name))
-        self._peers = PeerCertificates()
+        self._peers = PeerCertificates(pki.client_ca.certificate_pem)
 
     async def answer(self, http: HttpRequest, body: bytes) -> Answer | None:
         """Answer a request of the HTTP server; None if its path is not one of these."""
         if http.path not in (CA_PATH, JOIN_PATH):
             return None
-        return await self.handle(http.method, http.path, http.headers, body, http.remote or "", self._peers.user_of(http.transport))
+        peer = self._peers.peer_of(http.transport)
+        return await self.handle(http.method, http.path, http.headers, body, http.remote or "", None if peer is None else peer.user)
 
     async def handle(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, remote: str, peer: UserInfo | None = None

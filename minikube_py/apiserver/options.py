@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from minikube_py.core.duration import parse_duration
+
+from .authentication.options import READERS as AUTHENTICATION
+from .authentication.options import AuthenticationArgs
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,7 @@ class ApiServerArgs:
     Attributes:
         token_auth_file: CSV of static bearer tokens.
         anonymous_auth: whether requests without a credential are let in as system:anonymous.
+        authentication: who else may log in, and how.
         authorization_mode: RBAC, or AlwaysAllow.
         event_ttl: how long an Event is kept after its last write.
         profiling: whether /debug is served.
@@ -26,6 +30,7 @@ class ApiServerArgs:
 
     token_auth_file: Path | None = None
     anonymous_auth: bool = True
+    authentication: AuthenticationArgs = field(default_factory=AuthenticationArgs)
     authorization_mode: str = "RBAC"
     event_ttl: float = 3600.0
     profiling: bool = True
@@ -36,16 +41,20 @@ class ApiServerArgs:
     def parse(cls, arguments: Sequence[str]) -> ApiServerArgs:
         """Raises: ValueError for an unknown name or a wrong value."""
         values: dict[str, Any] = {}
+        authentication: dict[str, Any] = {}
         for argument in arguments:
             name, separator, value = argument.removeprefix("--").partition("=")
-            read = READERS.get(name)
+            read = READERS.get(name) or AUTHENTICATION.get(name)
             if read is None:
                 raise ValueError(f"--kube-apiserver-arg: unknown option {name!r}")
             try:
-                values[name.replace("-", "_")] = read(value if separator else "true")
+                wanted = read(value if separator else "true")
             except ValueError as error:
                 raise ValueError(f"--kube-apiserver-arg: {name}={value}: {error}") from error
-        return cls(**values)
+            group, key = (values if name in READERS else authentication), name.replace("-", "_")
+            # Lists add up.
+            group[key] = (*group.get(key, ()), *wanted) if isinstance(wanted, tuple) else wanted
+        return cls(**values, authentication=AuthenticationArgs(**authentication))
 
 
 def _flag(text: str) -> bool:

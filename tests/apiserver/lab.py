@@ -119,7 +119,7 @@ async def api_server(home: Path, pki: Pki, store: SqliteStore | MemoryStore, arg
     tokens = home / "tokens.csv"
     tokens.write_text(TOKENS)
     api = Api(store, pki, RegistryOptions(), args or ApiServerArgs(token_auth_file=tokens))
-    port = await api.server.listen("127.0.0.1", 0, pki.server_ssl_context())
+    port = await api.server.listen("127.0.0.1", 0, pki.server_ssl_context(api.authentication.authorities))
     client = api.client("admin")
     for name in ("default", "kube-system"):
         await client.create(core_v1.Namespace(metadata=meta_v1.ObjectMeta(name=name)))

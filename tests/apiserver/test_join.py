@@ -63,7 +63,8 @@ class Server:
         self.requests += 1
         answer = await self.endpoint.answer(http, await http.read())
         if answer is None:
-            user = PeerCertificates().user_of(http.transport)
+            peer = PeerCertificates(self.pki.client_ca.certificate_pem).peer_of(http.transport)
+            user = peer and peer.user
             return web.json_response({"user": user and user.name, "groups": user and user.groups})
         status, content_type, body = answer
         return web.Response(status=status, content_type=content_type, body=body)

@@ -1,7 +1,8 @@
-"""Who sends a request: client certificate, then bearer token, then nobody.
+"""Who sends a request: front proxy, then client certificate, then bearer token, then nobody.
 
-A credential that is presented and not good ends the request with 401; only a request that presents none is anonymous.
-Source: kubernetes.io/docs/reference/access-authn-authz/authentication/
+The first credential that is good counts. When none is, one that was presented ends the request with 401, whatever was wrong with it; only
+a request that presents none is anonymous.
+Source: kubernetes.io/docs/reference/access-authn-authz/authentication/, pkg/kubeapiserver/authenticator/config.go
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Protocol
 
 from minikube_py.core.errors import UnauthorizedError
 
-from .peer import PeerCertificates
+from .peer import Peer, PeerCertificates
+from .request_header import RequestHeader
 from .tokens import TokenIdentity, Tokens
 from .user import ANONYMOUS, UserInfo
 
@@ -34,11 +36,20 @@ class Request(Protocol):
 
 
 class Authenticator:
-    """Finds out who sends a request."""
+    """Finds out who sends a request.
 
-    def __init__(self, tokens: Tokens, *, anonymous: bool = True) -> None:
-        self._peers = PeerCertificates()
+    Args:
+        peers: reads client certificates.
+        request_header: how front proxies name users.
+        anonymous: whether a request without credentials is let in.
+    """
+
+    def __init__(
+        self, tokens: Tokens, peers: PeerCertificates | None = None, request_header: RequestHeader | None = None, *, anonymous: bool = True
+    ) -> None:
         self._tokens = tokens
+        self._peers = peers or PeerCertificates()
+        self._request_header = request_header or RequestHeader()
         self._anonymous = anonymous
 
     async def authenticate(self, request: Request) -> UserInfo:
@@ -46,12 +57,14 @@ class Authenticator:
 
         Raises: UnauthorizedError("Unauthorized").
         """
-        user = self._peers.user_of(request.transport)
-        if user is not None:
-            return user
+        peer = self._peers.peer_of(request.transport)
+        if peer is not None:
+            user = self._user_of(peer, request.headers)
+            if user is not None:
+                return user
         token = bearer_token(request.headers)
         if token is None:
-            if self._anonymous:
+            if self._anonymous and peer is None:
                 return ANONYMOUS
             raise UnauthorizedError("Unauthorized")
         try:
@@ -59,6 +72,13 @@ class Authenticator:
         except UnauthorizedError as error:
             log.debug("bearer token refused reason=%s", error.message)
             raise UnauthorizedError("Unauthorized") from error
+
+    def _user_of(self, peer: Peer, headers: Mapping[str, str]) -> UserInfo | None:
+        if peer.proxy is not None and self._request_header.allows(peer.proxy):
+            user = self._request_header.user_of(headers)
+            if user is not None:
+                return user
+        return peer.user
 
     async def review_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity:
         """Whom a token stands for towards `audiences` (this API server if empty). Raises: UnauthorizedError with the reason."""

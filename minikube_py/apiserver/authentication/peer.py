@@ -1,75 +1,149 @@
-"""Identity from the client certificate of a TLS connection.
+"""What the client certificate of a TLS connection says: a user, a front proxy, or nothing.
 
-The handshake has verified the certificate against the client CA; this reads who it names: the common name is the user, the
-organizations are the groups. That is done once a connection; requests on it find the answer by the connection's SSL object.
+The handshake has verified the certificate against all authorities together; whose it is, the authority decides that its verified chain
+leads to. Those of clients make users: the common name is the user, the organizations are the groups. Those of front proxies make front
+proxies, which may name somebody else in headers and are nobody themselves. Neither can become the other.
 
-Source: kubernetes.io/docs/reference/access-authn-authz/authentication/#x509-client-certificates
+That is found out once a connection; requests on it find the answer by the connection's SSL object.
+
+Source: kubernetes.io/docs/reference/access-authn-authz/authentication/#x509-client-certificates,
+k8s.io/apiserver/pkg/authentication/request/x509/x509.go
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
+import re
 import ssl
 import time
+from dataclasses import dataclass
+from typing import Any
 from weakref import WeakKeyDictionary
-
-from minikube_py.core.errors import UnauthorizedError
 
 from .user import CREDENTIAL_ID, UserInfo
 
-_Known = tuple[UserInfo | None, float]
+log = logging.getLogger(__name__)
+
+# The attribute of a subject that holds the user's uid. Source: feature AllowParsingUserUIDFromCertAuth, x509.go
+UID_ATTRIBUTE = "1.3.6.1.4.1.57683.2"
+# A resumed TLS 1.2 session tells the certificate and not what it was verified by: so many certificates are remembered for that.
+RESUMABLE_MAX = 4096
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
-def user_of_certificate(certificate: dict[str, object], der: bytes) -> UserInfo | None:
-    """Who a certificate names; None if it has no common name.
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who has shown a certificate.
 
-    Args:
-        certificate: as `ssl.SSLObject.getpeercert()` describes it.
-        der: the same certificate, DER.
+    Attributes:
+        user: whom it names, if an authority of clients has verified it.
+        proxy: its common name, if an authority of front proxies has verified it; else None.
+        not_after: seconds since the epoch.
     """
-    name, groups = "", []
-    subject = certificate.get("subject", ())
-    for relative_name in subject if isinstance(subject, tuple) else ():
-        for attribute, value in relative_name:
-            if attribute == "commonName":
-                name = value
-            elif attribute == "organizationName":
-                groups.append(value)
-    if not name:
-        return None
-    extra = {CREDENTIAL_ID: (f"X509SHA256={hashlib.sha256(der).hexdigest()}",)}
-    return UserInfo(name, "", tuple(groups), extra).authenticated()
+
+    user: UserInfo | None = None
+    proxy: str | None = None
+    not_after: float = 0.0
+
+
+UNKNOWN = Peer()
 
 
 class PeerCertificates:
-    """Identities of the connections that are open."""
+    """Who is at the other end of the connections that are open.
 
-    def __init__(self) -> None:
-        self._known: WeakKeyDictionary[ssl.SSLObject, _Known] = WeakKeyDictionary()
+    Args:
+        client_authorities, proxy_authorities: PEM certificates.
+    """
 
-    def user_of(self, transport: asyncio.BaseTransport | None) -> UserInfo | None:
-        """Who is at the other end; None without TLS or without a client certificate.
+    def __init__(self, client_authorities: bytes = b"", proxy_authorities: bytes = b"") -> None:
+        self._clients = frozenset(certificates(client_authorities))
+        self._proxies = frozenset(certificates(proxy_authorities))
+        self._known: WeakKeyDictionary[ssl.SSLObject, Peer | None] = WeakKeyDictionary()
+        self._resumable: dict[bytes, tuple[bytes, ...]] = {}
 
-        Raises: UnauthorizedError if the certificate has expired since the handshake.
-        """
+    def peer_of(self, transport: asyncio.BaseTransport | None) -> Peer | None:
+        """Who is at the other end; None without TLS or without a certificate, UNKNOWN once the certificate has expired."""
         if transport is None:
             return None
         ssl_object = transport.get_extra_info("ssl_object")
         if ssl_object is None:
             return None
-        known = self._known.get(ssl_object)
-        if known is None:
-            known = self._known[ssl_object] = _read(ssl_object)
-        user, not_after = known
-        if user is not None and time.time() > not_after:
-            raise UnauthorizedError("Unauthorized")
-        return user
+        try:
+            peer = self._known[ssl_object]
+        except KeyError:
+            peer = self._known[ssl_object] = self._read(ssl_object)
+        return UNKNOWN if peer is not None and time.time() > peer.not_after else peer
+
+    def _read(self, ssl_object: ssl.SSLObject) -> Peer | None:
+        der = ssl_object.getpeercert(binary_form=True)
+        certificate = ssl_object.getpeercert()
+        if not der or not certificate:
+            return None
+        issuers = self._issuers(ssl_object, der)
+        attributes = _subject(dict(certificate))
+        names = attributes.get("commonName", [""])
+        return Peer(
+            user_of_subject(attributes, der) if not self._clients.isdisjoint(issuers) else None,
+            names[-1] if not self._proxies.isdisjoint(issuers) else None,
+            ssl.cert_time_to_seconds(str(certificate["notAfter"])),
+        )
+
+    def _issuers(self, ssl_object: ssl.SSLObject, der: bytes) -> tuple[bytes, ...]:
+        """The certificates, DER, that the peer's own was verified by."""
+        chain = _verified_chain(ssl_object)
+        if not chain:
+            return self._resumable.get(der, ())
+        issuers = tuple(chain[1:])
+        if ssl_object.version() == "TLSv1.2":
+            if len(self._resumable) >= RESUMABLE_MAX:
+                del self._resumable[next(iter(self._resumable))]
+            self._resumable[der] = issuers
+        return issuers
 
 
-def _read(ssl_object: ssl.SSLObject) -> _Known:
-    der = ssl_object.getpeercert(binary_form=True)
-    certificate = ssl_object.getpeercert()
-    if not der or not certificate:
-        return None, 0.0
-    return user_of_certificate(dict(certificate), der), ssl.cert_time_to_seconds(str(certificate["notAfter"]))
+def certificates(pem: bytes) -> list[bytes]:
+    """The certificates of a PEM bundle, DER; what stands between them, and what is not base64, is passed over."""
+    found = []
+    for block in _CERTIFICATE.finditer(pem.decode("ascii", "replace")):
+        try:
+            found.append(ssl.PEM_cert_to_DER_cert(block[0]))
+        except ValueError:
+            log.warning("a bundle of certificates holds one that is malformed")
+    return found
+
+
+def user_of_subject(attributes: dict[str, list[str]], der: bytes) -> UserInfo | None:
+    """Whom a certificate names; None if it has no common name, or more than one uid.
+
+    Args:
+        attributes: of its subject, by their OpenSSL names.
+        der: the certificate.
+    """
+    name, uids = attributes.get("commonName", [""])[-1], attributes.get(UID_ATTRIBUTE, [""])
+    if not name or len(uids) != 1:
+        return None
+    extra = {CREDENTIAL_ID: (f"X509SHA256={hashlib.sha256(der).hexdigest()}",)}
+    return UserInfo(name, uids[0], tuple(attributes.get("organizationName", ())), extra).authenticated()
+
+
+def _subject(certificate: dict[str, object]) -> dict[str, list[str]]:
+    attributes: dict[str, list[str]] = {}
+    subject = certificate.get("subject", ())
+    for relative_name in subject if isinstance(subject, tuple) else ():
+        for attribute, value in relative_name:
+            attributes.setdefault(attribute, []).append(value)
+    return attributes
+
+
+def _verified_chain(ssl_object: Any) -> list[bytes]:
+    """The peer's certificate and those that it was verified by, DER; empty for a resumed session.
+
+    Python 3.13 gives this a public name.
+    """
+    if hasattr(ssl_object, "get_verified_chain"):
+        return list(ssl_object.get_verified_chain())
+    chain = ssl_object._sslobj.get_verified_chain()
+    return [ssl.PEM_cert_to_DER_cert(certificate.public_bytes()) for certificate in chain or ()]

@@ -22,8 +22,10 @@ from minikube_py.core.upgrade import CONNECTION_HEADERS, SwitchingProtocols, is_
 from .rewriting import Rewriting
 
 # What says who the client is ends here. Source: k8s.io/apiserver/pkg/endpoints/filters/authentication.go, impersonation.go
-CREDENTIAL_HEADERS = frozenset({"authorization", "impersonate-group", "impersonate-uid", "impersonate-user"})
-CREDENTIAL_PREFIX = "impersonate-extra-"
+CREDENTIAL_HEADERS = frozenset({
+    "authorization", "impersonate-group", "impersonate-uid", "impersonate-user", "x-remote-group", "x-remote-uid", "x-remote-user",
+})
+CREDENTIAL_PREFIXES = ("impersonate-extra-", "x-remote-extra-")
 WEBSOCKET_PROTOCOLS = "Sec-WebSocket-Protocol"
 BEARER_PROTOCOL = "base64url.bearer.authorization.k8s.io."
 CORS_HEADERS = (
@@ -121,7 +123,7 @@ def _forwarded(http: web.BaseRequest) -> CIMultiDict[str]:
     headers: CIMultiDict[str] = CIMultiDict()
     for name, value in http.headers.items():
         lower = name.lower()
-        if lower in CONNECTION_HEADERS or lower in dropped or lower in CREDENTIAL_HEADERS or lower.startswith(CREDENTIAL_PREFIX):
+        if lower in CONNECTION_HEADERS or lower in dropped or lower in CREDENTIAL_HEADERS or lower.startswith(CREDENTIAL_PREFIXES):
             continue
         headers.add(name, value)
     peer = http.transport.get_extra_info("peername") if http.transport is not None else None

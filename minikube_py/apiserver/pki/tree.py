@@ -145,17 +145,22 @@ class Pki:
         """
         return self._sign(self.server_ca, csr_pem, _profile(common_name, "server", organizations, names), lifetime)
 
-    def server_ssl_context(self) -> ssl.SSLContext:
-        """TLS of the API server: presents `serving`, takes client certificates of the client CA, and works without one.
+    def server_ssl_context(self, more_authorities: bytes = b"") -> ssl.SSLContext:
+        """TLS of the API server: presents `serving`, takes certificates of clients and of front proxies, and works without one.
 
-        A client certificate that the client CA did not sign ends the handshake.
+        A certificate that neither CA nor one of `more_authorities` (PEM) has signed ends the handshake. Which of them it was is to be
+        asked of the connection's verified chain (`authentication/peer.py`).
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
         context.num_tickets = 0  # Clients here keep their connections; tickets would cost each handshake two writes.
         context.verify_mode = ssl.CERT_OPTIONAL
-        context.load_verify_locations(cafile=self.client_ca.certificate)
+        # An intermediate authority among the given ones is trusted by itself, as in Go.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        for pem in (self.client_ca.certificate_pem, self.request_header_ca.certificate_pem, more_authorities):
+            if pem:
+                context.load_verify_locations(cadata=pem.decode("ascii", "ignore"))
         self.reload(context)
         return context
 

@@ -1,0 +1,57 @@
+"""Puts authentication together: from options and keys to what tells who sends a request, and what makes tokens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..pki import Pki
+from .authenticator import Authenticator
+from .bootstrap import BootstrapTokens
+from .keys import ServiceAccountKeys
+from .options import AuthenticationArgs
+from .peer import PeerCertificates
+from .request_header import RequestHeader
+from .service_account import GetObject, ServiceAccountTokens
+from .token_file import StaticTokens
+from .token_request import TokenIssuer
+from .tokens import TokenAuthenticator, Tokens
+
+
+class Authentication:
+    """All ways to log in of one server.
+
+    Attributes:
+        client_authorities: whose client certificates are users, PEM.
+        request_header: who front proxies are and how they name users.
+        authenticator: tells who sends a request.
+        token_issuer: signs service account tokens.
+    """
+
+    def __init__(
+        self, pki: Pki, args: AuthenticationArgs, get_object: GetObject, *, token_auth_file: Path | None = None, anonymous: bool = True
+    ) -> None:
+        """Raises: TokenFileError, OSError (a file of the options cannot be read)."""
+        self.client_authorities = _bundle(pki.client_ca.certificate_pem, args.client_ca_file)
+        self.request_header = RequestHeader(
+            _bundle(pki.request_header_ca.certificate_pem, args.requestheader_client_ca_file), args.allowed_proxies,
+            args.requestheader_username_headers, args.requestheader_uid_headers, args.requestheader_group_headers,
+            args.requestheader_extra_headers_prefix,
+        )
+        keys = ServiceAccountKeys(pki.service_account_key.read_bytes())
+        service_accounts = ServiceAccountTokens(keys, get_object)
+        # In upstream's order: what this server can tell by itself comes first.
+        kinds: list[TokenAuthenticator] = [StaticTokens(token_auth_file)] if token_auth_file else []
+        kinds += [service_accounts, BootstrapTokens(get_object)]
+        tokens = Tokens(kinds, audiences=service_accounts.audiences)
+        peers = PeerCertificates(self.client_authorities, self.request_header.authorities)
+        self.authenticator = Authenticator(tokens, peers, self.request_header, anonymous=anonymous)
+        self.token_issuer = TokenIssuer(keys, get_object)
+
+    @property
+    def authorities(self) -> bytes:
+        """Who may sign the certificates that clients show, PEM."""
+        return self.client_authorities + b"\n" + self.request_header.authorities
+
+
+def _bundle(own: bytes, more: Path | None) -> bytes:
+    return own if more is None else own + b"\n" + more.read_bytes()
