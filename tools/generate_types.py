@@ -4,8 +4,8 @@
 
 Writes one module per group-version (`apis/core_v1.py` ...) with a `msgspec.Struct` per schema, and `apis/list_rules.py` with
 the list and map rules that patches follow. The modules hold names, types and keys, no prose. Source of the facts: the OpenAPI
-definitions of Kubernetes 1.36 as packaged by the PyPI project `kubernetes-validate`; which strings are pointers upstream is not
-in them and stands in `POINTER_STRINGS`.
+definitions of Kubernetes 1.36 as packaged by the PyPI project `kubernetes-validate`; what is not in them, of pointers and what is always
+written, stands in `go_facts.py`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from go_facts import KEPT, OMITTED, POINTERS
 
 SCHEMAS = "kubernetes-json-schema/v1.36.0-local/_definitions.json"
 APIS = Path(__file__).parent.parent / "minikube_py" / "apis"
@@ -79,131 +81,9 @@ UNIONS = {
     GROUP_VERSIONS["apiextensions_v1"] + "JSONSchemaPropsOrStringArray": "JSONSchemaProps | list[str]",
 }
 
-# Strings that are *string upstream: absent and "" differ (Go types of k8s.io/api).
-POINTER_STRINGS = set(
-    [
-        "PersistentVolumeClaimSpec.storageClassName",
-        "PersistentVolumeClaimSpec.volumeMode",
-        "PersistentVolumeClaimSpec.volumeAttributesClassName",
-        "PersistentVolumeClaimStatus.currentVolumeAttributesClassName",
-        "PersistentVolumeSpec.volumeMode",
-        "PersistentVolumeSpec.volumeAttributesClassName",
-        "ServicePort.appProtocol",
-        "ServiceSpec.loadBalancerClass",
-        "ServiceSpec.ipFamilyPolicy",
-        "ServiceSpec.internalTrafficPolicy",
-        "ServiceSpec.trafficDistribution",
-        "LoadBalancerIngress.ipMode",
-        "PortStatus.error",
-        "EndpointAddress.nodeName",
-        "EndpointPort.appProtocol",
-        "EndpointPort.name",
-        "EndpointPort.protocol",
-        "Endpoint.hostname",
-        "Endpoint.nodeName",
-        "Endpoint.zone",
-        "PodSpec.runtimeClassName",
-        "PodSpec.preemptionPolicy",
-        "PodSpec.setHostnameAsFQDN",
-        "PodSpec.hostnameOverride",
-        "SecurityContext.procMount",
-        "PodSecurityContext.fsGroupChangePolicy",
-        "PodSecurityContext.supplementalGroupsPolicy",
-        "PodSecurityContext.seLinuxChangePolicy",
-        "SeccompProfile.localhostProfile",
-        "AppArmorProfile.localhostProfile",
-        "WindowsSecurityContextOptions.gmsaCredentialSpecName",
-        "WindowsSecurityContextOptions.gmsaCredentialSpec",
-        "WindowsSecurityContextOptions.runAsUserName",
-        "GRPCAction.service",
-        "Container.restartPolicy",
-        "EphemeralContainer.restartPolicy",
-        "VolumeMount.mountPropagation",
-        "VolumeMount.recursiveReadOnly",
-        "VolumeMountStatus.recursiveReadOnly",
-        "HostPathVolumeSource.type",
-        "PodDNSConfigOption.value",
-        "ContainerStatus.stopSignal",
-        "Lifecycle.stopSignal",
-        "TypedLocalObjectReference.apiGroup",
-        "TypedObjectReference.apiGroup",
-        "TypedObjectReference.namespace",
-        "AzureDiskVolumeSource.cachingMode",
-        "AzureDiskVolumeSource.fsType",
-        "AzureDiskVolumeSource.kind",
-        "CSIVolumeSource.fsType",
-        "ISCSIVolumeSource.initiatorName",
-        "AzureFilePersistentVolumeSource.secretNamespace",
-        "LocalVolumeSource.fsType",
-        "PodResourceClaim.resourceClaimName",
-        "PodResourceClaim.resourceClaimTemplateName",
-        "PodResourceClaimStatus.resourceClaimName",
-        "ScopedResourceSelectorRequirement.x",
-        "TopologySpreadConstraint.nodeAffinityPolicy",
-        "TopologySpreadConstraint.nodeTaintsPolicy",
-        "JobSpec.completionMode",
-        "JobSpec.podReplacementPolicy",
-        "JobSpec.managedBy",
-        "JobStatus.completedIndexes",
-        "JobStatus.failedIndexes",
-        "CronJobSpec.timeZone",
-        "PodFailurePolicyOnExitCodesRequirement.containerName",
-        "SuccessPolicyRule.succeededIndexes",
-        "HTTPIngressPath.pathType",
-        "IngressSpec.ingressClassName",
-        "IngressClassParametersReference.apiGroup",
-        "IngressClassParametersReference.namespace",
-        "IngressClassParametersReference.scope",
-        "IngressPortStatus.error",
-        "NetworkPolicyPort.protocol",
-        "LeaseSpec.holderIdentity",
-        "LeaseSpec.strategy",
-        "LeaseSpec.preferredHolder",
-        "PriorityClass.preemptionPolicy",
-        "StorageClass.reclaimPolicy",
-        "StorageClass.volumeBindingMode",
-        "CSIDriverSpec.fsGroupPolicy",
-        "VolumeAttachmentSource.persistentVolumeName",
-        "HPAScalingRules.selectPolicy",
-        "PodDisruptionBudgetSpec.unhealthyPodEvictionPolicy",
-        "ValidatingWebhook.failurePolicy",
-        "ValidatingWebhook.matchPolicy",
-        "ValidatingWebhook.sideEffects",
-        "MutatingWebhook.failurePolicy",
-        "MutatingWebhook.matchPolicy",
-        "MutatingWebhook.sideEffects",
-        "MutatingWebhook.reinvocationPolicy",
-        "WebhookClientConfig.url",
-        "ServiceReference.path",
-        "RuleWithOperations.scope",
-        "NamedRuleWithOperations.scope",
-        "MatchResources.matchPolicy",
-        "ValidatingAdmissionPolicySpec.failurePolicy",
-        "MutatingAdmissionPolicySpec.failurePolicy",
-        "Validation.reason",
-        "ParamRef.parameterNotFoundAction",
-        "ParamRef.x",
-        "DeleteOptions.propagationPolicy",
-        "Preconditions.resourceVersion",
-        "Preconditions.uid",
-        "CustomResourceDefinitionVersion.deprecationWarning",
-        "CustomResourceSubresourceScale.labelSelectorPath",
-        "JSONSchemaProps.x-kubernetes-list-type",
-        "JSONSchemaProps.x-kubernetes-map-type",
-        "ValidationRule.reason",
-        "FlowDistinguisherMethod.x",
-        "DeviceAttribute.string",
-        "DeviceAttribute.version",
-        "ResourceSliceSpec.nodeName",
-        "Device.nodeName",
-        "ResourceFieldSelector.x",
-        "NodeSwapStatus.x",
-    ]
-)
-
 # A struct of this module or of one that it may import, and plain values that Go holds by value, with their zero.
 STRUCT = re.compile(r"((meta|core)_v1\.)?(?!Time|MicroTime|Quantity|IntOrString|FieldsV1|Any)[A-Z]\w+")
-PLAIN = {"Int32": "int", "Int64": "int", "bool": "bool"}
+PLAIN = {"Int32": ("int", "0"), "Int64": ("int", "0"), "bool": ("bool", "False"), "float": ("float", "0.0"), "str": ("str", '""')}
 
 # Field names that would hide a name that the class bodies use.
 SHADOWING = {"bool", "bytes", "dict", "field", "float", "int", "list", "str"}
@@ -278,24 +158,24 @@ class Module:
         return {"boolean": "bool", "number": "float"}[kind]
 
     def field(self, kind: str, wire: str, schema: dict[str, Any], required: bool) -> str:
-        """One line of a class body. A required field has no `omitempty` upstream: a factory keeps msgspec from leaving it out."""
-        name, value = snake(wire), self.value_type(schema)
+        """One line of a class body. A factory keeps msgspec from leaving out what has no `omitempty` upstream."""
+        name, value, fact = snake(wire), self.value_type(schema), f"{self.name}.{kind}.{wire}"
+        kept = (required or fact in KEPT) and fact not in OMITTED
         factory = default = ""
         if value.startswith(("list[", "dict[")):
             empty = "[]" if value.startswith("list[") else "{}"
-            factory, default = (f"lambda: {empty}", "") if required else ("", empty)
+            factory, default = (f"lambda: {empty}", "") if kept else ("", empty)
         elif wire in BY_VALUE and f"{kind}.{wire}" not in NOT_BY_VALUE and STRUCT.fullmatch(value):
             factory = value if "." in value else f"lambda: {value}()"
         elif value in ("Time", "MicroTime"):
             default = '""'
         elif value == "FieldsV1":
             default = "NO_FIELDS"
-        elif value == "str" and f"{kind}.{wire}" not in POINTER_STRINGS:
-            factory, default = ("str", "") if required and wire not in ("apiVersion", "kind") else ("", '""')
-        elif required and value in PLAIN:
-            factory = PLAIN[value]
+        elif value in PLAIN and fact not in POINTERS:
+            factory, default = (PLAIN[value][0], "") if kept else ("", PLAIN[value][1])
         else:
-            value, default = (value if value == "Any" else f"{value} | None"), "None"
+            value = value if value == "Any" else f"{value} | None"
+            factory, default = ("lambda: None", "") if kept and fact in POINTERS else ("", "None")
         renamed = f", name={wire!r}" if camel(name) != wire else ""
         if renamed and default in ("[]", "{}"):
             factory = "list" if default == "[]" else "dict"

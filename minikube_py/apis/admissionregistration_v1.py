@@ -80,7 +80,7 @@ class MutatingWebhook(Object):
     object_selector: meta_v1.LabelSelector | None = None
     reinvocation_policy: str | None = None
     rules: list[RuleWithOperations] = []
-    side_effects: str | None = None
+    side_effects: str | None = field(default_factory=lambda: None)
     timeout_seconds: Int32 | None = None
 
 
@@ -155,8 +155,8 @@ class ValidatingAdmissionPolicyBinding(Object):
 class ValidatingAdmissionPolicyBindingSpec(Object):
     match_resources: MatchResources | None = None
     param_ref: ParamRef | None = None
-    policy_name: str = field(default_factory=str)
-    validation_actions: list[str] = field(default_factory=lambda: [])
+    policy_name: str = ""
+    validation_actions: list[str] = []
 
 
 class ValidatingAdmissionPolicySpec(Object):
@@ -171,7 +171,7 @@ class ValidatingAdmissionPolicySpec(Object):
 
 class ValidatingAdmissionPolicyStatus(Object):
     conditions: list[meta_v1.Condition] = []
-    observed_generation: Int64 | None = None
+    observed_generation: Int64 = 0
     type_checking: TypeChecking | None = None
 
 
@@ -185,7 +185,7 @@ class ValidatingWebhook(Object):
     namespace_selector: meta_v1.LabelSelector | None = None
     object_selector: meta_v1.LabelSelector | None = None
     rules: list[RuleWithOperations] = []
-    side_effects: str | None = None
+    side_effects: str | None = field(default_factory=lambda: None)
     timeout_seconds: Int32 | None = None
 
 

@@ -15,7 +15,7 @@ class CustomResourceColumnDefinition(Object):
     format: str = ""
     json_path: str = field(default_factory=str)
     name: str = field(default_factory=str)
-    priority: Int32 | None = None
+    priority: Int32 = 0
     type: str = field(default_factory=str)
 
 
@@ -36,13 +36,13 @@ class CustomResourceDefinitionCondition(Object):
     status: str = field(default_factory=str)
     last_transition_time: Time = ""
     message: str = ""
-    observed_generation: Int64 | None = None
+    observed_generation: Int64 = 0
     reason: str = ""
     type: str = field(default_factory=str)
 
 
 class CustomResourceDefinitionNames(Object):
-    kind: str = ""
+    kind: str = field(default_factory=str)
     categories: list[str] = []
     list_kind: str = ""
     plural: str = field(default_factory=str)
@@ -54,21 +54,21 @@ class CustomResourceDefinitionSpec(Object):
     conversion: CustomResourceConversion | None = None
     group: str = field(default_factory=str)
     names: CustomResourceDefinitionNames | None = None
-    preserve_unknown_fields: bool | None = None
+    preserve_unknown_fields: bool = False
     scope: str = field(default_factory=str)
     versions: list[CustomResourceDefinitionVersion] = field(default_factory=lambda: [])
 
 
 class CustomResourceDefinitionStatus(Object):
     accepted_names: CustomResourceDefinitionNames | None = None
-    conditions: list[CustomResourceDefinitionCondition] = []
-    observed_generation: Int64 | None = None
-    stored_versions: list[str] = []
+    conditions: list[CustomResourceDefinitionCondition] = field(default_factory=lambda: [])
+    observed_generation: Int64 = 0
+    stored_versions: list[str] = field(default_factory=lambda: [])
 
 
 class CustomResourceDefinitionVersion(Object):
     additional_printer_columns: list[CustomResourceColumnDefinition] = []
-    deprecated: bool | None = None
+    deprecated: bool = False
     deprecation_warning: str | None = None
     name: str = field(default_factory=str)
     schema: CustomResourceValidation | None = None
@@ -103,7 +103,7 @@ class ExternalDocumentation(Object):
 
 
 class JSONSchemaProps(Object):
-    ref: str = field(default="", name="$ref")
+    ref: str | None = field(default=None, name="$ref")
     schema: str = field(default="", name="$schema")
     additional_items: JSONSchemaProps | bool | None = None
     additional_properties: JSONSchemaProps | bool | None = None
@@ -115,8 +115,8 @@ class JSONSchemaProps(Object):
     description: str = ""
     enum: list[Any] = []
     example: Any = None
-    exclusive_maximum: bool | None = None
-    exclusive_minimum: bool | None = None
+    exclusive_maximum: bool = False
+    exclusive_minimum: bool = False
     external_docs: ExternalDocumentation | None = None
     format: str = ""
     id: str = ""
@@ -131,7 +131,7 @@ class JSONSchemaProps(Object):
     minimum: float | None = None
     multiple_of: float | None = None
     not_: JSONSchemaProps | None = None
-    nullable: bool | None = None
+    nullable: bool = False
     one_of: list[JSONSchemaProps] = []
     pattern: str = ""
     pattern_properties: dict[str, JSONSchemaProps] = {}
@@ -139,9 +139,9 @@ class JSONSchemaProps(Object):
     required: list[str] = []
     title: str = ""
     type: str = ""
-    unique_items: bool | None = None
-    x_kubernetes_embedded_resource: bool | None = field(default=None, name="x-kubernetes-embedded-resource")
-    x_kubernetes_int_or_string: bool | None = field(default=None, name="x-kubernetes-int-or-string")
+    unique_items: bool = False
+    x_kubernetes_embedded_resource: bool = field(default=False, name="x-kubernetes-embedded-resource")
+    x_kubernetes_int_or_string: bool = field(default=False, name="x-kubernetes-int-or-string")
     x_kubernetes_list_map_keys: list[str] = field(default_factory=list, name="x-kubernetes-list-map-keys")
     x_kubernetes_list_type: str | None = field(default=None, name="x-kubernetes-list-type")
     x_kubernetes_map_type: str | None = field(default=None, name="x-kubernetes-map-type")

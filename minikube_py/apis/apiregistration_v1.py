@@ -28,7 +28,7 @@ class APIServiceSpec(Object):
     ca_bundle: bytes | None = None
     group: str = ""
     group_priority_minimum: Int32 = field(default_factory=int)
-    insecure_skip_tls_verify: bool | None = field(default=None, name="insecureSkipTLSVerify")
+    insecure_skip_tls_verify: bool = field(default=False, name="insecureSkipTLSVerify")
     service: ServiceReference | None = None
     version: str = ""
     version_priority: Int32 = field(default_factory=int)

@@ -35,7 +35,7 @@ class DaemonSetCondition(Object):
 
 
 class DaemonSetSpec(Object):
-    min_ready_seconds: Int32 | None = None
+    min_ready_seconds: Int32 = 0
     revision_history_limit: Int32 | None = None
     selector: meta_v1.LabelSelector | None = None
     template: core_v1.PodTemplateSpec = field(default_factory=core_v1.PodTemplateSpec)
@@ -47,12 +47,12 @@ class DaemonSetStatus(Object):
     conditions: list[DaemonSetCondition] = []
     current_number_scheduled: Int32 = field(default_factory=int)
     desired_number_scheduled: Int32 = field(default_factory=int)
-    number_available: Int32 | None = None
+    number_available: Int32 = 0
     number_misscheduled: Int32 = field(default_factory=int)
     number_ready: Int32 = field(default_factory=int)
-    number_unavailable: Int32 | None = None
-    observed_generation: Int64 | None = None
-    updated_number_scheduled: Int32 | None = None
+    number_unavailable: Int32 = 0
+    observed_generation: Int64 = 0
+    updated_number_scheduled: Int32 = 0
 
 
 class DaemonSetUpdateStrategy(Object):
@@ -78,8 +78,8 @@ class DeploymentCondition(Object):
 
 
 class DeploymentSpec(Object):
-    min_ready_seconds: Int32 | None = None
-    paused: bool | None = None
+    min_ready_seconds: Int32 = 0
+    paused: bool = False
     progress_deadline_seconds: Int32 | None = None
     replicas: Int32 | None = None
     revision_history_limit: Int32 | None = None
@@ -89,15 +89,15 @@ class DeploymentSpec(Object):
 
 
 class DeploymentStatus(Object):
-    available_replicas: Int32 | None = None
+    available_replicas: Int32 = 0
     collision_count: Int32 | None = None
     conditions: list[DeploymentCondition] = []
-    observed_generation: Int64 | None = None
-    ready_replicas: Int32 | None = None
-    replicas: Int32 | None = None
+    observed_generation: Int64 = 0
+    ready_replicas: Int32 = 0
+    replicas: Int32 = 0
     terminating_replicas: Int32 | None = None
-    unavailable_replicas: Int32 | None = None
-    updated_replicas: Int32 | None = None
+    unavailable_replicas: Int32 = 0
+    updated_replicas: Int32 = 0
 
 
 class DeploymentStrategy(Object):
@@ -122,18 +122,18 @@ class ReplicaSetCondition(Object):
 
 
 class ReplicaSetSpec(Object):
-    min_ready_seconds: Int32 | None = None
+    min_ready_seconds: Int32 = 0
     replicas: Int32 | None = None
     selector: meta_v1.LabelSelector | None = None
     template: core_v1.PodTemplateSpec = field(default_factory=core_v1.PodTemplateSpec)
 
 
 class ReplicaSetStatus(Object):
-    available_replicas: Int32 | None = None
+    available_replicas: Int32 = 0
     conditions: list[ReplicaSetCondition] = []
-    fully_labeled_replicas: Int32 | None = None
-    observed_generation: Int64 | None = None
-    ready_replicas: Int32 | None = None
+    fully_labeled_replicas: Int32 = 0
+    observed_generation: Int64 = 0
+    ready_replicas: Int32 = 0
     replicas: Int32 = field(default_factory=int)
     terminating_replicas: Int32 | None = None
 
@@ -170,7 +170,7 @@ class StatefulSetCondition(Object):
 
 
 class StatefulSetOrdinals(Object):
-    start: Int32 | None = None
+    start: Int32 = field(default_factory=int)
 
 
 class StatefulSetPersistentVolumeClaimRetentionPolicy(Object):
@@ -179,30 +179,30 @@ class StatefulSetPersistentVolumeClaimRetentionPolicy(Object):
 
 
 class StatefulSetSpec(Object):
-    min_ready_seconds: Int32 | None = None
+    min_ready_seconds: Int32 = 0
     ordinals: StatefulSetOrdinals | None = None
     persistent_volume_claim_retention_policy: StatefulSetPersistentVolumeClaimRetentionPolicy | None = None
     pod_management_policy: str = ""
     replicas: Int32 | None = None
     revision_history_limit: Int32 | None = None
     selector: meta_v1.LabelSelector | None = None
-    service_name: str = ""
+    service_name: str = field(default_factory=str)
     template: core_v1.PodTemplateSpec = field(default_factory=core_v1.PodTemplateSpec)
     update_strategy: StatefulSetUpdateStrategy | None = None
     volume_claim_templates: list[core_v1.PersistentVolumeClaim] = []
 
 
 class StatefulSetStatus(Object):
-    available_replicas: Int32 | None = None
+    available_replicas: Int32 = field(default_factory=int)
     collision_count: Int32 | None = None
     conditions: list[StatefulSetCondition] = []
-    current_replicas: Int32 | None = None
+    current_replicas: Int32 = 0
     current_revision: str = ""
-    observed_generation: Int64 | None = None
-    ready_replicas: Int32 | None = None
+    observed_generation: Int64 = 0
+    ready_replicas: Int32 = 0
     replicas: Int32 = field(default_factory=int)
     update_revision: str = ""
-    updated_replicas: Int32 | None = None
+    updated_replicas: Int32 = 0
 
 
 class StatefulSetUpdateStrategy(Object):

@@ -35,14 +35,14 @@ class TokenRequest(Object):
 
 
 class TokenRequestSpec(Object):
-    audiences: list[str] = []
+    audiences: list[str] = field(default_factory=lambda: [])
     bound_object_ref: BoundObjectReference | None = None
-    expiration_seconds: Int64 | None = None
+    expiration_seconds: Int64 | None = field(default_factory=lambda: None)
 
 
 class TokenRequestStatus(Object):
     expiration_timestamp: Time = ""
-    token: str = ""
+    token: str = field(default_factory=str)
 
 
 class TokenReview(Object):
@@ -55,12 +55,12 @@ class TokenReview(Object):
 
 class TokenReviewSpec(Object):
     audiences: list[str] = []
-    token: str = field(default_factory=str)
+    token: str = ""
 
 
 class TokenReviewStatus(Object):
     audiences: list[str] = []
-    authenticated: bool | None = None
+    authenticated: bool = False
     error: str = ""
     user: UserInfo | None = None
 

@@ -99,7 +99,7 @@ class SubjectAccessReviewSpec(Object):
 
 class SubjectAccessReviewStatus(Object):
     allowed: bool = field(default_factory=bool)
-    denied: bool | None = None
+    denied: bool = False
     evaluation_error: str = ""
     reason: str = ""
 

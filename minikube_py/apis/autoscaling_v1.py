@@ -9,7 +9,7 @@ from .object import Int32, Int64, Object, Time
 
 
 class CrossVersionObjectReference(Object):
-    kind: str = ""
+    kind: str = field(default_factory=str)
     api_version: str = ""
     name: str = field(default_factory=str)
 
@@ -46,7 +46,7 @@ class Scale(Object):
 
 
 class ScaleSpec(Object):
-    replicas: Int32 | None = None
+    replicas: Int32 = 0
 
 
 class ScaleStatus(Object):

@@ -21,7 +21,7 @@ class ContainerResourceMetricStatus(Object):
 
 
 class CrossVersionObjectReference(Object):
-    kind: str = ""
+    kind: str = field(default_factory=str)
     api_version: str = ""
     name: str = field(default_factory=str)
 
@@ -80,8 +80,8 @@ class HorizontalPodAutoscalerSpec(Object):
 
 class HorizontalPodAutoscalerStatus(Object):
     conditions: list[HorizontalPodAutoscalerCondition] = []
-    current_metrics: list[MetricStatus] = []
-    current_replicas: Int32 | None = None
+    current_metrics: list[MetricStatus] = field(default_factory=lambda: [])
+    current_replicas: Int32 = 0
     desired_replicas: Int32 = field(default_factory=int)
     last_scale_time: Time = ""
     observed_generation: Int64 | None = None

@@ -70,15 +70,15 @@ class JobSpec(Object):
 
 
 class JobStatus(Object):
-    active: Int32 | None = None
-    completed_indexes: str | None = None
+    active: Int32 = 0
+    completed_indexes: str = ""
     completion_time: Time = ""
     conditions: list[JobCondition] = []
-    failed: Int32 | None = None
+    failed: Int32 = 0
     failed_indexes: str | None = None
     ready: Int32 | None = None
     start_time: Time = ""
-    succeeded: Int32 | None = None
+    succeeded: Int32 = 0
     terminating: Int32 | None = None
     uncounted_terminated_pods: UncountedTerminatedPods | None = None
 
@@ -99,7 +99,7 @@ class PodFailurePolicyOnExitCodesRequirement(Object):
 
 
 class PodFailurePolicyOnPodConditionsPattern(Object):
-    status: str = ""
+    status: str = field(default_factory=str)
     type: str = field(default_factory=str)
 
 

@@ -10,8 +10,8 @@ from .object import Int32, Int64, IntOrString, MicroTime, Object, Quantity, Time
 
 class AWSElasticBlockStoreVolumeSource(Object):
     fs_type: str = ""
-    partition: Int32 | None = None
-    read_only: bool | None = None
+    partition: Int32 = 0
+    read_only: bool = False
     volume_id: str = field(default_factory=str, name="volumeID")
 
 
@@ -41,14 +41,14 @@ class AzureDiskVolumeSource(Object):
 
 
 class AzureFilePersistentVolumeSource(Object):
-    read_only: bool | None = None
+    read_only: bool = False
     secret_name: str = field(default_factory=str)
-    secret_namespace: str | None = None
+    secret_namespace: str | None = field(default_factory=lambda: None)
     share_name: str = field(default_factory=str)
 
 
 class AzureFileVolumeSource(Object):
-    read_only: bool | None = None
+    read_only: bool = False
     secret_name: str = field(default_factory=str)
     share_name: str = field(default_factory=str)
 
@@ -68,7 +68,7 @@ class CSIPersistentVolumeSource(Object):
     node_expand_secret_ref: SecretReference | None = None
     node_publish_secret_ref: SecretReference | None = None
     node_stage_secret_ref: SecretReference | None = None
-    read_only: bool | None = None
+    read_only: bool = False
     volume_attributes: dict[str, str] = {}
     volume_handle: str = field(default_factory=str)
 
@@ -89,7 +89,7 @@ class Capabilities(Object):
 class CephFSPersistentVolumeSource(Object):
     monitors: list[str] = field(default_factory=lambda: [])
     path: str = ""
-    read_only: bool | None = None
+    read_only: bool = False
     secret_file: str = ""
     secret_ref: SecretReference | None = None
     user: str = ""
@@ -98,7 +98,7 @@ class CephFSPersistentVolumeSource(Object):
 class CephFSVolumeSource(Object):
     monitors: list[str] = field(default_factory=lambda: [])
     path: str = ""
-    read_only: bool | None = None
+    read_only: bool = False
     secret_file: str = ""
     secret_ref: LocalObjectReference | None = None
     user: str = ""
@@ -106,14 +106,14 @@ class CephFSVolumeSource(Object):
 
 class CinderPersistentVolumeSource(Object):
     fs_type: str = ""
-    read_only: bool | None = None
+    read_only: bool = False
     secret_ref: SecretReference | None = None
     volume_id: str = field(default_factory=str, name="volumeID")
 
 
 class CinderVolumeSource(Object):
     fs_type: str = ""
-    read_only: bool | None = None
+    read_only: bool = False
     secret_ref: LocalObjectReference | None = None
     volume_id: str = field(default_factory=str, name="volumeID")
 
@@ -124,10 +124,10 @@ class ClientIPConfig(Object):
 
 class ClusterTrustBundleProjection(Object):
     label_selector: meta_v1.LabelSelector | None = None
-    name: str = ""
+    name: str | None = None
     optional: bool | None = None
     path: str = field(default_factory=str)
-    signer_name: str = ""
+    signer_name: str | None = None
 
 
 class ComponentCondition(Object):
@@ -203,11 +203,11 @@ class Container(Object):
     restart_policy_rules: list[ContainerRestartRule] = []
     security_context: SecurityContext | None = None
     startup_probe: Probe | None = None
-    stdin: bool | None = None
-    stdin_once: bool | None = None
+    stdin: bool = False
+    stdin_once: bool = False
     termination_message_path: str = ""
     termination_message_policy: str = ""
-    tty: bool | None = None
+    tty: bool = False
     volume_devices: list[VolumeDevice] = []
     volume_mounts: list[VolumeMount] = []
     working_dir: str = ""
@@ -220,14 +220,14 @@ class ContainerExtendedResourceRequest(Object):
 
 
 class ContainerImage(Object):
-    names: list[str] = []
-    size_bytes: Int64 | None = None
+    names: list[str] = field(default_factory=lambda: [])
+    size_bytes: Int64 = 0
 
 
 class ContainerPort(Object):
     container_port: Int32 = field(default_factory=int)
     host_ip: str = field(default="", name="hostIP")
-    host_port: Int32 | None = None
+    host_port: Int32 = 0
     name: str = ""
     protocol: str = ""
 
@@ -238,12 +238,12 @@ class ContainerResizePolicy(Object):
 
 
 class ContainerRestartRule(Object):
-    action: str = field(default_factory=str)
+    action: str = ""
     exit_codes: ContainerRestartRuleOnExitCodes | None = None
 
 
 class ContainerRestartRuleOnExitCodes(Object):
-    operator: str = field(default_factory=str)
+    operator: str = ""
     values: list[Int32] = []
 
 
@@ -263,7 +263,7 @@ class ContainerStateTerminated(Object):
     finished_at: Time = ""
     message: str = ""
     reason: str = ""
-    signal: Int32 | None = None
+    signal: Int32 = 0
     started_at: Time = ""
 
 
@@ -328,9 +328,9 @@ class EndpointAddress(Object):
 
 class EndpointPort(Object):
     app_protocol: str | None = None
-    name: str | None = None
+    name: str = ""
     port: Int32 = field(default_factory=int)
-    protocol: str | None = None
+    protocol: str = ""
 
 
 class EndpointSubset(Object):
@@ -384,12 +384,12 @@ class EphemeralContainer(Object):
     restart_policy_rules: list[ContainerRestartRule] = []
     security_context: SecurityContext | None = None
     startup_probe: Probe | None = None
-    stdin: bool | None = None
-    stdin_once: bool | None = None
+    stdin: bool = False
+    stdin_once: bool = False
     target_container_name: str = ""
     termination_message_path: str = ""
     termination_message_policy: str = ""
-    tty: bool | None = None
+    tty: bool = False
     volume_devices: list[VolumeDevice] = []
     volume_mounts: list[VolumeMount] = []
     working_dir: str = ""
@@ -404,7 +404,7 @@ class Event(Object):
     api_version: str = ""
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
     action: str = ""
-    count: Int32 | None = None
+    count: Int32 = 0
     event_time: MicroTime = ""
     first_timestamp: Time = ""
     involved_object: ObjectReference | None = None
@@ -412,15 +412,15 @@ class Event(Object):
     message: str = ""
     reason: str = ""
     related: ObjectReference | None = None
-    reporting_component: str = ""
-    reporting_instance: str = ""
+    reporting_component: str = field(default_factory=str)
+    reporting_instance: str = field(default_factory=str)
     series: EventSeries | None = None
     source: EventSource | None = None
     type: str = ""
 
 
 class EventSeries(Object):
-    count: Int32 | None = None
+    count: Int32 = 0
     last_observed_time: MicroTime = ""
 
 
@@ -436,7 +436,7 @@ class ExecAction(Object):
 class FCVolumeSource(Object):
     fs_type: str = ""
     lun: Int32 | None = None
-    read_only: bool | None = None
+    read_only: bool = False
     target_wwns: list[str] = field(default_factory=list, name="targetWWNs")
     wwids: list[str] = []
 
@@ -452,7 +452,7 @@ class FlexPersistentVolumeSource(Object):
     driver: str = field(default_factory=str)
     fs_type: str = ""
     options: dict[str, str] = {}
-    read_only: bool | None = None
+    read_only: bool = False
     secret_ref: SecretReference | None = None
 
 
@@ -460,7 +460,7 @@ class FlexVolumeSource(Object):
     driver: str = field(default_factory=str)
     fs_type: str = ""
     options: dict[str, str] = {}
-    read_only: bool | None = None
+    read_only: bool = False
     secret_ref: LocalObjectReference | None = None
 
 
@@ -471,14 +471,14 @@ class FlockerVolumeSource(Object):
 
 class GCEPersistentDiskVolumeSource(Object):
     fs_type: str = ""
-    partition: Int32 | None = None
+    partition: Int32 = 0
     pd_name: str = field(default_factory=str)
-    read_only: bool | None = None
+    read_only: bool = False
 
 
 class GRPCAction(Object):
     port: Int32 = field(default_factory=int)
-    service: str | None = None
+    service: str | None = field(default_factory=lambda: None)
 
 
 class GitRepoVolumeSource(Object):
@@ -489,15 +489,15 @@ class GitRepoVolumeSource(Object):
 
 class GlusterfsPersistentVolumeSource(Object):
     endpoints: str = field(default_factory=str)
-    endpoints_namespace: str = ""
+    endpoints_namespace: str | None = None
     path: str = field(default_factory=str)
-    read_only: bool | None = None
+    read_only: bool = False
 
 
 class GlusterfsVolumeSource(Object):
     endpoints: str = field(default_factory=str)
     path: str = field(default_factory=str)
-    read_only: bool | None = None
+    read_only: bool = False
 
 
 class HTTPGetAction(Object):
@@ -528,29 +528,29 @@ class HostPathVolumeSource(Object):
 
 
 class ISCSIPersistentVolumeSource(Object):
-    chap_auth_discovery: bool | None = None
-    chap_auth_session: bool | None = None
-    fs_type: str = ""
-    initiator_name: str = ""
-    iqn: str = field(default_factory=str)
-    iscsi_interface: str = ""
-    lun: Int32 = field(default_factory=int)
-    portals: list[str] = []
-    read_only: bool | None = None
-    secret_ref: SecretReference | None = None
-    target_portal: str = field(default_factory=str)
-
-
-class ISCSIVolumeSource(Object):
-    chap_auth_discovery: bool | None = None
-    chap_auth_session: bool | None = None
+    chap_auth_discovery: bool = False
+    chap_auth_session: bool = False
     fs_type: str = ""
     initiator_name: str | None = None
     iqn: str = field(default_factory=str)
     iscsi_interface: str = ""
     lun: Int32 = field(default_factory=int)
     portals: list[str] = []
-    read_only: bool | None = None
+    read_only: bool = False
+    secret_ref: SecretReference | None = None
+    target_portal: str = field(default_factory=str)
+
+
+class ISCSIVolumeSource(Object):
+    chap_auth_discovery: bool = False
+    chap_auth_session: bool = False
+    fs_type: str = ""
+    initiator_name: str | None = None
+    iqn: str = field(default_factory=str)
+    iscsi_interface: str = ""
+    lun: Int32 = field(default_factory=int)
+    portals: list[str] = []
+    read_only: bool = False
     secret_ref: LocalObjectReference | None = None
     target_portal: str = field(default_factory=str)
 
@@ -636,7 +636,7 @@ class ModifyVolumeStatus(Object):
 
 class NFSVolumeSource(Object):
     path: str = field(default_factory=str)
-    read_only: bool | None = None
+    read_only: bool = False
     server: str = field(default_factory=str)
 
 
@@ -719,7 +719,7 @@ class NodeFeatures(Object):
 
 class NodeRuntimeHandler(Object):
     features: NodeRuntimeHandlerFeatures | None = None
-    name: str = ""
+    name: str = field(default_factory=str)
 
 
 class NodeRuntimeHandlerFeatures(Object):
@@ -749,7 +749,7 @@ class NodeSpec(Object):
     pod_cidrs: list[str] = field(default_factory=list, name="podCIDRs")
     provider_id: str = field(default="", name="providerID")
     taints: list[Taint] = []
-    unschedulable: bool | None = None
+    unschedulable: bool = False
 
 
 class NodeStatus(Object):
@@ -857,7 +857,7 @@ class PersistentVolumeClaimTemplate(Object):
 
 class PersistentVolumeClaimVolumeSource(Object):
     claim_name: str = field(default_factory=str)
-    read_only: bool | None = None
+    read_only: bool = False
 
 
 class PersistentVolumeSpec(Object):
@@ -937,9 +937,9 @@ class PodCertificateProjection(Object):
     certificate_chain_path: str = ""
     credential_bundle_path: str = ""
     key_path: str = ""
-    key_type: str = field(default_factory=str)
+    key_type: str = ""
     max_expiration_seconds: Int32 | None = None
-    signer_name: str = field(default_factory=str)
+    signer_name: str = ""
     user_annotations: dict[str, str] = {}
 
 
@@ -948,7 +948,7 @@ class PodCondition(Object):
     last_probe_time: Time = ""
     last_transition_time: Time = ""
     message: str = ""
-    observed_generation: Int64 | None = None
+    observed_generation: Int64 = 0
     reason: str = ""
     type: str = field(default_factory=str)
 
@@ -997,7 +997,7 @@ class PodSchedulingGate(Object):
 
 
 class PodSchedulingGroup(Object):
-    pod_group_name: str = ""
+    pod_group_name: str | None = None
 
 
 class PodSecurityContext(Object):
@@ -1026,9 +1026,9 @@ class PodSpec(Object):
     enable_service_links: bool | None = None
     ephemeral_containers: list[EphemeralContainer] = []
     host_aliases: list[HostAlias] = []
-    host_ipc: bool | None = field(default=None, name="hostIPC")
-    host_network: bool | None = None
-    host_pid: bool | None = field(default=None, name="hostPID")
+    host_ipc: bool = field(default=False, name="hostIPC")
+    host_network: bool = False
+    host_pid: bool = field(default=False, name="hostPID")
     host_users: bool | None = None
     hostname: str = ""
     hostname_override: str | None = None
@@ -1073,7 +1073,7 @@ class PodStatus(Object):
     message: str = ""
     node_allocatable_resource_claim_statuses: list[NodeAllocatableResourceClaimStatus] = []
     nominated_node_name: str = ""
-    observed_generation: Int64 | None = None
+    observed_generation: Int64 = 0
     phase: str = ""
     pod_ip: str = field(default="", name="podIP")
     pod_ips: list[PodIP] = field(default_factory=list, name="podIPs")
@@ -1105,7 +1105,7 @@ class PortStatus(Object):
 
 class PortworxVolumeSource(Object):
     fs_type: str = ""
-    read_only: bool | None = None
+    read_only: bool = False
     volume_id: str = field(default_factory=str, name="volumeID")
 
 
@@ -1116,25 +1116,25 @@ class PreferredSchedulingTerm(Object):
 
 class Probe(Object):
     exec: ExecAction | None = None
-    failure_threshold: Int32 | None = None
+    failure_threshold: Int32 = 0
     grpc: GRPCAction | None = None
     http_get: HTTPGetAction | None = None
-    initial_delay_seconds: Int32 | None = None
-    period_seconds: Int32 | None = None
-    success_threshold: Int32 | None = None
+    initial_delay_seconds: Int32 = 0
+    period_seconds: Int32 = 0
+    success_threshold: Int32 = 0
     tcp_socket: TCPSocketAction | None = None
     termination_grace_period_seconds: Int64 | None = None
-    timeout_seconds: Int32 | None = None
+    timeout_seconds: Int32 = 0
 
 
 class ProjectedVolumeSource(Object):
     default_mode: Int32 | None = None
-    sources: list[VolumeProjection] = []
+    sources: list[VolumeProjection] = field(default_factory=lambda: [])
 
 
 class QuobyteVolumeSource(Object):
     group: str = ""
-    read_only: bool | None = None
+    read_only: bool = False
     registry: str = field(default_factory=str)
     tenant: str = ""
     user: str = ""
@@ -1147,7 +1147,7 @@ class RBDPersistentVolumeSource(Object):
     keyring: str = ""
     monitors: list[str] = field(default_factory=lambda: [])
     pool: str = ""
-    read_only: bool | None = None
+    read_only: bool = False
     secret_ref: SecretReference | None = None
     user: str = ""
 
@@ -1158,7 +1158,7 @@ class RBDVolumeSource(Object):
     keyring: str = ""
     monitors: list[str] = field(default_factory=lambda: [])
     pool: str = ""
-    read_only: bool | None = None
+    read_only: bool = False
     secret_ref: LocalObjectReference | None = None
     user: str = ""
 
@@ -1180,18 +1180,18 @@ class ReplicationControllerCondition(Object):
 
 
 class ReplicationControllerSpec(Object):
-    min_ready_seconds: Int32 | None = None
+    min_ready_seconds: Int32 = 0
     replicas: Int32 | None = None
     selector: dict[str, str] = {}
     template: PodTemplateSpec | None = None
 
 
 class ReplicationControllerStatus(Object):
-    available_replicas: Int32 | None = None
+    available_replicas: Int32 = 0
     conditions: list[ReplicationControllerCondition] = []
-    fully_labeled_replicas: Int32 | None = None
-    observed_generation: Int64 | None = None
-    ready_replicas: Int32 | None = None
+    fully_labeled_replicas: Int32 = 0
+    observed_generation: Int64 = 0
+    ready_replicas: Int32 = 0
     replicas: Int32 = field(default_factory=int)
 
 
@@ -1208,7 +1208,7 @@ class ResourceFieldSelector(Object):
 
 class ResourceHealth(Object):
     health: str = ""
-    message: str = ""
+    message: str | None = None
     resource_id: str = field(default_factory=str, name="resourceID")
 
 
@@ -1253,9 +1253,9 @@ class ScaleIOPersistentVolumeSource(Object):
     fs_type: str = ""
     gateway: str = field(default_factory=str)
     protection_domain: str = ""
-    read_only: bool | None = None
+    read_only: bool = False
     secret_ref: SecretReference | None = None
-    ssl_enabled: bool | None = None
+    ssl_enabled: bool = False
     storage_mode: str = ""
     storage_pool: str = ""
     system: str = field(default_factory=str)
@@ -1266,9 +1266,9 @@ class ScaleIOVolumeSource(Object):
     fs_type: str = ""
     gateway: str = field(default_factory=str)
     protection_domain: str = ""
-    read_only: bool | None = None
+    read_only: bool = False
     secret_ref: LocalObjectReference | None = None
-    ssl_enabled: bool | None = None
+    ssl_enabled: bool = False
     storage_mode: str = ""
     storage_pool: str = ""
     system: str = field(default_factory=str)
@@ -1370,7 +1370,7 @@ class ServiceAccountTokenProjection(Object):
 class ServicePort(Object):
     app_protocol: str | None = None
     name: str = ""
-    node_port: Int32 | None = None
+    node_port: Int32 = 0
     port: Int32 = field(default_factory=int)
     protocol: str = ""
     target_port: IntOrString | None = None
@@ -1383,7 +1383,7 @@ class ServiceSpec(Object):
     external_ips: list[str] = field(default_factory=list, name="externalIPs")
     external_name: str = ""
     external_traffic_policy: str = ""
-    health_check_node_port: Int32 | None = None
+    health_check_node_port: Int32 = 0
     internal_traffic_policy: str | None = None
     ip_families: list[str] = []
     ip_family_policy: str | None = None
@@ -1391,7 +1391,7 @@ class ServiceSpec(Object):
     load_balancer_ip: str = field(default="", name="loadBalancerIP")
     load_balancer_source_ranges: list[str] = []
     ports: list[ServicePort] = []
-    publish_not_ready_addresses: bool | None = None
+    publish_not_ready_addresses: bool = False
     selector: dict[str, str] = {}
     session_affinity: str = ""
     session_affinity_config: SessionAffinityConfig | None = None
@@ -1414,7 +1414,7 @@ class SleepAction(Object):
 
 class StorageOSPersistentVolumeSource(Object):
     fs_type: str = ""
-    read_only: bool | None = None
+    read_only: bool = False
     secret_ref: ObjectReference | None = None
     volume_name: str = ""
     volume_namespace: str = ""
@@ -1422,7 +1422,7 @@ class StorageOSPersistentVolumeSource(Object):
 
 class StorageOSVolumeSource(Object):
     fs_type: str = ""
-    read_only: bool | None = None
+    read_only: bool = False
     secret_ref: LocalObjectReference | None = None
     volume_name: str = ""
     volume_namespace: str = ""
@@ -1474,14 +1474,14 @@ class TopologySpreadConstraint(Object):
 
 
 class TypedLocalObjectReference(Object):
-    kind: str = ""
-    api_group: str | None = None
+    kind: str = field(default_factory=str)
+    api_group: str | None = field(default_factory=lambda: None)
     name: str = field(default_factory=str)
 
 
 class TypedObjectReference(Object):
-    kind: str = ""
-    api_group: str | None = None
+    kind: str = field(default_factory=str)
+    api_group: str | None = field(default_factory=lambda: None)
     name: str = field(default_factory=str)
     namespace: str | None = None
 
@@ -1529,7 +1529,7 @@ class VolumeMount(Object):
     mount_path: str = field(default_factory=str)
     mount_propagation: str | None = None
     name: str = field(default_factory=str)
-    read_only: bool | None = None
+    read_only: bool = False
     recursive_read_only: str | None = None
     sub_path: str = ""
     sub_path_expr: str = ""
@@ -1538,7 +1538,7 @@ class VolumeMount(Object):
 class VolumeMountStatus(Object):
     mount_path: str = field(default_factory=str)
     name: str = field(default_factory=str)
-    read_only: bool | None = None
+    read_only: bool = False
     recursive_read_only: str | None = None
     volume_status: VolumeStatus | None = None
 

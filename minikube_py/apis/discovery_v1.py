@@ -42,8 +42,8 @@ class EndpointSlice(Object):
     api_version: str = ""
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
     address_type: str = field(default_factory=str)
-    endpoints: list[Endpoint] = []
-    ports: list[EndpointPort] = []
+    endpoints: list[Endpoint] = field(default_factory=lambda: [])
+    ports: list[EndpointPort] = field(default_factory=lambda: [])
 
 
 class ForNode(Object):

@@ -13,7 +13,7 @@ class Event(Object):
     api_version: str = ""
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
     action: str = ""
-    deprecated_count: Int32 | None = None
+    deprecated_count: Int32 = 0
     deprecated_first_timestamp: Time = ""
     deprecated_last_timestamp: Time = ""
     deprecated_source: core_v1.EventSource | None = None

@@ -153,7 +153,7 @@ _FIELDS: dict[str, dict[str, Extract]] = {
         "status.nominatedNodeName": lambda o: o.status.nominated_node_name,
     },
     "core_v1.Node": {"spec.unschedulable": lambda o: _flag(o.spec.unschedulable)},
-    "core_v1.ReplicationController": {"status.replicas": lambda o: str(o.status.replicas or 0)},
+    "core_v1.ReplicationController": {"status.replicas": lambda o: str(o.status.replicas)},
     "core_v1.Event": {
         **{f"involvedObject.{wire}": _attribute("involved_object", name) for wire, name in _REFERENCE},
         "reason": lambda o: o.reason,
@@ -171,8 +171,8 @@ _FIELDS: dict[str, dict[str, Extract]] = {
     "core_v1.Namespace": {"status.phase": lambda o: o.status.phase},
     "core_v1.Secret": {"type": lambda o: o.type},
     "core_v1.Service": {"spec.clusterIP": lambda o: o.spec.cluster_ip, "spec.type": lambda o: o.spec.type},
-    "apps_v1.ReplicaSet": {"status.replicas": lambda o: str(o.status.replicas or 0)},
-    "batch_v1.Job": {"status.successful": lambda o: str(o.status.succeeded or 0)},
+    "apps_v1.ReplicaSet": {"status.replicas": lambda o: str(o.status.replicas)},
+    "batch_v1.Job": {"status.successful": lambda o: str(o.status.succeeded)},
     "certificates_v1.CertificateSigningRequest": {"spec.signerName": lambda o: o.spec.signer_name},
     "resource_v1.ResourceSlice": {"spec.nodeName": lambda o: o.spec.node_name or "", "spec.driver": lambda o: o.spec.driver},
 }

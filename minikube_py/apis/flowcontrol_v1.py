@@ -35,7 +35,7 @@ class FlowSchemaCondition(Object):
 
 class FlowSchemaSpec(Object):
     distinguisher_method: FlowDistinguisherMethod | None = None
-    matching_precedence: Int32 | None = None
+    matching_precedence: Int32 = field(default_factory=int)
     priority_level_configuration: PriorityLevelConfigurationReference | None = None
     rules: list[PolicyRulesWithSubjects] = []
 
@@ -57,7 +57,7 @@ class LimitedPriorityLevelConfiguration(Object):
     borrowing_limit_percent: Int32 | None = None
     lendable_percent: Int32 | None = None
     limit_response: LimitResponse | None = None
-    nominal_concurrency_shares: Int32 | None = None
+    nominal_concurrency_shares: Int32 | None = field(default_factory=lambda: None)
 
 
 class NonResourcePolicyRule(Object):
@@ -102,15 +102,15 @@ class PriorityLevelConfigurationStatus(Object):
 
 
 class QueuingConfiguration(Object):
-    hand_size: Int32 | None = None
-    queue_length_limit: Int32 | None = None
-    queues: Int32 | None = None
+    hand_size: Int32 = field(default_factory=int)
+    queue_length_limit: Int32 = field(default_factory=int)
+    queues: Int32 = field(default_factory=int)
 
 
 class ResourcePolicyRule(Object):
     api_groups: list[str] = field(default_factory=lambda: [])
-    cluster_scope: bool | None = None
-    namespaces: list[str] = []
+    cluster_scope: bool = False
+    namespaces: list[str] = field(default_factory=lambda: [])
     resources: list[str] = field(default_factory=lambda: [])
     verbs: list[str] = field(default_factory=lambda: [])
 
@@ -121,7 +121,7 @@ class ServiceAccountSubject(Object):
 
 
 class Subject(Object):
-    kind: str = ""
+    kind: str = field(default_factory=str)
     group: GroupSubject | None = None
     service_account: ServiceAccountSubject | None = None
     user: UserSubject | None = None

@@ -25,7 +25,7 @@ class APIGroupList(Object):
 
 
 class APIResource(Object):
-    kind: str = ""
+    kind: str = field(default_factory=str)
     categories: list[str] = []
     group: str = ""
     name: str = field(default_factory=str)
@@ -55,7 +55,7 @@ class Condition(Object):
     status: str = field(default_factory=str)
     last_transition_time: Time = ""
     message: str = field(default_factory=str)
-    observed_generation: Int64 | None = None
+    observed_generation: Int64 = 0
     reason: str = field(default_factory=str)
     type: str = field(default_factory=str)
 
@@ -123,7 +123,7 @@ class ObjectMeta(Object):
     deletion_timestamp: Time = ""
     finalizers: list[str] = []
     generate_name: str = ""
-    generation: Int64 | None = None
+    generation: Int64 = 0
     labels: dict[str, str] = {}
     managed_fields: list[ManagedFieldsEntry] = []
     name: str = ""
@@ -135,8 +135,8 @@ class ObjectMeta(Object):
 
 
 class OwnerReference(Object):
-    kind: str = ""
-    api_version: str = ""
+    kind: str = field(default_factory=str)
+    api_version: str = field(default_factory=str)
     block_owner_deletion: bool | None = None
     controller: bool | None = None
     name: str = field(default_factory=str)
@@ -162,7 +162,7 @@ class Status(Object):
     api_version: str = ""
     metadata: ListMeta = field(default_factory=lambda: ListMeta())
     status: str = ""
-    code: Int32 | None = None
+    code: Int32 = 0
     details: StatusDetails | None = None
     message: str = ""
     reason: str = ""
@@ -179,7 +179,7 @@ class StatusDetails(Object):
     causes: list[StatusCause] = []
     group: str = ""
     name: str = ""
-    retry_after_seconds: Int32 | None = None
+    retry_after_seconds: Int32 = 0
     uid: str = ""
 
 

@@ -11,7 +11,7 @@ from .object import Int32, IntOrString, Object
 class HTTPIngressPath(Object):
     backend: IngressBackend | None = None
     path: str = ""
-    path_type: str | None = None
+    path_type: str | None = field(default_factory=lambda: None)
 
 
 class HTTPIngressRuleValue(Object):
@@ -55,11 +55,11 @@ class IngressClass(Object):
 
 
 class IngressClassParametersReference(Object):
-    kind: str = ""
+    kind: str = field(default_factory=str)
     api_group: str | None = None
     name: str = field(default_factory=str)
     namespace: str | None = None
-    scope: str | None = None
+    scope: str | None = field(default_factory=lambda: None)
 
 
 class IngressClassSpec(Object):
@@ -147,14 +147,14 @@ class NetworkPolicySpec(Object):
 
 class ParentReference(Object):
     group: str = ""
-    name: str = field(default_factory=str)
+    name: str = ""
     namespace: str = ""
-    resource: str = field(default_factory=str)
+    resource: str = ""
 
 
 class ServiceBackendPort(Object):
     name: str = ""
-    number: Int32 | None = None
+    number: Int32 = 0
 
 
 class ServiceCIDR(Object):

@@ -1,8 +1,9 @@
 """The base of all typed objects and the scalar types of the Kubernetes API.
 
-Owns how a struct meets the wire: camelCase names, unset fields left out, unknown fields refused. Field conventions: a string is ""
-when unset (as in Go, and then left out), except where upstream has a pointer and the type says `str | None`; integers and
-booleans are None when unset, so that an explicit 0 or false stays; lists and maps are empty when unset.
+Owns how a struct meets the wire: camelCase names, unset fields left out, unknown fields refused. Field conventions are Go's: strings,
+numbers and booleans are "", 0 and False when unset, and then left out, also where somebody wrote them; where upstream has a pointer the
+type says `| None`, and an explicit zero stays. A field with a factory has no `omitempty` upstream and is always written. Lists and maps are
+empty when unset.
 """
 
 from __future__ import annotations

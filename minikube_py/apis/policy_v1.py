@@ -32,9 +32,9 @@ class PodDisruptionBudgetSpec(Object):
 
 class PodDisruptionBudgetStatus(Object):
     conditions: list[meta_v1.Condition] = []
-    current_healthy: Int32 | None = None
-    desired_healthy: Int32 | None = None
+    current_healthy: Int32 = field(default_factory=int)
+    desired_healthy: Int32 = field(default_factory=int)
     disrupted_pods: dict[str, Time] = {}
-    disruptions_allowed: Int32 | None = None
-    expected_pods: Int32 | None = None
-    observed_generation: Int64 | None = None
+    disruptions_allowed: Int32 = field(default_factory=int)
+    expected_pods: Int32 = field(default_factory=int)
+    observed_generation: Int64 = 0

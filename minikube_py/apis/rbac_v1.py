@@ -17,7 +17,7 @@ class ClusterRole(Object):
     api_version: str = ""
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
     aggregation_rule: AggregationRule | None = None
-    rules: list[PolicyRule] = []
+    rules: list[PolicyRule] = field(default_factory=lambda: [])
 
 
 class ClusterRoleBinding(Object):
@@ -40,7 +40,7 @@ class Role(Object):
     kind: str = ""
     api_version: str = ""
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    rules: list[PolicyRule] = []
+    rules: list[PolicyRule] = field(default_factory=lambda: [])
 
 
 class RoleBinding(Object):
@@ -52,13 +52,13 @@ class RoleBinding(Object):
 
 
 class RoleRef(Object):
-    kind: str = ""
-    api_group: str = ""
+    kind: str = field(default_factory=str)
+    api_group: str = field(default_factory=str)
     name: str = field(default_factory=str)
 
 
 class Subject(Object):
-    kind: str = ""
+    kind: str = field(default_factory=str)
     api_group: str = ""
     name: str = field(default_factory=str)
     namespace: str = ""

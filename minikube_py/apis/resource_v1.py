@@ -11,13 +11,13 @@ from .object import Int64, Object, Quantity, Time
 
 
 class AllocatedDeviceStatus(Object):
-    conditions: list[meta_v1.Condition] = []
+    conditions: list[meta_v1.Condition] = field(default_factory=lambda: [])
     data: Any = None
     device: str = field(default_factory=str)
     driver: str = field(default_factory=str)
     network_data: NetworkDeviceData | None = None
     pool: str = field(default_factory=str)
-    share_id: str = field(default="", name="shareID")
+    share_id: str | None = field(default=None, name="shareID")
 
 
 class AllocationResult(Object):
@@ -51,7 +51,7 @@ class Counter(Object):
 
 
 class CounterSet(Object):
-    counters: dict[str, Counter] = field(default_factory=lambda: {})
+    counters: dict[str, Counter] = {}
     name: str = field(default_factory=str)
 
 
@@ -101,7 +101,7 @@ class DeviceCapacity(Object):
 class DeviceClaim(Object):
     config: list[DeviceClaimConfiguration] = []
     constraints: list[DeviceConstraint] = []
-    requests: list[DeviceRequest] = []
+    requests: list[DeviceRequest] = field(default_factory=lambda: [])
 
 
 class DeviceClaimConfiguration(Object):
@@ -122,19 +122,19 @@ class DeviceClassConfiguration(Object):
 
 class DeviceClassSpec(Object):
     config: list[DeviceClassConfiguration] = []
-    extended_resource_name: str = ""
+    extended_resource_name: str | None = None
     selectors: list[DeviceSelector] = []
 
 
 class DeviceConstraint(Object):
-    distinct_attribute: str = ""
-    match_attribute: str = ""
+    distinct_attribute: str | None = None
+    match_attribute: str | None = None
     requests: list[str] = []
 
 
 class DeviceCounterConsumption(Object):
     counter_set: str = field(default_factory=str)
-    counters: dict[str, Counter] = field(default_factory=lambda: {})
+    counters: dict[str, Counter] = {}
 
 
 class DeviceRequest(Object):
@@ -144,7 +144,7 @@ class DeviceRequest(Object):
 
 
 class DeviceRequestAllocationResult(Object):
-    admin_access: bool | None = None
+    admin_access: bool | None = field(default_factory=lambda: None)
     binding_conditions: list[str] = []
     binding_failure_conditions: list[str] = []
     consumed_capacity: dict[str, Quantity] = {}
@@ -152,7 +152,7 @@ class DeviceRequestAllocationResult(Object):
     driver: str = field(default_factory=str)
     pool: str = field(default_factory=str)
     request: str = field(default_factory=str)
-    share_id: str = field(default="", name="shareID")
+    share_id: str | None = field(default=None, name="shareID")
     tolerations: list[DeviceToleration] = []
 
 
@@ -163,7 +163,7 @@ class DeviceSelector(Object):
 class DeviceSubRequest(Object):
     allocation_mode: str = ""
     capacity: CapacityRequirements | None = None
-    count: Int64 | None = None
+    count: Int64 = 0
     device_class_name: str = field(default_factory=str)
     name: str = field(default_factory=str)
     selectors: list[DeviceSelector] = []
@@ -189,7 +189,7 @@ class ExactDeviceRequest(Object):
     admin_access: bool | None = None
     allocation_mode: str = ""
     capacity: CapacityRequirements | None = None
-    count: Int64 | None = None
+    count: Int64 = 0
     device_class_name: str = field(default_factory=str)
     selectors: list[DeviceSelector] = []
     tolerations: list[DeviceToleration] = []
@@ -203,7 +203,7 @@ class NetworkDeviceData(Object):
 
 class NodeAllocatableResourceMapping(Object):
     allocation_multiplier: Quantity | None = None
-    capacity_key: str = ""
+    capacity_key: str | None = None
 
 
 class OpaqueDeviceConfiguration(Object):

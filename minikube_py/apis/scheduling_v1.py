@@ -13,6 +13,6 @@ class PriorityClass(Object):
     api_version: str = ""
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
     description: str = ""
-    global_default: bool | None = None
+    global_default: bool = False
     preemption_policy: str | None = None
-    value: Int32 | None = None
+    value: Int32 = field(default_factory=int)

@@ -40,7 +40,7 @@ class CSINodeDriver(Object):
     allocatable: VolumeNodeResources | None = None
     name: str = field(default_factory=str)
     node_id: str = field(default_factory=str, name="nodeID")
-    topology_keys: list[str] = []
+    topology_keys: list[str] = field(default_factory=lambda: [])
 
 
 class CSINodeSpec(Object):

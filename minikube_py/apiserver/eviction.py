@@ -77,7 +77,7 @@ class Evictions:
         def count(present: PodDisruptionBudget) -> None:
             status = present.status
             check(present)
-            status.disruptions_allowed = (status.disruptions_allowed or 0) - 1
+            status.disruptions_allowed = status.disruptions_allowed - 1
             if not status.disruptions_allowed:
                 status.conditions = _refusing(status.conditions, status.observed_generation, now)
             status.disrupted_pods[pod_name] = now
@@ -118,8 +118,8 @@ class Evictions:
 def check(budget: PodDisruptionBudget) -> None:
     """Raises: TooManyRequestsError or ForbiddenError if a budget allows no disruption now."""
     status, name = budget.status, budget.metadata.name
-    allowed = status.disruptions_allowed or 0
-    if (status.observed_generation or 0) < (budget.metadata.generation or 0):
+    allowed = status.disruptions_allowed
+    if status.observed_generation < budget.metadata.generation:
         raise _being_processed(name)
     if allowed < 0:
         raise _forbidden(name, "pdb disruptions allowed is negative")
@@ -131,8 +131,8 @@ def check(budget: PodDisruptionBudget) -> None:
         if condition.type == _ALLOWED and condition.reason == "SyncFailed":
             raise _refused(f"The disruption budget {name} does not allow evicting pods currently because it failed sync: "
                            f"{condition.message}")
-    raise _refused(f"The disruption budget {name} needs {status.desired_healthy or 0} healthy pods and has "
-                   f"{status.current_healthy or 0} currently")
+    raise _refused(f"The disruption budget {name} needs {status.desired_healthy} healthy pods and has "
+                   f"{status.current_healthy} currently")
 
 
 def _refused(why: str, retry_s: int = 0) -> TooManyRequestsError:
@@ -166,7 +166,7 @@ def _may_go_unhealthy(pod: Pod, budget: PodDisruptionBudget) -> bool:
     """Whether a pod that is not ready may go though its budget allows no disruption."""
     if any(condition.type == "Ready" and condition.status == "True" for condition in pod.status.conditions):
         return False
-    current, desired = budget.status.current_healthy or 0, budget.status.desired_healthy or 0
+    current, desired = budget.status.current_healthy, budget.status.desired_healthy
     return budget.spec.unhealthy_pod_eviction_policy == "AlwaysAllow" or current >= desired > 0
 
 
@@ -192,7 +192,7 @@ def _with_target(pod: Pod, now: str) -> list[PodCondition]:
     return [target if condition is known else condition for condition in pod.status.conditions]
 
 
-def _refusing(conditions: list[meta_v1.Condition], generation: int | None, now: str) -> list[meta_v1.Condition]:
+def _refusing(conditions: list[meta_v1.Condition], generation: int, now: str) -> list[meta_v1.Condition]:
     """The conditions of a budget that allows no more disruptions."""
     known = next((condition for condition in conditions if condition.type == _ALLOWED), None)
     row = meta_v1.Condition(

@@ -31,7 +31,7 @@ def hpa_v2_to_v1(new: autoscaling_v2.HorizontalPodAutoscaler) -> autoscaling_v1.
             kind=reference.kind, name=reference.name, api_version=reference.api_version) if reference else None,
     )
     old.status = autoscaling_v1.HorizontalPodAutoscalerStatus(
-        current_replicas=status.current_replicas or 0, desired_replicas=status.desired_replicas, last_scale_time=status.last_scale_time,
+        current_replicas=status.current_replicas, desired_replicas=status.desired_replicas, last_scale_time=status.last_scale_time,
         observed_generation=status.observed_generation,
     )
     targets = [target for metric in spec.metrics if (target := _cpu_target(metric)) is not None]

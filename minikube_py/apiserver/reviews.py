@@ -106,7 +106,7 @@ class Reviews:
         else:
             raise TypeError("a review without attributes has passed validation")
         decision = await self._authorizer.authorize(attributes)
-        return SubjectAccessReviewStatus(allowed=decision.allowed, denied=decision.denied or None, reason=decision.reason)
+        return SubjectAccessReviewStatus(allowed=decision.allowed, denied=decision.denied, reason=decision.reason)
 
     def _self_rules(self, obj: SelfSubjectRulesReview, user: UserInfo) -> None:
         if not obj.spec.namespace:

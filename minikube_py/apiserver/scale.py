@@ -36,7 +36,7 @@ def scale_of(obj: Any) -> autoscaling_v1.Scale:
         creation_timestamp=meta.creation_timestamp,
     )
     scale.spec = autoscaling_v1.ScaleSpec(replicas=obj.spec.replicas)
-    scale.status = autoscaling_v1.ScaleStatus(replicas=obj.status.replicas or 0, selector=text)
+    scale.status = autoscaling_v1.ScaleStatus(replicas=obj.status.replicas, selector=text)
     return scale
 
 

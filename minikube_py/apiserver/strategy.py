@@ -76,7 +76,7 @@ class Strategy:
         """Let metadata.generation follow the desired state."""
         new.metadata.generation = old.metadata.generation
         if self.generation and self.desired(new) != self.desired(old):
-            new.metadata.generation = (old.metadata.generation or 0) + 1
+            new.metadata.generation = old.metadata.generation + 1
 
     def desired(self, obj: Any) -> bytes:
         """The desired state, for comparison: the spec, or everything but metadata and status."""

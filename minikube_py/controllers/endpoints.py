@@ -133,7 +133,7 @@ def subsets(service: Service, pods: list[Pod]) -> list[EndpointSubset]:
 
 def _port(row: _Port) -> EndpointPort:
     name, protocol, number, app_protocol = row
-    return EndpointPort(name=name or None, protocol=protocol, port=number or 0, app_protocol=app_protocol)
+    return EndpointPort(name=name or "", protocol=protocol, port=number or 0, app_protocol=app_protocol)
 
 
 def _ports(service: Service, pod: Pod) -> list[_Port | None]:

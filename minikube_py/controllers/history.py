@@ -52,11 +52,11 @@ async def current_revision(
     Raises: CollisionError if the name is taken by another object.
     """
     data = template_data(template)
-    number = max((revision.revision or 0 for revision in known), default=0) + 1
+    number = max((revision.revision for revision in known), default=0) + 1
     same = [revision for revision in known if revision.data == data]
     if same:
-        newest = max(same, key=lambda revision: revision.revision or 0)
-        if (newest.revision or 0) == number - 1:
+        newest = max(same, key=lambda revision: revision.revision)
+        if newest.revision == number - 1:
             return newest
         copy = deep_copy(newest)
         copy.revision = number
@@ -86,7 +86,7 @@ async def truncate(client: Client, known: Sequence[ControllerRevision], live: Co
     Args:
         live: names of revisions that pods or the owner still use.
     """
-    spare = sorted((row for row in known if row.metadata.name not in live), key=lambda row: row.revision or 0)
+    spare = sorted((row for row in known if row.metadata.name not in live), key=lambda row: row.revision)
     surplus = spare[: max(0, len(spare) - limit)]
     await asyncio.gather(*(_delete(client, revision) for revision in surplus))
 

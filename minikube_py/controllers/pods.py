@@ -136,6 +136,6 @@ def _ready_time(pod: Pod) -> str:
 def _restarts(pod: Pod) -> tuple[int, int]:
     """Highest restart counts of the containers and of the restartable init containers."""
     sidecars = {row.name for row in pod.spec.init_containers if row.restart_policy == "Always"}
-    counts = [row.restart_count or 0 for row in pod.status.container_statuses]
-    sidecar_counts = [row.restart_count or 0 for row in pod.status.init_container_statuses if row.name in sidecars]
+    counts = [row.restart_count for row in pod.status.container_statuses]
+    sidecar_counts = [row.restart_count for row in pod.status.init_container_statuses if row.name in sidecars]
     return max(counts, default=0), max(sidecar_counts, default=0)

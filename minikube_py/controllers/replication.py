@@ -26,7 +26,7 @@ from .base import Context, Controller
 from .expectations import Expectations
 from .pod_control import PodControl, first_failure, namespace_is_terminating, pod_from_template, slow_start
 from .refs import Claims, Matcher, controlled_and_orphans, controller_of, index_by_controller, meta_of
-from .status import condition_of, unset_zero, with_condition, without_condition
+from .status import condition_of, with_condition, without_condition
 
 log = logging.getLogger(__name__)
 # Pods that one pass creates or deletes at most. Source: replica_set.go, BurstReplicas.
@@ -104,7 +104,7 @@ class ReplicationBase(Controller):
             raise outcome.error
         if not manage:
             return self.expectations.remaining_s(key)
-        return pod_rules.next_available_s(active, owner.spec.min_ready_seconds or 0, self.clock.now())
+        return pod_rules.next_available_s(active, owner.spec.min_ready_seconds, self.clock.now())
 
     async def _scale(self, key: str, owner: Any, active: list[Pod]) -> _Outcome:
         difference = len(active) - _replicas(owner)
@@ -138,13 +138,13 @@ class ReplicationBase(Controller):
     def fill_status(self, owner: Any, status: Any, active: Sequence[Pod], terminating: int) -> None:
         """Write the counts into `status`."""
         now = self.clock.now()
-        min_ready_s = owner.spec.min_ready_seconds or 0
+        min_ready_s = owner.spec.min_ready_seconds
         labels = self.template(owner).metadata.labels
         waits = [pod_rules.available_in_s(pod, min_ready_s, now) for pod in active]
         status.replicas = len(active)
-        status.fully_labeled_replicas = unset_zero(sum(labels.items() <= pod.metadata.labels.items() for pod in active))
-        status.ready_replicas = unset_zero(len(waits) - waits.count(None))
-        status.available_replicas = unset_zero(waits.count(0.0))
+        status.fully_labeled_replicas = sum(labels.items() <= pod.metadata.labels.items() for pod in active)
+        status.ready_replicas = len(waits) - waits.count(None)
+        status.available_replicas = waits.count(0.0)
         status.observed_generation = owner.metadata.generation
 
     async def _write_status(self, owner: Any, active: list[Pod], terminating: int, outcome: _Outcome) -> None:

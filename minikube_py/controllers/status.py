@@ -46,11 +46,6 @@ def is_true(conditions: Sequence[Any], condition_type: str) -> bool:
     return row is not None and row.status == "True"
 
 
-def unset_zero(count: int | None) -> int | None:
-    """A count as it stands in a field that upstream leaves out when it is zero."""
-    return count or None
-
-
 def age_s(now: datetime, time: str) -> float:
     """Seconds since a Time; 0 for an unset one."""
     return (now - parse_rfc3339(time)).total_seconds() if time else 0.0

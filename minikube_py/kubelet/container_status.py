@@ -136,7 +136,7 @@ def _without_container(given: StatusInput, container: AnyContainer, previous: co
                 status.state = gone
                 return status
             status.last_state = gone
-            status.restart_count = (previous.restart_count or 0) + 1
+            status.restart_count = previous.restart_count + 1
     if given.terminal:
         status.state = core_v1.ContainerState(terminated=core_v1.ContainerStateTerminated(
             reason="ContainerStatusUnknown", exit_code=GONE_EXIT_CODE,
@@ -163,7 +163,7 @@ def _state(info: ContainerInfo) -> core_v1.ContainerState:
 def _mounts(container: AnyContainer) -> list[core_v1.VolumeMountStatus]:
     return [
         core_v1.VolumeMountStatus(
-            name=mount.name, mount_path=mount.mount_path, read_only=mount.read_only or None,
+            name=mount.name, mount_path=mount.mount_path, read_only=mount.read_only,
             recursive_read_only=("Disabled" if mount.read_only else None),
         )
         for mount in container.volume_mounts

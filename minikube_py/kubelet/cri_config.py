@@ -86,7 +86,7 @@ def _port_mappings(pod: core_v1.Pod) -> list[runtime_v1.PortMapping]:
     """Host ports; the network plugin opens them."""
     return [
         runtime_v1.PortMapping(
-            protocol=port.protocol or "TCP", container_port=port.container_port or 0,
+            protocol=port.protocol or "TCP", container_port=port.container_port,
             host_port=port.host_port, host_ip=port.host_ip,
         )
         for container in [*pod.spec.init_containers, *pod.spec.containers]

@@ -230,7 +230,7 @@ def _known_restarts(pod: core_v1.Pod, name: str) -> int:
     """The restart count to go on from when the runtime has forgotten the containers but the API has not."""
     shown: Sequence[core_v1.ContainerStatus] = [*pod.status.container_statuses, *pod.status.init_container_statuses]
     status = next((item for item in shown if item.name == name and item.container_id), None)
-    return (status.restart_count or 0) + 1 if status is not None else 0
+    return status.restart_count + 1 if status is not None else 0
 
 
 def _target(container: AnyContainer, runtime: PodRuntime) -> str:

@@ -53,4 +53,4 @@ class LifecycleHooks:
             if result.outcome != "success":
                 raise HookError(f"HTTP lifecycle hook ({handler.http_get.path}) for Container {container.name!r} failed: {result.message}")
         elif handler.sleep is not None:
-            await asyncio.sleep(handler.sleep.seconds or 0)
+            await asyncio.sleep(handler.sleep.seconds)

@@ -258,7 +258,7 @@ class Scheduler:
         condition: dict[str, Any] = {
             "type": "PodScheduled", "status": "False", "reason": reason, "message": message, "lastTransitionTime": since,
         }
-        if current.metadata.generation is not None:
+        if current.metadata.generation:
             condition["observedGeneration"] = current.metadata.generation
         status: dict[str, Any] = {"conditions": [condition]}
         if nominated:

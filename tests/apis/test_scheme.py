@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from minikube_py.apis import apiextensions_v1, apps_v1, core_v1
+from minikube_py.apis import apiextensions_v1, apps_v1, core_v1, policy_v1
 from minikube_py.apis.object import Object
 from minikube_py.apis.resources import BY_GVK
 from minikube_py.apis.scheme import (
@@ -86,10 +86,21 @@ def test_unknown_kinds_are_key_errors() -> None:
         gvk_of(core_v1.Container)
 
 
-def test_explicit_zero_and_false_stay_and_unset_does_not() -> None:
-    explicit = from_document(apps_v1.Deployment, {"spec": {"replicas": 0, "paused": False}})
-    assert to_document(explicit)["spec"].items() >= {"replicas": 0, "paused": False}.items()
+def test_an_explicit_zero_stays_where_go_has_a_pointer() -> None:
+    explicit = from_document(apps_v1.Deployment, {"spec": {"replicas": 0, "paused": False, "minReadySeconds": 0}})
+    assert to_document(explicit)["spec"] | {"replicas": 0} == to_document(explicit)["spec"]
+    assert not {"paused", "minReadySeconds"} & set(to_document(explicit)["spec"])
     assert not {"replicas", "paused"} & set(to_document(apps_v1.Deployment())["spec"])
+
+
+@pytest.mark.parametrize(("struct", "always"), [
+    (policy_v1.PodDisruptionBudgetStatus, {"currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0}),
+    (core_v1.ContainerStatus, {"image": "", "imageID": "", "name": "", "ready": False, "restartCount": 0}),
+    (apps_v1.StatefulSetOrdinals, {"start": 0}), (core_v1.ServicePort, {"port": 0}), (core_v1.KeyToPath, {"key": "", "path": ""}),
+    (core_v1.TypedLocalObjectReference, {"apiGroup": None, "kind": "", "name": ""}),
+])
+def test_what_go_never_leaves_out_is_written_as_zero_or_null(struct: type[Object], always: dict[str, Any]) -> None:
+    assert to_document(struct()) == always
 
 
 def test_copy_is_equal_and_independent() -> None:

@@ -27,7 +27,7 @@ NOW_TEXT = "2026-01-01T00:01:00Z"
 PLAIN, PODS = PlainStrategy(), PodStrategy()
 
 
-def marks(meta: meta_v1.ObjectMeta) -> tuple[str, int | None, list[str], int | None]:
+def marks(meta: meta_v1.ObjectMeta) -> tuple[str, int | None, list[str], int]:
     return meta.deletion_timestamp, meta.deletion_grace_period_seconds, meta.finalizers, meta.generation
 
 
@@ -106,7 +106,7 @@ def test_namespaces_are_marked_and_held_by_what_is_in_them() -> None:
     strategy = NamespaceStrategy()
     namespace = core_v1.Namespace(metadata=meta_v1.ObjectMeta(name="n"), spec=core_v1.NamespaceSpec(finalizers=["kubernetes"]))
     assert not begin_deletion(strategy, namespace, DeleteOptions(propagation_policy="Foreground"), NOW)
-    marked = (NOW_TEXT, None, ["foregroundDeletion"], None)
+    marked = (NOW_TEXT, None, ["foregroundDeletion"], 0)
     assert (marks(namespace.metadata), namespace.status.phase) == (marked, "Terminating")
     assert not begin_deletion(strategy, namespace, DeleteOptions(propagation_policy="Background"), NOW)
     assert marks(namespace.metadata) == marked

@@ -147,7 +147,7 @@ async def test_what_clients_may_not_change_is_kept_or_refused(control_plane: Con
     made = (await create(control_plane, config_map(generate_name="a-"))).metadata
     await put(control_plane, config_map(creation_timestamp="1999-01-01T00:00:00Z", self_link="x", generation=7))
     stored = (await control_plane.client.get(core_v1.ConfigMap, "a", "default")).metadata
-    assert (stored.uid, stored.creation_timestamp, stored.self_link, stored.generation) == (made.uid, made.creation_timestamp, "", None)
+    assert (stored.uid, stored.creation_timestamp, stored.self_link, stored.generation) == (made.uid, made.creation_timestamp, "", 0)
     assert stored.generate_name == "", "what an update leaves out is taken away"
     moment = "1999-01-01T00:00:00Z"
     for forged, message in (

@@ -111,7 +111,7 @@ def deployment(name: str) -> apps_v1.Deployment:
         metadata=meta(name), spec=apps_v1.DeploymentSpec(selector=meta_v1.LabelSelector(match_labels={"a": "b"}), template=template))
 
 
-def service(name: str, type_: str = "ClusterIP", ip: str = "", node_port: int | None = None, port: int = 80) -> core_v1.Service:
+def service(name: str, type_: str = "ClusterIP", ip: str = "", node_port: int = 0, port: int = 80) -> core_v1.Service:
     ports = [core_v1.ServicePort(port=port, node_port=node_port)]
     return core_v1.Service(metadata=meta(name), spec=core_v1.ServiceSpec(type=type_, cluster_ip=ip, ports=ports))
 
@@ -257,7 +257,7 @@ async def test_spec_and_status_have_a_door_each(world: World) -> None:
     both = deep_copy(made)
     both.spec.replicas, both.status.replicas = 4, 4
     after = await world.client.update(both)
-    assert (after.spec.replicas, after.status.replicas or 0) == (4, 0)
+    assert (after.spec.replicas, after.status.replicas) == (4, 0)
     both = deep_copy(after)
     both.spec.replicas, both.status.replicas, both.metadata.generation = 7, 7, 99
     after = await world.client.update(both, "status")
@@ -415,7 +415,7 @@ async def all_numbers_are_free(world: World, taken_ips: int = 0, taken_ports: in
     with pytest.raises(Exception, match="range is full"):
         await world.client.create(service("one-too-many"))
     with pytest.raises(Exception, match="range is full"):
-        await world.put(service("probe-0", "NodePort", node_port=None, port=81))
+        await world.put(service("probe-0", "NodePort", port=81))
         await world.change(core_v1.Service, "probe-13", lambda obj: setattr(obj.spec, "type", "NodePort"))
 
 
@@ -474,7 +474,7 @@ async def test_change_of_type_gives_and_takes(world: World) -> None:
     assert world.stored(core_v1.Service, "a").spec.ports[0].node_port == port
     assert world.stored(core_v1.Service, "a").spec.cluster_ip == made.spec.cluster_ip
     await world.change(core_v1.Service, "a", lambda obj: setattr(obj.spec, "type", "ClusterIP"))
-    assert world.stored(core_v1.Service, "a").spec.ports[0].node_port is None
+    assert world.stored(core_v1.Service, "a").spec.ports[0].node_port == 0
     external = core_v1.Service(metadata=meta("a"), spec=core_v1.ServiceSpec(type="ExternalName", external_name="example.com"))
     await world.put(external)
     assert world.stored(core_v1.Service, "a").spec.cluster_ip == ""

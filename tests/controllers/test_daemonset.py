@@ -116,7 +116,7 @@ async def test_on_delete_waits_for_the_user(world: World) -> None:
     await world.client.create(daemon_set(updateStrategy={"type": "OnDelete"}))
     await world.until(lambda: is_updated(world, 2))
     await world.change(DaemonSet, "agent", set_image("v2"))
-    await world.until(lambda: world.get(DaemonSet, "agent").status.updated_number_scheduled is None)
+    await world.until(lambda: world.get(DaemonSet, "agent").status.updated_number_scheduled == 0)
     victim = next(pod for pod in world.list(Pod) if node_of(pod) == "a")
     await world.client.delete(Pod, victim.metadata.name, "default")
     await world.until(lambda: world.get(DaemonSet, "agent").status.updated_number_scheduled == 1)

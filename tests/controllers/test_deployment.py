@@ -29,7 +29,7 @@ def is_complete(world: World, image: str, name: str = "web") -> bool:
     return (
         found.spec.template.spec.containers[0].image == image
         and status.observed_generation == found.metadata.generation
-        and (status.replicas or 0, status.updated_replicas or 0, status.available_replicas or 0) == (wanted, wanted, wanted)
+        and (status.replicas, status.updated_replicas, status.available_replicas) == (wanted, wanted, wanted)
         and any(row.type == "Progressing" and row.reason == "NewReplicaSetAvailable" for row in status.conditions)
     )
 
@@ -180,7 +180,7 @@ async def test_min_ready_seconds_delay_availability(world: World) -> None:
     await world.start_kubelet()
     await world.client.create(deployment("web", 2, minReadySeconds=30))
     await world.until(lambda: world.get(Deployment, "web").status.ready_replicas == 2)
-    assert world.get(Deployment, "web").status.available_replicas is None
+    assert world.get(Deployment, "web").status.available_replicas == 0
     await world.until(lambda: is_complete(world, "v1"), timeout_s=60)
     assert 29 <= asyncio.get_running_loop().time() <= 35
 
@@ -193,7 +193,7 @@ async def test_a_taken_name_changes_the_hash(world: World) -> None:
     taken.metadata.namespace = "default"
     taken.metadata.labels = {"other": "owner"}
     await world.client.create(taken)
-    await world.change(Deployment, "web", lambda copy: setattr(copy.spec, "paused", None))
+    await world.change(Deployment, "web", lambda copy: setattr(copy.spec, "paused", False))
     await world.start(DeploymentController, ReplicaSetController)
     await world.until(lambda: world.get(Deployment, "web").status.replicas == 1)
     assert world.get(Deployment, "web").status.collision_count == 1

@@ -59,7 +59,7 @@ async def test_a_job_completes_when_enough_pods_succeeded(world: World) -> None:
         await finish_one(world)
     await world.until(lambda: "Complete" in conditions(world))
     status = world.get(Job, "work").status
-    assert (status.succeeded, status.failed, status.active, status.ready, status.terminating) == (3, None, None, 0, 0)
+    assert (status.succeeded, status.failed, status.active, status.ready, status.terminating) == (3, 0, 0, 0, 0)
     assert status.uncounted_terminated_pods == batch_v1.UncountedTerminatedPods()
     assert status.completion_time and status.start_time
     reached = ("True", "CompletionsReached", "Reached expected number of succeeded pods")
@@ -76,7 +76,7 @@ async def test_pods_carry_the_tracking_finalizer_until_they_are_counted(world: W
     await world.end(pod, "Succeeded")
     await world.until(lambda: not world.get(Pod, pod.metadata.name).metadata.finalizers)
     status = world.get(Job, "work").status
-    counted = (status.succeeded or 0) + len(status.uncounted_terminated_pods.succeeded)
+    counted = status.succeeded + len(status.uncounted_terminated_pods.succeeded)
     assert counted == 1
 
 
@@ -123,7 +123,7 @@ async def test_a_deadline_ends_the_job_and_its_pods(world: World) -> None:
     assert 59 <= asyncio.get_running_loop().time() <= 65
     assert conditions(world)["Failed"] == ("True", "DeadlineExceeded", "Job was active longer than specified deadline")
     status = world.get(Job, "work").status
-    assert (status.active, status.failed) == (None, 2)
+    assert (status.active, status.failed) == (0, 2)
     await world.until(lambda: not world.list(Pod))
 
 

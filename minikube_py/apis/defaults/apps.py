@@ -94,8 +94,6 @@ def set_stateful_set(stateful_set: StatefulSet) -> None:
     for claim in spec.volume_claim_templates:
         claim.kind, claim.api_version = claim.kind or "PersistentVolumeClaim", claim.api_version or "v1"
         set_claim(claim)
-    if stateful_set.status.available_replicas is None:
-        stateful_set.status.available_replicas = 0  # always on the wire
 
 
 def _set_update_strategy(spec: StatefulSetSpec) -> None:

@@ -10,7 +10,6 @@ from ..authentication_v1 import TokenRequest
 from ..autoscaling_v2 import HPAScalingPolicy, HPAScalingRules, MetricSpec, MetricTarget, ResourceMetricSource
 from ..flowcontrol_v1 import FlowSchema, LimitedPriorityLevelConfiguration, PriorityLevelConfiguration
 from ..node_v1 import RuntimeClass
-from ..policy_v1 import PodDisruptionBudget
 from ..rbac_v1 import ClusterRoleBinding, RoleBinding
 from ..scheduling_v1 import PriorityClass
 from .quantities import resource_list, single
@@ -55,14 +54,6 @@ def set_autoscaler_v1(autoscaler: autoscaling_v1.HorizontalPodAutoscaler) -> Non
         autoscaler.spec.min_replicas = 1
 
 
-def set_disruption_budget(budget: PodDisruptionBudget) -> None:
-    """The counters of the status are always on the wire."""
-    status = budget.status
-    for counter in ("disruptions_allowed", "current_healthy", "desired_healthy", "expected_pods"):
-        if getattr(status, counter) is None:
-            setattr(status, counter, 0)
-
-
 def set_binding(binding: RoleBinding | ClusterRoleBinding) -> None:
     if binding.role_ref is not None and not binding.role_ref.api_group:
         binding.role_ref.api_group = RBAC_GROUP
@@ -74,8 +65,6 @@ def set_binding(binding: RoleBinding | ClusterRoleBinding) -> None:
 def set_priority_class(priority_class: PriorityClass) -> None:
     if priority_class.preemption_policy is None:
         priority_class.preemption_policy = "PreemptLowerPriority"
-    if priority_class.value is None:
-        priority_class.value = 0
 
 
 def set_flow_schema(schema: FlowSchema) -> None:
@@ -115,7 +104,7 @@ def set_token_request(request: TokenRequest) -> None:
 
 DEFAULTS: Defaults = {
     autoscaling_v2.HorizontalPodAutoscaler: set_autoscaler, autoscaling_v1.HorizontalPodAutoscaler: set_autoscaler_v1,
-    PodDisruptionBudget: set_disruption_budget, RoleBinding: set_binding, ClusterRoleBinding: set_binding,
+    RoleBinding: set_binding, ClusterRoleBinding: set_binding,
     PriorityClass: set_priority_class, FlowSchema: set_flow_schema, PriorityLevelConfiguration: set_priority_level,
     RuntimeClass: set_runtime_class, TokenRequest: set_token_request,
 }

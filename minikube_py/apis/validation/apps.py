@@ -94,7 +94,7 @@ def deployment(causes: Causes, obj: Deployment) -> None:
     deadline_s = spec.progress_deadline_seconds
     if deadline_s is not None:
         non_negative(causes, "spec.progressDeadlineSeconds", deadline_s)
-        if deadline_s <= (spec.min_ready_seconds or 0):
+        if deadline_s <= spec.min_ready_seconds:
             causes.append(invalid("spec.progressDeadlineSeconds", deadline_s, "must be greater than minReadySeconds"))
 
 

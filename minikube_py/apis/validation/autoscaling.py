@@ -73,7 +73,7 @@ def _target_rules(obj: HorizontalPodAutoscaler) -> _Reference:
 
 def _spec(causes: Causes, obj: HorizontalPodAutoscaler, lowest: int, target: _Reference, described: _Reference) -> None:
     spec = obj.spec
-    low, high = spec.min_replicas, spec.max_replicas or 0
+    low, high = spec.min_replicas, spec.max_replicas
     if low is not None and low < lowest:
         causes.append(invalid("spec.minReplicas", low, f"must be greater than or equal to {lowest}"))
     if high < 1:

@@ -31,7 +31,7 @@ _CONSUMERS_MAX = 256
 _CONDITIONS_MAX = 8
 _INTERFACE_BYTES_MAX, _HARDWARE_BYTES_MAX, _IPS_MAX = 256, 128, 16
 
-DeviceID = tuple[str, str, str, str]
+DeviceID = tuple[str, str, str, str | None]
 
 
 def update_claim_status(causes: Causes, new: ResourceClaim, old: ResourceClaim, reference: Check[str]) -> None:
@@ -82,7 +82,7 @@ def _device(causes: Causes, path: str, device: AllocatedDeviceStatus, *, allocat
     driver_name(causes, f"{path}.driver", device.driver)
     pool_name(causes, f"{path}.pool", device.pool)
     label(causes, f"{path}.device", device.device)
-    if device.share_id:
+    if device.share_id is not None:
         uid(causes, f"{path}.shareID", device.share_id)
     if not allocated:
         key = (device.driver, device.pool, device.device, device.share_id)
@@ -126,7 +126,7 @@ def _allocation(causes: Causes, path: str, allocation: AllocationResult, referen
         pool_name(causes, f"{path}.pool", item.pool)
         label(causes, f"{path}.device", item.device)
         binding_conditions(causes, path, item.binding_conditions, item.binding_failure_conditions)
-        if item.share_id:
+        if item.share_id is not None:
             uid(causes, f"{path}.shareID", item.share_id)
 
     def configuration(causes: Causes, path: str, item: DeviceAllocationConfiguration) -> None:

@@ -98,9 +98,9 @@ def selector(causes: Causes, path: str, item: DeviceSelector) -> None:
 
 def _constraint(names: Requests, causes: Causes, path: str, item: DeviceConstraint) -> None:
     unique(causes, f"{path}.requests", item.requests, ITEMS_MAX, partial(request_reference, names), str)
-    if item.match_attribute:
+    if item.match_attribute is not None:
         fully_qualified(causes, f"{path}.matchAttribute", item.match_attribute)
-    elif item.distinct_attribute:
+    elif item.distinct_attribute is not None:
         fully_qualified(causes, f"{path}.distinctAttribute", item.distinct_attribute)
     else:
         causes.append(required(path, _ONE_ATTRIBUTE))
@@ -165,7 +165,7 @@ def _device_class(causes: Causes, obj: DeviceClass, old: DeviceClass | None) -> 
 
     limited(causes, "spec.config", spec.config, ITEMS_MAX, configuration)
     name = spec.extended_resource_name
-    if name and not _is_extended(name):
+    if name is not None and not _is_extended(name):
         causes.append(invalid("spec.extendedResourceName", name, "must be a valid extended resource name"))
 
 

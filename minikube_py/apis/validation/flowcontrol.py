@@ -67,7 +67,7 @@ MANDATORY_LEVELS = {
 
 def flow_schema(causes: Causes, obj: FlowSchema) -> None:
     name, spec = obj.metadata.name, obj.spec
-    precedence = spec.matching_precedence or 0
+    precedence = spec.matching_precedence
     if precedence <= 0:
         causes.append(invalid("spec.matchingPrecedence", precedence, "must be a positive value"))
     if precedence > _PRECEDENCE_MAX:
@@ -239,7 +239,7 @@ def _response(causes: Causes, path: str, response: LimitResponse) -> None:
 
 
 def _queuing(causes: Causes, path: str, queuing: QueuingConfiguration) -> None:
-    limit, queues, hand = queuing.queue_length_limit or 0, queuing.queues or 0, queuing.hand_size or 0
+    limit, queues, hand = queuing.queue_length_limit, queuing.queues, queuing.hand_size
     if limit <= 0:
         causes.append(invalid(f"{path}.queueLengthLimit", limit, "must be positive"))
     if queues <= 0:

@@ -43,8 +43,7 @@ def validate_metadata(
             causes += [invalid(f"{path}.namespace", meta.namespace, complaint) for complaint in complaints]
     elif namespaced is False and meta.namespace:
         causes.append(forbidden(f"{path}.namespace", "not allowed on this type"))
-    if meta.generation is not None:
-        non_negative(causes, f"{path}.generation", meta.generation)
+    non_negative(causes, f"{path}.generation", meta.generation)
     _common(causes, path, meta, finalizers=True)
     return causes
 
@@ -143,8 +142,8 @@ def validate_metadata_update(new: meta_v1.ObjectMeta, old: meta_v1.ObjectMeta, p
             names = ", ".join(syntax.quote(name) for name in added)
             causes.append(forbidden(f"{path}.finalizers", "no new finalizers can be added if the object is being deleted, "
                                                           f"found new finalizers []string{{{names}}}"))
-    if (new.generation or 0) < (old.generation or 0):
-        causes.append(invalid(f"{path}.generation", new.generation or 0, "must not be decremented"))
+    if new.generation < old.generation:
+        causes.append(invalid(f"{path}.generation", new.generation, "must not be decremented"))
     immutable(causes, f"{path}.name", new.name, old.name)
     immutable(causes, f"{path}.namespace", new.namespace, old.namespace)
     immutable(causes, f"{path}.uid", new.uid, old.uid)

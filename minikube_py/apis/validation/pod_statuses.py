@@ -33,7 +33,7 @@ def update(causes: Causes, new: Pod, old: Pod) -> None:
         subdomain(causes, "status.nominatedNodeName", own.nominated_node_name)
         if spec.node_name:
             causes.append(forbidden("status.nominatedNodeName", "may not be set on pods that are already bound to a node"))
-    if own.observed_generation is not None and own.observed_generation < 0:
+    if own.observed_generation < 0:
         causes.append(invalid("status.observedGeneration", own.observed_generation, _NEGATIVE))
     if own.qos_class != was.qos_class:
         causes.append(invalid("status.qosClass", own.qos_class, "field is immutable"))
@@ -48,7 +48,7 @@ def update(causes: Causes, new: Pod, old: Pod) -> None:
 
 def _conditions(causes: Causes, conditions: list[PodCondition]) -> None:
     for index, condition in enumerate(conditions):
-        if condition.observed_generation is not None and condition.observed_generation < 0:
+        if condition.observed_generation < 0:
             causes.append(invalid(f"status.conditions[{index}].observedGeneration", condition.observed_generation, _NEGATIVE))
         if condition.type not in _SYSTEM_CONDITIONS and syntax.label_key(condition.type):
             qualified(causes, f"status.conditions[{index}].Type", condition.type)
@@ -201,7 +201,7 @@ def _health(causes: Causes, path: str, statuses: list[ResourceStatus], container
             where = f"{path}[{index}].resources[{number}]"
             if device.health not in _HEALTH:
                 causes.append(not_supported(f"{where}.health", device.health, _HEALTH))
-            if len(device.message.encode()) > _HEALTH_MESSAGE_BYTES_MAX:
+            if len((device.message or "").encode()) > _HEALTH_MESSAGE_BYTES_MAX:
                 causes.append(too_long(f"{where}.message", _HEALTH_MESSAGE_BYTES_MAX))
             if device.resource_id in seen:
                 causes.append(duplicate(f"{where}.resourceID", device.resource_id))

@@ -99,7 +99,7 @@ def pod_spec(causes: Causes, path: str, spec: PodSpec, *, pod: Pod | None = None
 def _host_ports(causes: Causes, path: str, spec: PodSpec, *, is_pod: bool) -> None:
     for index, container in enumerate(spec.containers):
         for number, port in enumerate(container.ports):
-            host = port.host_port or 0
+            host = port.host_port
             if (is_pod or host) and host != port.container_port:
                 causes.append(invalid(f"{path}[{index}].ports[{number}].hostPort", host,
                                       "must match `containerPort` when `hostNetwork` is true"))
@@ -214,7 +214,7 @@ def _others(causes: Causes, path: str, spec: PodSpec) -> None:
     if spec.os is not None:
         windows.operating_system(causes, path, spec)
     if spec.scheduling_group is not None:
-        subdomain(causes, f"{path}.schedulingGroup.podGroupName", spec.scheduling_group.pod_group_name)
+        subdomain(causes, f"{path}.schedulingGroup.podGroupName", spec.scheduling_group.pod_group_name or "")
 
 
 def template_spec(causes: Causes, path: str, template: PodTemplateSpec) -> None:

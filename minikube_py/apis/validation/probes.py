@@ -46,7 +46,7 @@ def _probe(causes: Causes, path: str, probe: core_v1.Probe, *, once: bool) -> No
     if grace_s is not None and grace_s <= 0:
         causes.append(invalid(f"{path}.terminationGracePeriodSeconds", grace_s, "must be greater than 0"))
     if once and probe.success_threshold != 1:
-        causes.append(invalid(f"{path}.successThreshold", probe.success_threshold or 0, "must be 1"))
+        causes.append(invalid(f"{path}.successThreshold", probe.success_threshold, "must be 1"))
 
 
 def _handler(causes: Causes, path: str, actions: Iterable[tuple[str, object]], grace_s: int | None) -> None:
@@ -68,7 +68,7 @@ def _handler(causes: Causes, path: str, actions: Iterable[tuple[str, object]], g
         elif isinstance(action, core_v1.TCPSocketAction | core_v1.GRPCAction):
             port_or_name(causes, f"{where}.port", action.port)
         elif isinstance(action, core_v1.SleepAction):
-            seconds = action.seconds or 0
+            seconds = action.seconds
             if grace_s is not None and not 0 <= seconds <= grace_s:
                 bound = f"terminationGracePeriodSeconds ({grace_s})"
                 causes.append(invalid(where, seconds, f"must be non-negative and less than {bound}"))

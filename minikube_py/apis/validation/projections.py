@@ -77,14 +77,14 @@ def _token(causes: Causes, volume_path: str, path: str, token: core_v1.ServiceAc
 
 
 def _trust_bundle(causes: Causes, path: str, bundle: core_v1.ClusterTrustBundleProjection, paths: _Paths) -> None:
-    if bundle.name and bundle.signer_name:
+    if bundle.name is not None and bundle.signer_name is not None:
         causes.append(invalid(path, bundle, "only one of name and signerName may be used"))
-    elif bundle.name:
+    elif bundle.name is not None:
         causes += [invalid(f"{path}.name", bundle.name, f"not a valid clustertrustbundlename: {complaint}")
                    for complaint in trust_bundle_name(bundle.name)]
         if bundle.label_selector is not None:
             causes.append(invalid(f"{path}.labelSelector", bundle.label_selector, "labelSelector must be unset if name is specified"))
-    elif bundle.signer_name:
+    elif bundle.signer_name is not None:
         signer_name(causes, f"{path}.signerName", bundle.signer_name)
         label_selector(causes, f"{path}.labelSelector", bundle.label_selector)
     else:

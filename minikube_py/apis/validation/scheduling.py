@@ -162,7 +162,7 @@ def topology_spread(causes: Causes, path: str, items: list[core_v1.TopologySprea
     pairs = [(item.topology_key, item.when_unsatisfiable) for item in items]
     for index, item in enumerate(items):
         where = f"{path}[{index}]"
-        positive_field(causes, f"{where}.maxSkew", item.max_skew or 0)
+        positive_field(causes, f"{where}.maxSkew", item.max_skew)
         if not item.topology_key:
             causes.append(required(f"{where}.topologyKey", "can not be empty"))
         if item.when_unsatisfiable not in _UNSATISFIABLE:

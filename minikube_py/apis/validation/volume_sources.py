@@ -89,12 +89,12 @@ def iscsi(causes: Causes, path: str, source: core_v1.ISCSIVolumeSource) -> None:
 
 
 def iscsi_persistent(causes: Causes, path: str, source: core_v1.ISCSIPersistentVolumeSource, volume_name: str) -> None:
-    if source.initiator_name and len(f"{volume_name}:{source.target_portal}") > _ISCSI_NAME_MAX:
+    if source.initiator_name is not None and len(f"{volume_name}:{source.target_portal}") > _ISCSI_NAME_MAX:
         causes.append(invalid(f"{path}.targetportal", source.target_portal, ISCSI_TOO_LONG))
     _iscsi(causes, path, source, "must be valid format")
     if source.secret_ref is not None:
         _needed(causes, f"{path}.secretRef", ("name", source.secret_ref.name))
-    if source.initiator_name:
+    if source.initiator_name is not None:
         _iscsi_name(causes, f"{path}.initiatorname", source.initiator_name, "must be valid format")
 
 
@@ -121,7 +121,9 @@ def glusterfs(causes: Causes, path: str, source: core_v1.GlusterfsVolumeSource) 
 
 def glusterfs_persistent(causes: Causes, path: str, source: core_v1.GlusterfsPersistentVolumeSource) -> None:
     _needed(causes, path, ("endpoints", source.endpoints), ("path", source.path))
-    if source.endpoints_namespace:
+    if source.endpoints_namespace == "":
+        causes.append(invalid(f"{path}.endpointsNamespace", "", "if the endpointnamespace is set, it must be a valid namespace name"))
+    elif source.endpoints_namespace is not None:
         dns_label(causes, f"{path}.endpointsNamespace", source.endpoints_namespace)
 
 

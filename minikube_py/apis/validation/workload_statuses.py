@@ -58,7 +58,7 @@ def deployment(causes: Causes, new: Deployment, old: Deployment) -> None:
     _counts(causes, (("observedGeneration", status.observed_generation), ("replicas", status.replicas), *parts,
                      ("unavailableReplicas", status.unavailable_replicas), ("terminatingReplicas", status.terminating_replicas),
                      ("collisionCount", status.collision_count)))
-    _within(causes, status.replicas or 0, parts)
+    _within(causes, status.replicas, parts)
     _available(causes, status.available_replicas, status.ready_replicas, "cannot be greater than readyReplicas")
     _not_decremented(causes, status.collision_count, old.status.collision_count)
 
@@ -206,11 +206,11 @@ def _never_back(causes: Causes, new: Job, old: Job) -> None:
     spec, own, was = new.spec, new.status, old.status
     causes += [invalid("status.conditions", OMITTED, f"cannot disable the terminal {kind}=True condition")
                for kind in ("Failed", "Complete", "FailureTarget") if _is(was, kind) and not _is(own, kind)]
-    if (own.failed or 0) < (was.failed or 0):
-        causes.append(invalid("status.failed", own.failed or 0, "cannot decrease the failed counter"))
+    if own.failed < was.failed:
+        causes.append(invalid("status.failed", own.failed, "cannot decrease the failed counter"))
     scaled = spec.completion_mode == "Indexed" and spec.completions == spec.parallelism
-    if not scaled and (own.succeeded or 0) < (was.succeeded or 0):
-        causes.append(invalid("status.succeeded", own.succeeded or 0, "cannot decrease the succeeded counter"))
+    if not scaled and own.succeeded < was.succeeded:
+        causes.append(invalid("status.succeeded", own.succeeded, "cannot decrease the succeeded counter"))
     if own.completion_time and was.completion_time and own.completion_time != was.completion_time:
         causes.append(invalid("status.completionTime", own.completion_time, "completionTime cannot be mutated"))
     if was.start_time and own.start_time != was.start_time and not spec.suspend:

@@ -33,7 +33,7 @@ def _balancers(status: core_v1.LoadBalancerStatus | networking_v1.IngressLoadBal
 
 
 def _service_ports(ports: list[core_v1.ServicePort]) -> str:
-    return ",".join(f"{p.port}:{p.node_port}/{p.protocol}" if (p.node_port or 0) > 0 else f"{p.port}/{p.protocol}" for p in ports) or NONE
+    return ",".join(f"{p.port}:{p.node_port}/{p.protocol}" if p.node_port > 0 else f"{p.port}/{p.protocol}" for p in ports) or NONE
 
 
 def _service(obj: core_v1.Service, now: datetime) -> list[Any]:

@@ -40,7 +40,7 @@ class _Restarts:
         self.last = ""
 
     def add(self, status: core_v1.ContainerStatus) -> None:
-        self.count += status.restart_count or 0
+        self.count += status.restart_count
         ended = status.last_state.terminated if status.last_state is not None else None
         if ended is not None and ended.finished_at > self.last:
             self.last = ended.finished_at
@@ -50,7 +50,7 @@ class _Restarts:
 
 
 def _ended(state: core_v1.ContainerStateTerminated) -> str:
-    return state.reason or (f"Signal:{state.signal}" if state.signal else f"ExitCode:{state.exit_code or 0}")
+    return state.reason or (f"Signal:{state.signal}" if state.signal else f"ExitCode:{state.exit_code}")
 
 
 def _condition(pod: core_v1.Pod, kind: str) -> bool:
@@ -149,14 +149,14 @@ def pod_conditions(pod: core_v1.Pod) -> list[dict[str, str]]:
 def _deployment(obj: apps_v1.Deployment, now: datetime) -> list[Any]:
     status = obj.status
     return [
-        obj.metadata.name, f"{status.ready_replicas or 0}/{obj.spec.replicas or 0}", status.updated_replicas or 0,
-        status.available_replicas or 0, age(obj, now), *containers(obj.spec.template.spec), selector_text(obj.spec.selector),
+        obj.metadata.name, f"{status.ready_replicas}/{obj.spec.replicas or 0}", status.updated_replicas,
+        status.available_replicas, age(obj, now), *containers(obj.spec.template.spec), selector_text(obj.spec.selector),
     ]
 
 
 def _replica_set(obj: apps_v1.ReplicaSet, now: datetime) -> list[Any]:
     return [
-        obj.metadata.name, obj.spec.replicas or 0, obj.status.replicas or 0, obj.status.ready_replicas or 0, age(obj, now),
+        obj.metadata.name, obj.spec.replicas or 0, obj.status.replicas, obj.status.ready_replicas, age(obj, now),
         *containers(obj.spec.template.spec), selector(obj.spec.selector),
     ]
 
@@ -164,7 +164,7 @@ def _replica_set(obj: apps_v1.ReplicaSet, now: datetime) -> list[Any]:
 def _replication_controller(obj: core_v1.ReplicationController, now: datetime) -> list[Any]:
     spec = obj.spec.template.spec if obj.spec.template is not None else core_v1.PodSpec()
     return [
-        obj.metadata.name, obj.spec.replicas or 0, obj.status.replicas or 0, obj.status.ready_replicas or 0, age(obj, now),
+        obj.metadata.name, obj.spec.replicas or 0, obj.status.replicas, obj.status.ready_replicas, age(obj, now),
         *containers(spec), labels(obj.spec.selector),
     ]
 
@@ -172,14 +172,14 @@ def _replication_controller(obj: core_v1.ReplicationController, now: datetime) -
 def _daemon_set(obj: apps_v1.DaemonSet, now: datetime) -> list[Any]:
     status = obj.status
     return [
-        obj.metadata.name, status.desired_number_scheduled or 0, status.current_number_scheduled or 0, status.number_ready or 0,
-        status.updated_number_scheduled or 0, status.number_available or 0, labels(obj.spec.template.spec.node_selector), age(obj, now),
+        obj.metadata.name, status.desired_number_scheduled, status.current_number_scheduled, status.number_ready,
+        status.updated_number_scheduled, status.number_available, labels(obj.spec.template.spec.node_selector), age(obj, now),
         *containers(obj.spec.template.spec), selector(obj.spec.selector),
     ]
 
 
 def _stateful_set(obj: apps_v1.StatefulSet, now: datetime) -> list[Any]:
-    ready = f"{obj.status.ready_replicas or 0}/{obj.spec.replicas or 0}"
+    ready = f"{obj.status.ready_replicas}/{obj.spec.replicas or 0}"
     return [obj.metadata.name, ready, age(obj, now), *containers(obj.spec.template.spec)]
 
 
@@ -199,7 +199,7 @@ def job_state(obj: batch_v1.Job) -> str:
 
 def _job(obj: batch_v1.Job, now: datetime) -> list[Any]:
     spec, status = obj.spec, obj.status
-    done = status.succeeded or 0
+    done = status.succeeded
     if spec.completions is not None:
         completions = f"{done}/{spec.completions}"
     else:
@@ -230,11 +230,11 @@ def _controller_revision(obj: apps_v1.ControllerRevision, now: datetime) -> list
     if owner is not None:
         group, slash, _ = owner.api_version.partition("/")
         controller = f"{owner.kind.lower()}{'.' + group if slash else ''}/{owner.name}"
-    return [obj.metadata.name, controller, obj.revision or 0, age(obj, now)]
+    return [obj.metadata.name, controller, obj.revision, age(obj, now)]
 
 
 def _scale(obj: autoscaling_v1.Scale, now: datetime) -> list[Any]:
-    return [obj.metadata.name, obj.spec.replicas or 0, obj.status.replicas or 0, age(obj, now)]
+    return [obj.metadata.name, obj.spec.replicas or 0, obj.status.replicas, age(obj, now)]
 
 
 SCALE = Printer((Column("Name"), *integers("Desired", "Available"), AGE), _scale)

@@ -77,14 +77,14 @@ def _autoscaler(obj: autoscaling_v1.HorizontalPodAutoscaler | autoscaling_v2.Hor
     target = spec.scale_target_ref
     return [
         obj.metadata.name, f"{target.kind}/{target.name}" if target is not None else "", targets,
-        UNSET if spec.min_replicas is None else str(spec.min_replicas), spec.max_replicas or 0, status.current_replicas or 0, age(obj, now),
+        UNSET if spec.min_replicas is None else str(spec.min_replicas), spec.max_replicas, status.current_replicas, age(obj, now),
     ]
 
 
 def _budget(obj: policy_v1.PodDisruptionBudget, now: datetime) -> list[Any]:
     low, high = obj.spec.min_available, obj.spec.max_unavailable
     return [
-        obj.metadata.name, "N/A" if low is None else str(low), "N/A" if high is None else str(high), obj.status.disruptions_allowed or 0,
+        obj.metadata.name, "N/A" if low is None else str(low), "N/A" if high is None else str(high), obj.status.disruptions_allowed,
         age(obj, now),
     ]
 
@@ -122,7 +122,7 @@ def _flow_schema(obj: flowcontrol_v1.FlowSchema, now: datetime) -> list[Any]:
     method = spec.distinguisher_method.type if spec.distinguisher_method is not None else NONE
     missing = next((c.status for c in obj.status.conditions if c.type == "Dangling"), "?")
     level = spec.priority_level_configuration.name if spec.priority_level_configuration is not None else ""
-    return [obj.metadata.name, level, spec.matching_precedence or 0, method, age(obj, now), missing]
+    return [obj.metadata.name, level, spec.matching_precedence, method, age(obj, now), missing]
 
 
 def _priority_level(obj: flowcontrol_v1.PriorityLevelConfiguration, now: datetime) -> list[Any]:
@@ -133,7 +133,7 @@ def _priority_level(obj: flowcontrol_v1.PriorityLevelConfiguration, now: datetim
         shares = spec.limited.nominal_concurrency_shares or 0
         queuing = spec.limited.limit_response.queuing if spec.limited.limit_response is not None else None
         if queuing is not None:
-            queues = [queuing.queues or 0, queuing.hand_size or 0, queuing.queue_length_limit or 0]
+            queues = [queuing.queues, queuing.hand_size, queuing.queue_length_limit]
     return [obj.metadata.name, spec.type, shares, *queues, age(obj, now)]
 
 
@@ -232,7 +232,7 @@ KINDS: dict[str, Printer] = {
     "runtimeclasses.node.k8s.io": Printer((NAME, Column("Handler"), AGE), _runtime_class),
     "flowschemas.flowcontrol.apiserver.k8s.io": Printer(
         (NAME, *strings("PriorityLevel", "MatchingPrecedence", "DistinguisherMethod"), AGE, Column("MissingPL")), _flow_schema,
-        order=lambda obj: (obj.spec.matching_precedence or 0, obj.metadata.name),
+        order=lambda obj: (obj.spec.matching_precedence, obj.metadata.name),
     ),
     "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": Printer(
         (NAME, *strings("Type", "NominalConcurrencyShares", "Queues", "HandSize", "QueueLengthLimit"), AGE), _priority_level

@@ -34,4 +34,4 @@ class CsiDriverStrategy(Strategy):
         new.spec.prevent_pod_scheduling_if_missing = None
         super().prepare_update(new, old, context)
         if self.desired(new) != self.desired(old):
-            new.metadata.generation = (old.metadata.generation or 0) + 1
+            new.metadata.generation = old.metadata.generation + 1

@@ -200,7 +200,7 @@ class ServiceStrategy(Strategy):
                 port.node_port = self._ports.take_any()
                 taken.append(port.node_port)
         if not needs_health_check(spec):
-            spec.health_check_node_port = None
+            spec.health_check_node_port = 0
         elif spec.health_check_node_port:
             return self._take_port(spec.health_check_node_port, "spec.healthCheckNodePort", had, taken)
         else:
@@ -241,7 +241,7 @@ def _drop_unneeded(spec: core_v1.ServiceSpec, known: core_v1.ServiceSpec) -> Non
         same = {(port.protocol, port.port): port.node_port for port in known.ports}
         for port in spec.ports:
             if port.node_port == same.get((port.protocol, port.port)):
-                port.node_port = None
+                port.node_port = 0
         if spec.external_traffic_policy == known.external_traffic_policy and not spec.external_ips:
             spec.external_traffic_policy = ""
     if known.type == "LoadBalancer" and spec.type != "LoadBalancer":
@@ -250,7 +250,7 @@ def _drop_unneeded(spec: core_v1.ServiceSpec, known: core_v1.ServiceSpec) -> Non
         if spec.load_balancer_class == known.load_balancer_class:
             spec.load_balancer_class = None
     if needs_health_check(known) and not needs_health_check(spec) and spec.health_check_node_port == known.health_check_node_port:
-        spec.health_check_node_port = None
+        spec.health_check_node_port = 0
 
 
 def _spec(entry: Entry) -> core_v1.ServiceSpec:

@@ -108,7 +108,7 @@ class DaemonSetController(Controller):
         await self._write_status(ds, pods, hash_)
         if failure is not None:
             raise failure
-        waits = [again_s, pod_rules.next_available_s(pods, ds.spec.min_ready_seconds or 0, self.clock.now())]
+        waits = [again_s, pod_rules.next_available_s(pods, ds.spec.min_ready_seconds, self.clock.now())]
         return min((wait for wait in waits if wait is not None), default=None)
 
     def _forget(self, key: str) -> None:
@@ -194,7 +194,7 @@ class DaemonSetController(Controller):
     async def _write_status(self, ds: DaemonSet, pods: Sequence[Pod], hash_: str) -> None:
         status = deep_copy(ds.status)
         by_node = _by_node(pods)
-        now, min_ready_s = self.clock.now(), ds.spec.min_ready_seconds or 0
+        now, min_ready_s = self.clock.now(), ds.spec.min_ready_seconds
         desired = current = misscheduled = ready = available = updated = 0
         for node in self.nodes.list():
             run, _ = rules.should_run(ds, node)
@@ -211,8 +211,8 @@ class DaemonSetController(Controller):
         status.observed_generation = ds.metadata.generation
         status.desired_number_scheduled, status.current_number_scheduled = desired, current
         status.number_misscheduled, status.number_ready = misscheduled, ready
-        status.number_available, status.number_unavailable = available or None, desired - available or None
-        status.updated_number_scheduled = updated or None
+        status.number_available, status.number_unavailable = available, desired - available
+        status.updated_number_scheduled = updated
         if status != ds.status:
             copy = deep_copy(ds)
             copy.status = status

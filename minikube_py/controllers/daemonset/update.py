@@ -37,7 +37,7 @@ def step(ds: DaemonSet, pods: Mapping[str, Sequence[Pod]], wanted: Sequence[str]
     if strategy is not None and strategy.type == "OnDelete":
         return Step()
     surge, unavailable = rules.bounds(ds, len(wanted))
-    min_ready_s = ds.spec.min_ready_seconds or 0
+    min_ready_s = ds.spec.min_ready_seconds
     rows = [_look(ds, pods.get(node, ()), hash_, min_ready_s, now) for node in wanted]
     if surge:
         return _with_surge(wanted, rows, surge, unavailable)

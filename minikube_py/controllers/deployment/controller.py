@@ -107,7 +107,7 @@ class DeploymentController(Controller):
         self.events.event(
             deployment, "Warning", "SelectingAll", "This deployment is selecting all pods. A non-empty selector is required."
         )
-        if (deployment.status.observed_generation or 0) < (deployment.metadata.generation or 0):
+        if deployment.status.observed_generation < deployment.metadata.generation:
             rollout: Any = Rollout(self.client, self.events, self.clock, deployment, ())
             rollout.deployment.status.observed_generation = deployment.metadata.generation
             await rollout.save()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from minikube_py.apis.apps_v1 import DeploymentCondition, DeploymentStatus
 
-from ..status import age_s, condition_of, unset_zero, with_condition, without_condition
+from ..status import age_s, condition_of, with_condition, without_condition
 from . import rules
 from .rollout import Rollout
 
@@ -28,11 +28,11 @@ def calculate(rollout: Rollout) -> DeploymentStatus:
         row = rollout.condition("Available", "False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
     return DeploymentStatus(
         observed_generation=deployment.metadata.generation,
-        replicas=unset_zero(rules.actual(sets)),
-        updated_replicas=unset_zero(rules.actual(new)),
-        ready_replicas=unset_zero(rules.ready(sets)),
-        available_replicas=unset_zero(available),
-        unavailable_replicas=unset_zero(max(0, rules.total(sets) - available)),
+        replicas=rules.actual(sets),
+        updated_replicas=rules.actual(new),
+        ready_replicas=rules.ready(sets),
+        available_replicas=available,
+        unavailable_replicas=max(0, rules.total(sets) - available),
         terminating_replicas=rules.terminating(sets),
         collision_count=deployment.status.collision_count,
         conditions=with_condition(deployment.status.conditions, row),

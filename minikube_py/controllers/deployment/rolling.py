@@ -62,13 +62,13 @@ async def _shrink_old(rollout: Rollout) -> bool:
     if new is None or rules.total(rollout.old) == 0:
         return False
     available_min = rules.desired(rollout.deployment) - rules.max_unavailable(rollout.deployment)
-    new_unavailable = rules.desired(new) - (new.status.available_replicas or 0)
+    new_unavailable = rules.desired(new) - new.status.available_replicas
     spare = rules.total(rollout.all) - available_min - new_unavailable
     if spare <= 0:
         return False
     removed = await _shrink(rollout, rules.oldest_first(rules.sized(rollout.old)), spare, unhealthy_only=True)
     # A set that was scaled down just now still reports its former pods: those beyond its size do not count.
-    available = sum(min(rules.desired(rs), rs.status.available_replicas or 0) for rs in rollout.all)
+    available = sum(min(rules.desired(rs), rs.status.available_replicas) for rs in rollout.all)
     surplus = min(available - available_min, spare - removed)
     removed += await _shrink(rollout, rules.oldest_first(rules.sized(rollout.old)), surplus, unhealthy_only=False)
     return removed > 0
@@ -80,7 +80,7 @@ async def _shrink(rollout: Rollout, sets: Sequence[ReplicaSet], count: int, *, u
         if removed >= count:
             break
         size = rules.desired(rs)
-        removable = size - (rs.status.available_replicas or 0) if unhealthy_only else size
+        removable = size - rs.status.available_replicas if unhealthy_only else size
         step = min(count - removed, removable)
         if step > 0:
             await rollout.scale(rs, size - step)

@@ -128,7 +128,7 @@ class Rollout:
 
     @staticmethod
     def _is_idle(rs: ReplicaSet) -> bool:
-        observed = (rs.metadata.generation or 0) <= (rs.status.observed_generation or 0)
+        observed = rs.metadata.generation <= rs.status.observed_generation
         return observed and not rs.status.replicas and rules.desired(rs) == 0
 
     async def _delete(self, rs: ReplicaSet) -> None:

@@ -34,15 +34,15 @@ def total(sets: Iterable[ReplicaSet]) -> int:
 
 
 def actual(sets: Iterable[ReplicaSet]) -> int:
-    return sum(rs.status.replicas or 0 for rs in sets)
+    return sum(rs.status.replicas for rs in sets)
 
 
 def ready(sets: Iterable[ReplicaSet]) -> int:
-    return sum(rs.status.ready_replicas or 0 for rs in sets)
+    return sum(rs.status.ready_replicas for rs in sets)
 
 
 def available(sets: Iterable[ReplicaSet]) -> int:
-    return sum(rs.status.available_replicas or 0 for rs in sets)
+    return sum(rs.status.available_replicas for rs in sets)
 
 
 def terminating(sets: Iterable[ReplicaSet]) -> int:
@@ -131,7 +131,7 @@ def is_saturated(deployment: Deployment, rs: ReplicaSet | None) -> bool:
     if rs is None:
         return False
     wanted = desired(deployment)
-    return desired_at_scaling(rs) == wanted and desired(rs) == wanted and (rs.status.available_replicas or 0) == wanted
+    return desired_at_scaling(rs) == wanted and desired(rs) == wanted and rs.status.available_replicas == wanted
 
 
 def new_set_size(deployment: Deployment, all_sets: Sequence[ReplicaSet], new: ReplicaSet) -> int:
@@ -177,10 +177,10 @@ def is_complete(deployment: Deployment, status: DeploymentStatus) -> bool:
     """Whether all pods are new and available, and no old one is left."""
     wanted = desired(deployment)
     return (
-        (status.updated_replicas or 0) == wanted
-        and (status.replicas or 0) == wanted
-        and (status.available_replicas or 0) == wanted
-        and (status.observed_generation or 0) >= (deployment.metadata.generation or 0)
+        status.updated_replicas == wanted
+        and status.replicas == wanted
+        and status.available_replicas == wanted
+        and status.observed_generation >= deployment.metadata.generation
     )
 
 
@@ -188,8 +188,8 @@ def has_progressed(deployment: Deployment, new: DeploymentStatus) -> bool:
     """Whether `new` is closer to the goal than the status that the Deployment has."""
     old = deployment.status
     return (
-        (new.updated_replicas or 0) > (old.updated_replicas or 0)
-        or (new.replicas or 0) - (new.updated_replicas or 0) < (old.replicas or 0) - (old.updated_replicas or 0)
-        or (new.ready_replicas or 0) > (old.ready_replicas or 0)
-        or (new.available_replicas or 0) > (old.available_replicas or 0)
+        new.updated_replicas > old.updated_replicas
+        or new.replicas - new.updated_replicas < old.replicas - old.updated_replicas
+        or new.ready_replicas > old.ready_replicas
+        or new.available_replicas > old.available_replicas
     )

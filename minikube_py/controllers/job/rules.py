@@ -88,7 +88,7 @@ def restarts_exceeded(job: Job, pods: Sequence[Pod]) -> bool:
     if job.spec.template.spec.restart_policy != "OnFailure":
         return False
     restarts = sum(
-        status.restart_count or 0
+        status.restart_count
         for pod in pods if pod.status.phase in ("Running", "Pending")
         for status in [*pod.status.init_container_statuses, *pod.status.container_statuses]
     )

@@ -98,7 +98,7 @@ async def run(services: Services, state: Pass) -> Job:
             state.verdict = rules.condition("SuccessCriteriaMet", "CompletionsReached", message, state.now)
         else:
             _note_suspension(services, state)
-    job.status.active = len(state.active) or None
+    job.status.active = len(state.active)
     job.status.ready = sum(pod_rules.is_ready(pod) for pod in state.active)
     job.status.terminating = state.terminating
     await _track(services, state, tracked)
@@ -115,7 +115,7 @@ def _count(state: Pass, tracked: list[Pod]) -> None:
         pod for pod in tracked
         if rules.has_failed(pod, job) and pod.metadata.uid not in counted_failed and judge(job.spec.pod_failure_policy, pod).counts
     ]
-    state.failed = (job.status.failed or 0) + len(uncounted.failed) + len(new_failed)
+    state.failed = job.status.failed + len(uncounted.failed) + len(new_failed)
     if rules.is_indexed(job):
         completions = job.spec.completions or 0
         ended = {index for pod in new_succeeded if (index := indexes.index_of(pod)) is not None and index < completions}
@@ -123,7 +123,7 @@ def _count(state: Pass, tracked: list[Pod]) -> None:
         state.succeeded = len(state.done)
         _count_failed_indexes(state, tracked)
     else:
-        state.succeeded = (job.status.succeeded or 0) + len(uncounted.succeeded) + len(new_succeeded)
+        state.succeeded = job.status.succeeded + len(uncounted.succeeded) + len(new_succeeded)
     state.record = state.record.count(new_succeeded, new_failed, state.now)
 
 
@@ -314,8 +314,8 @@ def _mark_uncounted(state: Pass, tracked: list[Pod]) -> list[Pod]:
         elif (failed or state.fails) and uid not in uncounted.failed and judge(job.spec.pod_failure_policy, pod).counts:
             uncounted.failed = [*uncounted.failed, uid]
     if rules.is_indexed(job):
-        job.status.completed_indexes = indexes.render(state.done) or None
-        job.status.succeeded = len(state.done) or None
+        job.status.completed_indexes = indexes.render(state.done)
+        job.status.succeeded = len(state.done)
     if rules.is_per_index(job):
         job.status.failed_indexes = indexes.render(state.failed_indexes)
     return doomed
@@ -337,10 +337,10 @@ def _fold(state: Pass, pending: set[str]) -> None:
     succeeded = [uid for uid in uncounted.succeeded if uid not in pending]
     failed = [uid for uid in uncounted.failed if uid not in pending]
     if succeeded:
-        status.succeeded = (status.succeeded or 0) + len(succeeded)
+        status.succeeded = status.succeeded + len(succeeded)
         uncounted.succeeded = [uid for uid in uncounted.succeeded if uid in pending]
     if failed:
-        status.failed = (status.failed or 0) + len(failed)
+        status.failed = status.failed + len(failed)
         uncounted.failed = [uid for uid in uncounted.failed if uid in pending]
 
 

@@ -83,7 +83,7 @@ class StatefulSetController(Controller):
         live = {identity.revision_of(pod) for pod in state.pods.values()} | {current.metadata.name, update.metadata.name}
         limit = 10 if owner.spec.revision_history_limit is None else owner.spec.revision_history_limit
         await history.truncate(self.client, known, live, limit)
-        return pod_rules.next_available_s(state.pods.values(), owner.spec.min_ready_seconds or 0, self.clock.now())
+        return pod_rules.next_available_s(state.pods.values(), owner.spec.min_ready_seconds, self.clock.now())
 
     def _newest(self, key: str) -> StatefulSet | None:
         """The set as cached or as last written here: the current revision in its status must not go back."""

@@ -31,7 +31,7 @@ def ordinal_of(pod: Pod, owner: StatefulSet) -> int | None:
 
 
 def first_ordinal(owner: StatefulSet) -> int:
-    return (owner.spec.ordinals.start or 0) if owner.spec.ordinals is not None else 0
+    return owner.spec.ordinals.start if owner.spec.ordinals is not None else 0
 
 
 def revision_of(pod: Pod) -> str:

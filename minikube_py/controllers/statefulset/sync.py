@@ -20,7 +20,7 @@ from minikube_py.core.errors import AlreadyExistsError, NotFoundError, StatusErr
 
 from .. import pods as pod_rules
 from ..history import template_of
-from ..status import scaled, unset_zero
+from ..status import scaled
 from . import identity
 from .claims import ClaimControl
 
@@ -47,7 +47,7 @@ class Pass:
         return pod.status.phase == "Running" and pod_rules.is_ready(pod) and not pod.metadata.deletion_timestamp
 
     def is_available(self, pod: Pod) -> bool:
-        return pod.status.phase == "Running" and pod_rules.is_available(pod, self.owner.spec.min_ready_seconds or 0, self.now)
+        return pod.status.phase == "Running" and pod_rules.is_available(pod, self.owner.spec.min_ready_seconds, self.now)
 
 
 class SetControl:
@@ -189,7 +189,7 @@ def _is_current_needed(state: Pass, ordinal: int) -> bool:
     first = identity.first_ordinal(state.owner)
     rolling = strategy.rolling_update if strategy is not None else None
     if rolling is None or rolling.partition is None or rolling.partition <= first:
-        return ordinal < first + (state.owner.status.current_replicas or 0)
+        return ordinal < first + state.owner.status.current_replicas
     return ordinal < rolling.partition
 
 
@@ -201,9 +201,9 @@ def status_of(state: Pass) -> StatefulSetStatus:
     updated = sum(identity.revision_of(pod) == state.update.metadata.name for pod in alive)
     ready = sum(pod.status.phase == "Running" and pod_rules.is_ready(pod) for pod in pods)
     status = StatefulSetStatus(
-        observed_generation=owner.metadata.generation, replicas=len(pods), ready_replicas=unset_zero(ready),
-        available_replicas=sum(state.is_available(pod) for pod in pods), current_replicas=unset_zero(current),
-        updated_replicas=unset_zero(updated), current_revision=state.current.metadata.name, update_revision=state.update.metadata.name,
+        observed_generation=owner.metadata.generation, replicas=len(pods), ready_replicas=ready,
+        available_replicas=sum(state.is_available(pod) for pod in pods), current_replicas=current,
+        updated_replicas=updated, current_revision=state.current.metadata.name, update_revision=state.update.metadata.name,
         collision_count=owner.status.collision_count or 0, conditions=owner.status.conditions,
     )
     strategy = owner.spec.update_strategy

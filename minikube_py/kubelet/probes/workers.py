@@ -142,7 +142,7 @@ class ProbeWorkers:
             await standing.started.wait()
         period_s = float(probe.period_seconds or 10)
         age_s = self._clock.now().timestamp() - info.started_at_ns / 1e9
-        wait_s = (probe.initial_delay_seconds or 0) - age_s
+        wait_s = probe.initial_delay_seconds - age_s
         if age_s > ADOPTED_AFTER_S:
             wait_s = max(wait_s, random.uniform(0, period_s))
         await asyncio.sleep(max(wait_s, 0))

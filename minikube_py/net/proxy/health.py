@@ -116,4 +116,4 @@ def _health_port(service: Service) -> int:
     spec = service.spec
     if spec.type != "LoadBalancer" or spec.external_traffic_policy != "Local":
         return 0
-    return spec.health_check_node_port or 0
+    return spec.health_check_node_port

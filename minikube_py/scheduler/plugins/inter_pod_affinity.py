@@ -181,7 +181,7 @@ def _wishes(pod: core_v1.Pod, affinity: core_v1.Affinity) -> Iterable[tuple[int,
         if part is not None:
             for wish in part.preferred_during_scheduling_ignored_during_execution:
                 if wish.pod_affinity_term is not None:
-                    yield sign * (wish.weight or 0), Term(pod, wish.pod_affinity_term)
+                    yield sign * wish.weight, Term(pod, wish.pod_affinity_term)
 
 
 def _wishes_of_placed(info: PodInfo) -> Iterable[tuple[int, Term]]:

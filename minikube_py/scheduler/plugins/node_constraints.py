@@ -137,7 +137,7 @@ class NodeAffinity:
         total = 0
         for term in _preferred(pod):
             if term.preference is not None and node.node is not None and matches_term(term.preference, node.node):
-                total += term.weight or 0
+                total += term.weight
         return total
 
     def normalize(self, scores: list[int]) -> list[int]:

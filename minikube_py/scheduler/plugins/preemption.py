@@ -115,7 +115,7 @@ class DefaultPreemption:
                 if pod.name in budget.status.disrupted_pods:
                     continue
                 key = f"{pod.namespace}/{budget.metadata.name}"
-                allowed[key] = allowed.get(key, budget.status.disruptions_allowed or 0) - 1
+                allowed[key] = allowed.get(key, budget.status.disruptions_allowed) - 1
                 if allowed[key] < 0:
                     protected.add(pod.key)
         return protected
