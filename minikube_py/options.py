@@ -49,6 +49,8 @@ class ServerOptions:
     cluster_dns: str = "10.43.0.10"
     cluster_domain: str = "cluster.local"
     datastore_endpoint: str = ""
+    secrets_encryption: bool = True
+    secrets_encryption_provider: str = "aesgcm"
     disable_agent: bool = False
     disable_scheduler: bool = False
     disable_controller_manager: bool = False

@@ -20,6 +20,10 @@ from minikube_py.apiserver.assembly import Api, RegistryOptions, object_getter
 from minikube_py.apiserver.authentication.bootstrap import BootstrapTokens
 from minikube_py.apiserver.authentication.token_file import TokenFileError
 from minikube_py.apiserver.authorization import bootstrap_policy
+from minikube_py.apiserver.encryption.configuration import EncryptionConfigurationError
+from minikube_py.apiserver.encryption.secrets_encryption import SecretsEncryption
+from minikube_py.apiserver.http.secrets_encrypt import PATH as SECRETS_ENCRYPT_PATH
+from minikube_py.apiserver.http.secrets_encrypt import SecretsEncryptPath
 from minikube_py.apiserver.join import JoinEndpoint
 from minikube_py.apiserver.options import ApiServerArgs
 from minikube_py.apiserver.pki import Pki, PkiError
@@ -58,6 +62,7 @@ class Server:
         self.ready = asyncio.Event()
         self._roles = asyncio.Event()
         self._join: JoinEndpoint | None = None
+        self._encryption: SecretsEncryption | None = None
 
     def _make_store(self) -> SqliteStore | MemoryStore:
         match self._options.datastore_endpoint:
@@ -78,11 +83,18 @@ class Server:
             args = ApiServerArgs.parse(options.kube_apiserver_args)
             for directory in (self._home, self._home / "tls", self._home / "db", options.write_kubeconfig.parent):
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._encryption = encryption = SecretsEncryption(
+                self._home / "cred" / "encryption-config.json", provider=options.secrets_encryption_provider,
+                enabled=options.secrets_encryption, given=args.encryption_provider_config,
+            )
+            if isinstance(self._store, SqliteStore):
+                await encryption.attach(self._store)
             _, _ = await asyncio.gather(asyncio.to_thread(self._pki.ensure), self._store.open())
             registry_options = RegistryOptions(options.service_cidr, options.service_node_port_range)
             self._api = api = Api(self._store, self._pki, registry_options, args)
             self._join = self._join_endpoint(api)
             api.server.add_extra(self._join.answer)
+            api.paths.add(SECRETS_ENCRYPT_PATH, SecretsEncryptPath(encryption).respond)
             roles = self._roles
             api.health.add("poststarthook/rbac/bootstrap-roles", lambda: None if roles.is_set() else "not finished")
             api.health.add("informer-sync", lambda: None if self.ready.is_set() else "caches are not full", ("readyz",))
@@ -90,7 +102,7 @@ class Server:
             self._port = await api.server.listen(options.bind_address, options.https_listen_port, context)
             api.discovery.server_address = f"{options.advertise_address}:{self._port}"
             self._write_kubeconfig()
-        except (StoreError, PkiError, TokenFileError, ServerTokenError, ValueError, OSError) as error:
+        except (StoreError, EncryptionConfigurationError, PkiError, TokenFileError, ServerTokenError, ValueError, OSError) as error:
             raise FatalError(str(error)) from error
 
     def _join_endpoint(self, api: Api) -> JoinEndpoint:
@@ -112,10 +124,11 @@ class Server:
 
     async def run(self) -> None:
         """Run all components until cancelled; the first one that fails ends all."""
-        api, join = self._api, self._join
-        if api is None or join is None:
+        api, join, encryption = self._api, self._join, self._encryption
+        if api is None or join is None or encryption is None:
             raise FatalError("the server was not started")
         options = self._options
+        await encryption.bring_up_to_date()
         await bootstrap_policy.reconcile(api.client("system:apiserver"))
         self._roles.set()
         registration = ApiServiceRegistration(api.client("system:apiserver"))

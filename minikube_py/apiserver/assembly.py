@@ -123,6 +123,7 @@ class Api:
         discovery, openapi: what is served, for who adds to it at run time.
         event_expiry: ends Events; to be run.
         health: checks; components add theirs.
+        paths: what is no resource; components add theirs.
         server: the front door.
         authentication: all ways to log in.
         trust: tells aggregated API servers whom to trust; to be run.
@@ -158,13 +159,13 @@ class Api:
         self.openapi = OpenApi()
         publishing = Publishing(self.discovery, self.openapi)
         follow(self.registry, "apiextensions.k8s.io", "v1", "customresourcedefinitions", publishing.changed)
-        paths = Paths(self.discovery, self.openapi, self.health, self.exposition, Debug() if args.profiling else None)
+        self.paths = Paths(self.discovery, self.openapi, self.health, self.exposition, Debug() if args.profiling else None)
         reviews = Reviews(authentication.authenticator, authorizer, rbac)
         self.definitions = Definitions(self.registry, self.watches)
         self.definitions.load()
         self.server = ApiServer(
             self.registry, Handlers(self.registry, self.subresources, self.watches), authenticate=authentication.authenticator.authenticate,
-            authorizer=authorizer, paths=paths, metrics=metrics, lifecycle=self.lifecycle, reviews=reviews.review,
+            authorizer=authorizer, paths=self.paths, metrics=metrics, lifecycle=self.lifecycle, reviews=reviews.review,
             streams=self.streams.handle,
         )
 

@@ -22,6 +22,7 @@ class ApiServerArgs:
         anonymous_auth: whether requests without a credential are let in as system:anonymous.
         authentication: who else may log in, and how.
         authorization_mode: RBAC, or AlwaysAllow.
+        encryption_provider_config: EncryptionConfiguration, in place of keys of this server's own.
         event_ttl: how long an Event is kept after its last write.
         profiling: whether /debug is served.
         shutdown_delay_duration: how long the server goes on answering, not ready, before it ends.
@@ -32,6 +33,7 @@ class ApiServerArgs:
     anonymous_auth: bool = True
     authentication: AuthenticationArgs = field(default_factory=AuthenticationArgs)
     authorization_mode: str = "RBAC"
+    encryption_provider_config: Path | None = None
     event_ttl: float = 3600.0
     profiling: bool = True
     shutdown_delay_duration: float = 0.0
@@ -73,6 +75,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "token-auth-file": lambda text: Path(text) if text else None,
     "anonymous-auth": _flag,
     "authorization-mode": _modes,
+    "encryption-provider-config": lambda text: Path(text) if text else None,
     "event-ttl": parse_duration,
     "profiling": _flag,
     "shutdown-delay-duration": parse_duration,

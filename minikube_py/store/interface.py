@@ -113,6 +113,22 @@ Deliver = Callable[[WatchEvent], None]
 Encode = Callable[[Any, int], bytes]
 
 
+class Transformer(Protocol):
+    """What becomes of objects on their way to the disk and back: encryption at rest. Called on the writer thread."""
+
+    def covers(self, resource: str) -> bool:
+        """Whether objects of a resource look other on the disk than in memory, or did."""
+
+    def to_disk(self, resource: str, key: str, data: bytes) -> bytes:
+        """What is written of an object."""
+
+    def from_disk(self, resource: str, key: str, stored: bytes) -> tuple[bytes, bool]:
+        """The object that was written, and whether it would look other today.
+
+        Raises: DamagedError.
+        """
+
+
 class Subscription(Protocol):
     """A running watch."""
 

@@ -20,8 +20,8 @@ from typing import Any
 
 from minikube_py.core import limits
 
-from .interface import Entry, StoreError
-from .sqlite_file import Changes, SqliteFile
+from .interface import Entry, StoreError, Transformer
+from .sqlite_file import Changes, Plain, SqliteFile
 from .state import MemoryState
 from .writes import Batch, Statistics, WritableStore, Write
 
@@ -47,12 +47,19 @@ class SqliteStore(WritableStore):
     Args:
         path: the file; its directory must exist.
         flush_s: seconds that relaxed writes may wait for the disk.
+        transformer: what becomes of objects on their way to the disk and back.
+
+    Attributes:
+        batches: transactions so far.
+        stale: whether the file held something, when it was opened, that `rewrite` would write in another form.
     """
 
-    def __init__(self, path: Path, *, flush_s: float = limits.STORE_RELAXED_FLUSH_S) -> None:
+    def __init__(
+        self, path: Path, *, flush_s: float = limits.STORE_RELAXED_FLUSH_S, transformer: Transformer | None = None
+    ) -> None:
         super().__init__()
         self._path = path
-        self._file = SqliteFile(path)
+        self._file = SqliteFile(path, transformer or Plain())
         self._flush_s = flush_s
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -63,7 +70,9 @@ class SqliteStore(WritableStore):
         self._flush_timer: asyncio.TimerHandle | None = None
         self._flush_due = False
         self._probe_due = False
+        self._flushes: list[asyncio.Future[None]] = []
         self._failed: StoreError | None = None
+        self.stale = False
         self.statistics = FileStatistics(self.state, path)
         self.batches = 0
 
@@ -72,7 +81,7 @@ class SqliteStore(WritableStore):
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
         self._thread.start()
         try:
-            rows, revision = await self._on_thread(self._file.open)
+            rows, revision, self.stale = await self._on_thread(self._file.open)
         except BaseException:
             self._thread = None
             await self._end_thread()
@@ -105,13 +114,48 @@ class SqliteStore(WritableStore):
         finally:
             await self._end_thread()
 
+    async def transform(self, transformer: Transformer) -> None:
+        """Write with another transformer from now on; it must be able to read what the present one wrote."""
+
+        def use() -> None:
+            self._file.transformer = transformer
+
+        if self._thread is None:
+            use()
+        else:
+            await self._on_thread(use)
+
+    async def rewrite(self) -> int:
+        """Write everything anew that the transformer covers, and leave nothing of the old in the file; return the number of objects.
+
+        Objects and revisions stay as they are, and nobody waits but the writers, for the moment that it takes.
+        Raises: FullError, StoreError; what is stored is then as it was, or in part anew.
+        Cancellation: goes on in the background.
+        """
+        if self._closed:
+            raise StoreError(f"{self._path} is not open")
+        covers, count = self._file.transformer.covers, 0
+        for resource in filter(covers, self.state.counts()):
+            for entry in self.state.list(resource).entries:
+                self._dirty[entry.row] = (resource, entry)
+                count += 1
+        if count:
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._flushes.append(done)
+            self._flush()
+            await done
+        await self._on_thread(self._file.forget)
+        self.stale = False
+        return count
+
     # On the event loop.
 
     def _save(self, batch: Batch) -> None:
-        changes = Changes()
+        changes, flushes = Changes(), []
         if self._flush_due:
             self._flush_due = False
             changes.rows = dict(self._dirty)
+            flushes, self._flushes = self._flushes, []
         for write in batch:
             if write.durable:
                 changes.add(write.resource, write.entry, write.deleted)
@@ -119,11 +163,11 @@ class SqliteStore(WritableStore):
             self._probe_due = False
             changes.reserve = self._next_revision + limits.STORE_REVISIONS_RESERVED
         if not changes.rows and changes.reserve is None:
-            self._saved(batch, None)
+            self._settle(batch, flushes, None)
             return
         loop = self._loop
         if loop is None:
-            self._saved(batch, StoreError(f"{self._path} is not open"))
+            self._settle(batch, flushes, StoreError(f"{self._path} is not open"))
             return
 
         def job() -> None:
@@ -133,11 +177,13 @@ class SqliteStore(WritableStore):
                 self._file.commit(changes)
             except StoreError as raised:
                 error = raised
-            loop.call_soon_threadsafe(self._committed, batch, changes, error, time.monotonic() - started)
+            loop.call_soon_threadsafe(self._committed, batch, changes, flushes, error, time.monotonic() - started)
 
         self._jobs.put(job)
 
-    def _committed(self, batch: Batch, changes: Changes, error: StoreError | None, seconds: float) -> None:
+    def _committed(
+        self, batch: Batch, changes: Changes, flushes: list[asyncio.Future[None]], error: StoreError | None, seconds: float
+    ) -> None:
         self._failed = error
         if error is None:
             self.batches += 1
@@ -154,7 +200,18 @@ class SqliteStore(WritableStore):
             log.error("write failed path=%s writes=%d error=%s", self._path, len(batch), error)
             if self._dirty:
                 self._schedule_flush()
+        self._settle(batch, flushes, error)
+
+    def _settle(self, batch: Batch, flushes: list[asyncio.Future[None]], error: StoreError | None) -> None:
+        """Tell those who wait how it went."""
         self._saved(batch, error)
+        for flush in flushes:
+            if flush.done():
+                continue
+            if error is None:
+                flush.set_result(None)
+            else:
+                flush.set_exception(type(error)(str(error)))
 
     def _remember(self, write: Write) -> None:
         row, key = write.entry.row, (write.resource, write.entry.key)
@@ -192,6 +249,8 @@ class SqliteStore(WritableStore):
             self._flush_timer = self._loop.call_later(self._flush_s, self._flush)
 
     def _flush(self) -> None:
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
         self._flush_timer = None
         self._flush_due = True
         if not self._saving:

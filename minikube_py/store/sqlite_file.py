@@ -4,7 +4,8 @@ One table of current objects and one row of metadata; no history. Owns what is o
 here blocks and runs on one thread, the store's writer.
 
 Invariants: a file that is there is complete (a new one is made beside its name and then takes it); a file of another program is
-never written to; a key is in at most one row; every row carries a checksum of all that it says.
+never written to; a key is in at most one row; every row carries a checksum of all that it says, as it is on the disk. What a
+Transformer encrypts is never in the file, its log or SQLite's temporary files otherwise.
 Source: sqlite.org/wal.html, sqlite.org/fileformat2.html#the_database_header
 """
 
@@ -21,7 +22,7 @@ from typing import Any, NamedTuple
 from minikube_py.core import limits
 from minikube_py.core.files import PRIVATE_FILE_MODE, sync_directory
 
-from .interface import DamagedError, Entry, FullError, LockedError, StoreError
+from .interface import DamagedError, Entry, FullError, LockedError, StoreError, Transformer
 
 # "mkpy": marks the file as ours. Source: sqlite.org/pragma.html#pragma_application_id
 APPLICATION_ID = 0x6D6B7079
@@ -64,12 +65,27 @@ class Content(NamedTuple):
     """What a file holds.
 
     Attributes:
-        rows: in the order in which their objects were made.
+        rows: in the order in which their objects were made; their values as they were given.
         revision: no greater one was given out before.
+        stale: whether something would be written in another form today.
     """
 
     rows: list[Row]
     revision: int
+    stale: bool
+
+
+class Plain:
+    """The Transformer that changes nothing."""
+
+    def covers(self, resource: str) -> bool:
+        return False
+
+    def to_disk(self, resource: str, key: str, data: bytes) -> bytes:
+        return data
+
+    def from_disk(self, resource: str, key: str, stored: bytes) -> tuple[bytes, bool]:
+        return stored, False
 
 
 class SqliteFile:
@@ -77,10 +93,14 @@ class SqliteFile:
 
     Args:
         path: the file; its directory must exist.
+
+    Attributes:
+        transformer: what becomes of the objects on their way.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, transformer: Transformer) -> None:
         self._path = path
+        self.transformer = transformer
         self._db: sqlite3.Connection | None = None
 
     def open(self) -> Content:
@@ -114,7 +134,7 @@ class SqliteFile:
         if db is None:
             raise StoreError(f"{self._path} is closed")
         try:
-            statements = _statements(changes)
+            statements = _statements(changes, self.transformer)
             if len(statements) == 1:
                 # One statement is a transaction of its own: SQLite has it from start to fsync, without the interpreter lock.
                 db.execute(*statements[0])
@@ -127,6 +147,23 @@ class SqliteFile:
             if db.in_transaction:
                 db.rollback()
             raise self._translated(error) from error
+
+    def forget(self) -> None:
+        """Leave nothing of what was overwritten or deleted in the file and its log.
+
+        Raises: FullError, StoreError; the objects are as they were.
+        Source: sqlite.org/lang_vacuum.html, sqlite.org/pragma.html#pragma_wal_checkpoint
+        """
+        db = self._db
+        if db is None:
+            raise StoreError(f"{self._path} is closed")
+        try:
+            db.execute("VACUUM")
+            busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+        if busy:
+            raise StoreError(f"{self._path}: its write-ahead log could not be emptied")
 
     def close(self) -> None:
         """Let go of the file; may be called twice."""
@@ -187,10 +224,23 @@ class SqliteFile:
         if metadata is None or _checksum(metadata[0]) != metadata[1]:
             raise DamagedError(f"{self._path} is damaged: its metadata is not what was written; restore a snapshot")
         revision = max([metadata[0], *(row[3] for row in rows)])
+        rows, stale = self._transformed(rows)
         ahead = revision + limits.STORE_REVISIONS_RESERVED
         db.execute("UPDATE metadata SET reserved = ?, checksum = ?", (ahead, _checksum(ahead)))
         db.execute("COMMIT")
-        return Content(rows, revision)
+        return Content(rows, revision, stale)
+
+    def _transformed(self, rows: list[Row]) -> tuple[list[Row], bool]:
+        """The rows with their values as they were given, and whether some would be written in another form today."""
+        transformer, given, stale = self.transformer, [], False
+        for row, resource, key, revision, checksum, stored in rows:
+            try:
+                value, old = transformer.from_disk(resource, key, stored)
+            except DamagedError as error:
+                raise DamagedError(f"{self._path}: {error}") from error
+            stale = stale or old
+            given.append((row, resource, key, revision, checksum, value))
+        return given, stale
 
     def _check_rows(self, rows: list[Row]) -> None:
         keys = set()
@@ -224,7 +274,7 @@ def _checksum(*parts: Any) -> int:
     return zlib.crc32(value, zlib.crc32("\0".join(map(str, names)).encode()))
 
 
-def _statements(changes: Changes) -> list[tuple[str, list[Any]]]:
+def _statements(changes: Changes, transformer: Transformer) -> list[tuple[str, list[Any]]]:
     """As few statements as can be: between two of them the interpreter lock changes hands."""
     upserts: list[Any] = []
     deletes: list[Any] = []
@@ -233,8 +283,9 @@ def _statements(changes: Changes) -> list[tuple[str, list[Any]]]:
             deletes.append(row)
         else:
             resource, entry = state
-            checksum = _checksum(row, resource, entry.key, entry.revision, entry.data)
-            upserts += (row, resource, entry.key, entry.revision, checksum, entry.data)
+            stored = transformer.to_disk(resource, entry.key, entry.data)
+            checksum = _checksum(row, resource, entry.key, entry.revision, stored)
+            upserts += (row, resource, entry.key, entry.revision, checksum, stored)
     statements: list[tuple[str, list[Any]]] = []
     for start in range(0, len(upserts), 6 * UPSERT_ROWS_MAX):
         part = upserts[start : start + 6 * UPSERT_ROWS_MAX]

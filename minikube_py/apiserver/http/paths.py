@@ -5,6 +5,8 @@ Source: k8s.io/apiserver/pkg/server/config.go (installAPI), routes/
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from aiohttp import web
 
 from minikube_py.core.errors import unknown_method, unknown_path
@@ -21,6 +23,9 @@ from .responses import indented, json_response, raw_response
 
 OTHER_PATHS = ("/metrics", "/metrics/slis", "/openapi/v2", "/openapi/v3", "/openapi/v3/", "/version")
 
+# Answers one path: (request) -> response.
+PathHandler = Callable[[web.BaseRequest], Awaitable[web.Response]]
+
 
 class Paths:
     """Answers what is no resource.
@@ -35,9 +40,17 @@ class Paths:
         self._health = health
         self._exposition = exposition
         self._debug = debug
+        self._added: dict[str, PathHandler] = {}
+
+    def add(self, path: str, handler: PathHandler) -> None:
+        """Let `handler` answer a path of this program's own, by any method, to those who may."""
+        self._added[path] = handler
 
     async def respond(self, http: web.BaseRequest, path: str, query: Query) -> web.StreamResponse:
         """Raises: NotFoundError, MethodNotAllowedError."""
+        added = self._added.get(path)
+        if added is not None:
+            return await added(http)
         if self._debug is not None and path.startswith("/debug/"):
             answer: web.StreamResponse | None = await self._debug.respond(http, path, query)
             if answer is None:
