@@ -43,7 +43,7 @@ class ControlPlane:
     subresources: Subresources
 
 
-def no_tokens(namespace: str, name: str, request: object) -> object:
+def no_tokens(namespace: str, name: str, request: object, warn: object) -> object:
     raise AssertionError(f"no test of this fixture asks for tokens: {namespace}/{name} {request}")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from minikube_py.core.duration import parse_duration
 
 from .authentication.options import READERS as AUTHENTICATION
-from .authentication.options import AuthenticationArgs
+from .authentication.options import AuthenticationArgs, read_flag, read_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,6 @@ class ApiServerArgs:
         return cls(**values, authentication=AuthenticationArgs(**authentication))
 
 
-def _flag(text: str) -> bool:
-    if text not in ("true", "false"):
-        raise ValueError("neither true nor false")
-    return text == "true"
-
-
 def _modes(text: str) -> str:
     if not set(text.split(",")) <= {"RBAC", "Node", "AlwaysAllow"}:
         raise ValueError("known are RBAC, Node, AlwaysAllow")
@@ -72,12 +66,12 @@ def _modes(text: str) -> str:
 
 
 READERS: dict[str, Callable[[str], Any]] = {
-    "token-auth-file": lambda text: Path(text) if text else None,
-    "anonymous-auth": _flag,
+    "token-auth-file": read_path,
+    "anonymous-auth": read_flag,
     "authorization-mode": _modes,
     "encryption-provider-config": lambda text: Path(text) if text else None,
     "event-ttl": parse_duration,
-    "profiling": _flag,
+    "profiling": read_flag,
     "shutdown-delay-duration": parse_duration,
-    "shutdown-send-retry-after": _flag,
+    "shutdown-send-retry-after": read_flag,
 }

@@ -32,8 +32,8 @@ from .registry import Registry
 from .scale import ScaleChange
 from .storage import Storage
 
-# Issues the token that a TokenRequest asks for: (namespace, service account, request) -> the request with its status.
-IssueToken = Callable[[str, str, authentication_v1.TokenRequest], authentication_v1.TokenRequest]
+# Issues the token that a TokenRequest asks for: (namespace, service account, request, how to warn) -> the request with its status.
+IssueToken = Callable[[str, str, authentication_v1.TokenRequest, Callable[[str], None]], authentication_v1.TokenRequest]
 
 
 class Subresources:
@@ -58,7 +58,7 @@ class Subresources:
             case "pods", "eviction", policy_v1.Eviction():
                 return await self._evictions.evict(namespace, name, body, context)
             case "serviceaccounts", "token", authentication_v1.TokenRequest():
-                return self._issue_token(namespace, name, body)
+                return self._issue_token(namespace, name, body, context.warn)
         raise unknown_method()
 
     def _storage(self, group: str, version: str, plural: str) -> Storage:

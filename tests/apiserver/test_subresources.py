@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -129,7 +130,9 @@ async def test_scale_changes_replicas_and_nothing_else(control_plane: ControlPla
 async def test_token_request_goes_to_the_issuer(control_plane: ControlPlane) -> None:
     asked: list[tuple[str, str]] = []
 
-    def issue(namespace: str, name: str, request: authentication_v1.TokenRequest) -> authentication_v1.TokenRequest:
+    def issue(
+        namespace: str, name: str, request: authentication_v1.TokenRequest, warn: Callable[[str], None]
+    ) -> authentication_v1.TokenRequest:
         asked.append((namespace, name))
         return request
 

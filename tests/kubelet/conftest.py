@@ -216,7 +216,9 @@ def _remove_cgroups() -> None:
             os.rmdir(current)
 
 
-def token_answer(namespace: str, name: str, request: authentication_v1.TokenRequest) -> authentication_v1.TokenRequest:
+def token_answer(
+    namespace: str, name: str, request: authentication_v1.TokenRequest, warn: object
+) -> authentication_v1.TokenRequest:
     """A token for tests."""
     request.status = authentication_v1.TokenRequestStatus(token=f"token-of-{namespace}-{name}", expiration_timestamp="2099-01-01T00:00:00Z")
     return request

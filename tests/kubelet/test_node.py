@@ -263,7 +263,7 @@ async def test_pull_policies_credentials_and_back_off() -> None:
 async def test_a_token_is_renewed_at_four_fifths_of_its_life(control_plane: ControlPlane) -> None:
     clock, issued = Clock(), 0
 
-    def issue(namespace: str, name: str, request: authentication_v1.TokenRequest) -> authentication_v1.TokenRequest:
+    def issue(namespace: str, name: str, request: authentication_v1.TokenRequest, warn: object) -> authentication_v1.TokenRequest:
         nonlocal issued
         issued += 1
         if issued == 3:

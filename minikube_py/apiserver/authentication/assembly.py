@@ -8,6 +8,7 @@ from ..pki import Pki
 from .authenticator import Authenticator
 from .bootstrap import BootstrapTokens
 from .keys import ServiceAccountKeys
+from .openid_metadata import OpenIdMetadata
 from .options import AuthenticationArgs
 from .peer import PeerCertificates
 from .request_header import RequestHeader
@@ -25,32 +26,52 @@ class Authentication:
         request_header: who front proxies are and how they name users.
         authenticator: tells who sends a request.
         token_issuer: signs service account tokens.
+        openid: what relying parties need to verify those.
+        families: gives metric families.
     """
 
     def __init__(
         self, pki: Pki, args: AuthenticationArgs, get_object: GetObject, *, token_auth_file: Path | None = None, anonymous: bool = True
     ) -> None:
-        """Raises: TokenFileError, OSError (a file of the options cannot be read)."""
+        """Raises: TokenFileError, OSError (a file of the options cannot be read), ValueError (it holds something wrong)."""
         self.client_authorities = _bundle(pki.client_ca.certificate_pem, args.client_ca_file)
         self.request_header = RequestHeader(
             _bundle(pki.request_header_ca.certificate_pem, args.requestheader_client_ca_file), args.allowed_proxies,
             args.requestheader_username_headers, args.requestheader_uid_headers, args.requestheader_group_headers,
             args.requestheader_extra_headers_prefix,
         )
-        keys = ServiceAccountKeys(pki.service_account_key.read_bytes())
-        service_accounts = ServiceAccountTokens(keys, get_object)
+        keys = _service_account_keys(pki, args)
+        issuers = args.service_account_issuer
+        service_accounts = ServiceAccountTokens(keys, get_object, issuers=issuers, audiences=args.api_audiences)
         # In upstream's order: what this server can tell by itself comes first.
         kinds: list[TokenAuthenticator] = [StaticTokens(token_auth_file)] if token_auth_file else []
         kinds += [service_accounts, BootstrapTokens(get_object)]
         tokens = Tokens(kinds, audiences=service_accounts.audiences)
         peers = PeerCertificates(self.client_authorities, self.request_header.authorities)
         self.authenticator = Authenticator(tokens, peers, self.request_header, anonymous=anonymous)
-        self.token_issuer = TokenIssuer(keys, get_object)
+        self.token_issuer = TokenIssuer(
+            keys, get_object, issuer=issuers[0], audiences=service_accounts.audiences,
+            max_expiration_s=int(args.service_account_max_token_expiration) or None,
+            extend_expiration=args.service_account_extend_token_expiration,
+        )
+        self.openid = OpenIdMetadata(keys, issuers[0], args.service_account_jwks_uri)
+        self.families = service_accounts.counters.families
 
     @property
     def authorities(self) -> bytes:
         """Who may sign the certificates that clients show, PEM."""
         return self.client_authorities + b"\n" + self.request_header.authorities
+
+
+def _service_account_keys(pki: Pki, args: AuthenticationArgs) -> ServiceAccountKeys:
+    """Keys of the options, or those made at the first start. Raises: ValueError if a file of the options holds no good key."""
+    made, signing, verifying = pki.service_account_key.read_bytes(), args.service_account_signing_key_file, args.service_account_key_file
+    keys = ServiceAccountKeys(
+        made if signing is None else signing.read_bytes(), b"\n".join(path.read_bytes() for path in verifying) if verifying else made
+    )
+    if signing is not None or verifying:
+        keys.load()
+    return keys
 
 
 def _bundle(own: bytes, more: Path | None) -> bytes:

@@ -73,13 +73,13 @@ class VerifyingKey:
 
     def jwk(self) -> dict[str, str]:
         """The key as RFC 7517 publishes it."""
-        common = {"use": "sig", "kid": self.key_id, "alg": self.algorithm}
+        kid, alg = self.key_id, self.algorithm
         if isinstance(self.key, rsa.RSAPublicKey):
             numbers = self.key.public_numbers()
-            return {**common, "kty": "RSA", "n": _encode_int(numbers.n), "e": _encode_int(numbers.e)}
+            return {"use": "sig", "kty": "RSA", "kid": kid, "alg": alg, "n": _encode_int(numbers.n), "e": _encode_int(numbers.e)}
         size, point = _coordinate_bytes(self.key), self.key.public_numbers()
         x, y = encode(point.x.to_bytes(size)), encode(point.y.to_bytes(size))
-        return {**common, "kty": "EC", "crv": _CURVES[self.key.curve.name][1], "x": x, "y": y}
+        return {"use": "sig", "kty": "EC", "kid": kid, "crv": _CURVES[self.key.curve.name][1], "alg": alg, "x": x, "y": y}
 
 
 class SigningKey(VerifyingKey):

@@ -1,13 +1,13 @@
 """The keys of service account tokens: one signs, all verify, and their public halves are published.
 
-Source: kube-apiserver --service-account-signing-key-file, --service-account-key-file; kubernetes.io/docs/tasks/configure-pod-container/
-configure-service-account/#service-account-issuer-discovery
+Source: kube-apiserver --service-account-signing-key-file, --service-account-key-file; pkg/serviceaccount/jwt.go,
+k8s.io/client-go/util/keyutil
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from minikube_py.core.errors import UnauthorizedError
@@ -21,17 +21,19 @@ _BLOCK = re.compile(rb"-----BEGIN ([A-Z ]+)-----.*?-----END \1-----", re.DOTALL)
 class ServiceAccountKeys:
     """Keys read from PEM on first use, so that a start without tokens does not load them.
 
-    The first private key of `pem` signs. All others of it, private or public, verify only: that is how a key is rotated.
+    The first private key of `signing` signs. It, the other keys of `signing`, and all keys of `verifying`, private or public or in
+    certificates, verify: so a key is rotated while tokens of the one before go on.
     """
 
-    def __init__(self, pem: bytes) -> None:
-        self._pem = pem
+    def __init__(self, signing: bytes, verifying: bytes = b"") -> None:
+        self._signing_pem = signing
+        self._verifying_pem = verifying
         self._signing: SigningKey | None = None
         self._verifying: dict[str, VerifyingKey] = {}
 
     def sign(self, claims: Any) -> str:
         """A token with these claims."""
-        return self._load().sign(claims)
+        return self.load().sign(claims)
 
     def verified_claims(self, token: str) -> bytes:
         """The claims, JSON, of a token that one of the keys signed.
@@ -40,53 +42,74 @@ class ServiceAccountKeys:
         """
         from .jws import JwsError, parse
 
-        self._load()
+        self.load()
         try:
             parsed = parse(token)
         except JwsError as error:
             raise UnauthorizedError(f"invalid token: {error}") from error
-        named = self._verifying.get(parsed.key_id)
-        candidates: Sequence[VerifyingKey] = [named] if named is not None else list(self._verifying.values())
-        if not any(key.verifies(parsed) for key in candidates):
+        keys: Sequence[VerifyingKey] = [*self._verifying.values()]
+        if parsed.key_id:
+            keys = [key for key in keys if key.key_id == parsed.key_id]
+        if not keys:
+            raise UnauthorizedError("invalid signature, no keys found")
+        if not any(key.verifies(parsed) for key in keys):
             raise UnauthorizedError("invalid signature")
         return parsed.claims
 
     def jwks(self) -> dict[str, Any]:
         """The public keys as /openid/v1/jwks publishes them."""
-        self._load()
+        self.load()
         return {"keys": [key.jwk() for key in self._verifying.values()]}
 
     def openid_configuration(self, issuer: str, jwks_uri: str) -> dict[str, Any]:
         """The document at /.well-known/openid-configuration."""
-        self._load()
+        self.load()
         algorithms = sorted({key.algorithm for key in self._verifying.values()})
         return {
             "issuer": issuer, "jwks_uri": jwks_uri, "response_types_supported": ["id_token"], "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": algorithms,
         }
 
-    def _load(self) -> SigningKey:
+    def load(self) -> SigningKey:
+        """Read the keys now; returns the one that signs.
+
+        Raises: ValueError if there is none, or one is neither RSA nor on a curve that can sign tokens.
+        """
+        from .jws import SigningKey
+
         if self._signing is not None:
             return self._signing
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric import ec, rsa
+        own = [*_keys(self._signing_pem)]
+        signing = next((key for key in own if isinstance(key, SigningKey)), None)
+        if signing is None:
+            raise ValueError("the service account signing key file holds no private key")
+        self._verifying = {key.key_id: key for key in (*_keys(self._verifying_pem), *own)}
+        self._signing = signing
+        return signing
 
-        from .jws import SigningKey, VerifyingKey
 
-        for block in _BLOCK.finditer(self._pem):
-            key: VerifyingKey
-            if b"PUBLIC KEY" in block[1]:
-                public = serialization.load_pem_public_key(block[0])
-                if not isinstance(public, (ec.EllipticCurvePublicKey, rsa.RSAPublicKey)):
-                    raise ValueError("service account keys are RSA or ECDSA keys")
-                key = VerifyingKey(public)
-            else:
-                private = serialization.load_pem_private_key(block[0], None)
-                if not isinstance(private, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
-                    raise ValueError("service account keys are RSA or ECDSA keys")
-                key = SigningKey(private)
-                self._signing = self._signing or key
-            self._verifying[key.key_id] = key
-        if self._signing is None:
-            raise ValueError("the service account key file holds no private key")
-        return self._signing
+def _keys(pem: bytes) -> Iterator[VerifyingKey]:
+    """The keys of a PEM file; blocks that hold none, such as curves' parameters, are passed over."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    from .jws import SigningKey, VerifyingKey
+
+    for block in _BLOCK.finditer(pem):
+        what = block[1]
+        key: object = None
+        if what.endswith(b"PRIVATE KEY"):
+            key = serialization.load_pem_private_key(block[0], None)
+        elif what.endswith(b"PUBLIC KEY"):
+            key = serialization.load_pem_public_key(block[0])
+        elif what == b"CERTIFICATE":
+            key = x509.load_pem_x509_certificate(block[0]).public_key()
+        else:
+            continue
+        if isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
+            yield SigningKey(key)
+        elif isinstance(key, (ec.EllipticCurvePublicKey, rsa.RSAPublicKey)):
+            yield VerifyingKey(key)
+        else:
+            raise ValueError("service account keys are RSA or ECDSA keys")

@@ -9,6 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+from minikube_py.core.duration import parse_duration
+
+from .service_account import ISSUER
 
 # What the certificate of the server's own proxy says; its authority is made at the first start (`pki/`).
 PROXY_NAME = "system:auth-proxy"
@@ -22,6 +27,13 @@ class AuthenticationArgs:
         client_ca_file: PEM, one or more authorities of client certificates beside the cluster's own.
         requestheader_client_ca_file: PEM, one or more authorities of front proxies beside the cluster's own.
         requestheader_allowed_names: common names of front proxies; with a file and without names, all.
+        service_account_signing_key_file: PEM, the key that signs tokens; without one, the key made at the first start.
+        service_account_key_file: PEM, the keys that verify them too; without one, those made at the first start.
+        service_account_issuer: the first is named in new tokens, all are accepted.
+        service_account_jwks_uri: where the issuer's keys are said to be published; "" for this server.
+        service_account_max_token_expiration: the longest life that is granted; 0 for any.
+        service_account_extend_token_expiration: whether pods' own tokens go on for a year, for clients that never read them again.
+        api_audiences: names of this API server in tokens; without any, the issuers.
     """
 
     client_ca_file: Path | None = None
@@ -31,6 +43,13 @@ class AuthenticationArgs:
     requestheader_uid_headers: tuple[str, ...] = ("X-Remote-Uid",)
     requestheader_group_headers: tuple[str, ...] = ("X-Remote-Group",)
     requestheader_extra_headers_prefix: tuple[str, ...] = ("X-Remote-Extra-",)
+    service_account_signing_key_file: Path | None = None
+    service_account_key_file: tuple[Path, ...] = ()
+    service_account_issuer: tuple[str, ...] = (ISSUER,)
+    service_account_jwks_uri: str = ""
+    service_account_max_token_expiration: float = 0.0
+    service_account_extend_token_expiration: bool = True
+    api_audiences: tuple[str, ...] = ()
 
     @property
     def allowed_proxies(self) -> tuple[str, ...]:
@@ -57,6 +76,33 @@ def _headers(text: str) -> tuple[str, ...]:
 
 
 # Flags whose values add up when they are repeated have readers that give tuples.
+def read_flag(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("neither true nor false")
+    return text == "true"
+
+
+def _issuer(text: str) -> tuple[str]:
+    if not text:
+        raise ValueError("service-account-issuer should not be an empty string")
+    if ":" in text:
+        urlsplit(text)
+    return (text,)
+
+
+def _jwks_uri(text: str) -> str:
+    if text and urlsplit(text).scheme != "https":
+        raise ValueError(f"service-account-jwks-uri requires https scheme, parsed as: {text}")
+    return text
+
+
+def _token_expiration(text: str) -> float:
+    seconds = parse_duration(text)
+    if seconds and not 3600 <= seconds <= 2**32:
+        raise ValueError("the service-account-max-token-expiration must be between 1 hour and 2^32 seconds")
+    return seconds
+
+
 READERS: dict[str, Callable[[str], Any]] = {
     "client-ca-file": read_path,
     "requestheader-client-ca-file": read_path,
@@ -65,4 +111,11 @@ READERS: dict[str, Callable[[str], Any]] = {
     "requestheader-uid-headers": _headers,
     "requestheader-group-headers": _headers,
     "requestheader-extra-headers-prefix": _headers,
+    "service-account-signing-key-file": read_path,
+    "service-account-key-file": lambda text: (Path(text),),
+    "service-account-issuer": _issuer,
+    "service-account-jwks-uri": _jwks_uri,
+    "service-account-max-token-expiration": _token_expiration,
+    "service-account-extend-token-expiration": read_flag,
+    "api-audiences": read_list,
 }

@@ -9,7 +9,7 @@ Source: kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/,
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -82,8 +82,48 @@ class LegacyClaims(msgspec.Struct, frozen=True, omit_defaults=True):
     uid: str = msgspec.field(default="", name="kubernetes.io/serviceaccount/service-account.uid")
 
 
+class TokenCounters:
+    """What is counted of tokens that were verified, not of those from the cache.
+
+    Attributes:
+        legacy: tokens without audiences.
+        legacy_manual: of those, the good ones of Secrets that somebody has made.
+        valid, stale: tokens with an extended life, before and after the time at which their pod should have read a new one.
+    """
+
+    def __init__(self) -> None:
+        self.legacy = 0
+        self.legacy_manual = 0
+        self.valid = 0
+        self.stale = 0
+
+    def observe(self, stale: bool) -> None:
+        """Count one token with an extended life."""
+        if stale:
+            self.stale += 1
+        else:
+            self.valid += 1
+
+    def families(self) -> Iterator[Any]:
+        """Metric families. Source: pkg/serviceaccount/metrics.go"""
+        from prometheus_client.core import CounterMetricFamily
+
+        for name, help_text, value in (
+            ("legacy_tokens", "Cumulative legacy service account tokens used", self.legacy),
+            ("legacy_manual_token_uses", "Cumulative manually created legacy tokens used", self.legacy_manual),
+            ("valid_tokens", "Cumulative valid projected service account tokens used", self.valid),
+            ("stale_tokens", "Cumulative stale projected service account tokens used", self.stale),
+        ):
+            yield CounterMetricFamily(f"serviceaccount_{name}", help_text, value)
+
+
 class ServiceAccountTokens:
-    """Authenticates service account tokens."""
+    """Authenticates service account tokens.
+
+    Attributes:
+        audiences: names of this API server.
+        counters: what it counts.
+    """
 
     def __init__(
         self, keys: ServiceAccountKeys, get_object: GetObject, *, issuers: Sequence[str] = (ISSUER,), audiences: Sequence[str] = (),
@@ -99,11 +139,12 @@ class ServiceAccountTokens:
         self._issuers = frozenset(issuers)
         self.audiences = tuple(audiences or issuers)
         self._clock = clock
+        self.counters = TokenCounters()
 
     async def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity | None:
         issuer = unverified_issuer(token)
         if issuer == LEGACY_ISSUER:
-            return self._legacy(token)
+            return self._legacy(token, audiences or self.audiences)
         return self.verify(token, audiences or self.audiences) if issuer in self._issuers else None
 
     def verify(self, token: str, audiences: Sequence[str]) -> TokenIdentity:
@@ -121,6 +162,8 @@ class ServiceAccountTokens:
         now = self._clock.now()
         self._check_dates(claims, now)
         self._check_objects(binding, now)
+        if binding.warnafter is not None:
+            self.counters.observe(now.timestamp() > binding.warnafter)
         return TokenIdentity(bound_user(binding, claims.jti), shared, claims.exp)
 
     def _check_dates(self, claims: Claims, now: datetime) -> None:
@@ -158,18 +201,39 @@ class ServiceAccountTokens:
             raise UnauthorizedError("service account token has been invalidated")
         return str(obj.metadata.uid)
 
-    def _legacy(self, token: str) -> TokenIdentity:
+    def _legacy(self, token: str, audiences: Sequence[str]) -> TokenIdentity:
         """A token without end that lives in a Secret: good while the Secret holds it."""
         claims = _decode(self._keys.verified_claims(token), LegacyClaims)
-        if claims.sub != service_account_user(claims.namespace, claims.name) or not claims.secret_name:
-            raise UnauthorizedError("service account token claims could not be validated")
-        now = self._clock.now()
+        self.counters.legacy += 1
+        if not set(self.audiences).intersection(audiences):
+            raise UnauthorizedError(f"token audiences {_quoted(self.audiences)} is invalid for the target audiences {_quoted(audiences)}")
+        _check_legacy(claims)
         secret = self._get_object("Secret", claims.namespace, claims.secret_name)
-        if secret is None or _deleted(secret, now) or not hmac.compare_digest(secret.data.get("token", b""), token.encode()):
-            raise UnauthorizedError("service account token has been invalidated")
-        self._check_account(claims.namespace, Reference(claims.name, claims.uid), now)
+        if secret is None or secret.metadata.deletion_timestamp:
+            raise UnauthorizedError("Token has been invalidated")
+        if not hmac.compare_digest(secret.data.get("token", b""), token.encode()):
+            raise UnauthorizedError("Token does not match server's copy")
+        account = self._get_object("ServiceAccount", claims.namespace, claims.name)
+        if account is None:
+            raise UnauthorizedError(f'serviceaccounts "{claims.name}" not found')
+        if account.metadata.deletion_timestamp:
+            raise UnauthorizedError(f"ServiceAccount {claims.namespace}/{claims.name} has been deleted")
+        if account.metadata.uid != claims.uid:
+            raise UnauthorizedError(f"ServiceAccount UID ({account.metadata.uid}) does not match claim ({claims.uid})")
+        self.counters.legacy_manual += 1
         user = UserInfo(claims.sub, claims.uid, account_groups(claims.namespace))
-        return TokenIdentity(user, self.audiences)
+        return TokenIdentity(user, tuple(audience for audience in self.audiences if audience in audiences))
+
+
+def _check_legacy(claims: LegacyClaims) -> None:
+    for name, value in (
+        ("sub", claims.sub), ("namespace", claims.namespace), ("secretName", claims.secret_name), ("serviceAccountName", claims.name),
+        ("serviceAccountUID", claims.uid),
+    ):
+        if not value:
+            raise UnauthorizedError(f"{name} claim is missing")
+    if claims.sub != service_account_user(claims.namespace, claims.name):
+        raise UnauthorizedError("sub claim is invalid")
 
 
 def bound_user(binding: Binding, token_id: str = "") -> UserInfo:

@@ -7,10 +7,10 @@ pkg/serviceaccount/claims.go
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
-from minikube_py.apis import authentication_v1, core_v1, meta_v1
+from minikube_py.apis import authentication_v1, core_v1
 from minikube_py.apis.validation.causes import invalid as invalid_value
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock, rfc3339
 from minikube_py.core.errors import BadRequestError, conflict, invalid, not_found
@@ -19,6 +19,8 @@ from .keys import ServiceAccountKeys
 from .service_account import ISSUER, LEGACY_ISSUER, Binding, Claims, GetObject, LegacyClaims, Reference
 from .user import service_account_user
 
+GROUP: Final = "authentication.k8s.io"
+KIND: Final = "TokenRequest"
 DEFAULT_EXPIRATION_S = 3600
 MIN_EXPIRATION_S = 600
 MAX_EXPIRATION_S = 2**32
@@ -49,34 +51,43 @@ class TokenIssuer:
         self._extend = extend_expiration
         self._clock = clock
 
-    def create(self, namespace: str, name: str, request: authentication_v1.TokenRequest) -> authentication_v1.TokenRequest:
+    def create(
+        self, namespace: str, name: str, request: authentication_v1.TokenRequest, warn: Callable[[str], None]
+    ) -> authentication_v1.TokenRequest:
         """Answer a POST to serviceaccounts/NAME/token.
 
-        Raises: NotFoundError (service account or bound object), InvalidError, BadRequestError, ConflictError (uid of the bound object).
+        Args:
+            request: decoded and free to change; it gets its status and is returned.
+            warn: tells the client something beside the answer.
+        Raises: NotFoundError (service account or bound object), InvalidError, BadRequestError, ConflictError (uid of the account or of
+            the bound object).
         """
         spec, meta = request.spec, request.metadata
         if meta.name and meta.name != name:
-            raise BadRequestError(f"the name of the object ({meta.name}) does not match the name on the URL ({name})")
+            raise invalid(GROUP, KIND, name, [
+                invalid_value("metadata.name", meta.name, "must match the service account name if specified")])
         if meta.namespace and meta.namespace != namespace:
             raise BadRequestError("the namespace of the provided object does not match the namespace sent on the request")
         account = self._get_object("ServiceAccount", namespace, name)
         if account is None:
             raise not_found("", "serviceaccounts", name)
+        uid = account.metadata.uid
+        if meta.uid and meta.uid != uid:
+            raise conflict(GROUP, KIND, name, (
+                f"the UID in the token request ({meta.uid}) does not match the UID of the service account ({uid})"
+            ))
+        meta.name, meta.namespace, meta.uid, meta.creation_timestamp = name, namespace, uid, rfc3339(self._clock.now())
         expiration_s = DEFAULT_EXPIRATION_S if spec.expiration_seconds is None else spec.expiration_seconds
         _validate(expiration_s)
         bound = self._bound(name, namespace, spec.bound_object_ref)
-        audiences = spec.audiences or self._audiences
-        if self._max_expiration_s is not None:
-            expiration_s = min(expiration_s, self._max_expiration_s)
-        status = self.issue(account, audiences, expiration_s, bound)
-        return authentication_v1.TokenRequest(
-            kind="TokenRequest", api_version="authentication.k8s.io/v1",
-            metadata=meta_v1.ObjectMeta(name=name, namespace=namespace, creation_timestamp=rfc3339(self._clock.now())),
-            spec=authentication_v1.TokenRequestSpec(
-                audiences=list(audiences), bound_object_ref=spec.bound_object_ref, expiration_seconds=expiration_s
-            ),
-            status=status,
-        )
+        if self._max_expiration_s is not None and expiration_s > self._max_expiration_s:
+            warn(f"requested expiration of {expiration_s} seconds shortened to {self._max_expiration_s} seconds")
+            expiration_s = self._max_expiration_s
+        spec.audiences = spec.audiences or list(self._audiences)
+        spec.expiration_seconds = expiration_s
+        request.status = self.issue(account, spec.audiences, expiration_s, bound)
+        request.kind, request.api_version = KIND, f"{GROUP}/v1"
+        return request
 
     def issue(
         self, account: core_v1.ServiceAccount, audiences: Sequence[str], expiration_s: int = DEFAULT_EXPIRATION_S,
@@ -112,7 +123,7 @@ class TokenIssuer:
         return self._keys.sign(claims)
 
     def _own(self, audiences: Sequence[str]) -> bool:
-        return set(audiences) == set(self._audiences)
+        return set(audiences) <= set(self._audiences)
 
     def _bound(self, account: str, namespace: str, reference: authentication_v1.BoundObjectReference | None) -> Any:
         if reference is None:
@@ -125,9 +136,9 @@ class TokenIssuer:
         obj = self._get_object(kind, "" if kind == "Node" else namespace, reference.name)
         if obj is None:
             raise not_found("", plurals[kind], reference.name)
-        if kind == "Pod" and (obj.spec.service_account_name or "default") != account:
-            running = obj.spec.service_account_name
-            raise BadRequestError(f'cannot bind token for serviceaccount "{account}" to pod running with serviceaccount "{running}"')
+        if kind == "Pod" and obj.spec.service_account_name != account:
+            raise BadRequestError(
+                f'cannot bind token for serviceaccount "{account}" to pod running with different serviceaccount name.')
         if reference.uid and obj.metadata.uid != reference.uid:
             raise conflict("", kind, reference.name, (
                 f"the UID in the bound object reference ({reference.uid}) does not match the UID in record. "
@@ -159,4 +170,4 @@ def _validate(expiration_s: int) -> None:
         why = "may not specify a duration larger than 2^32 seconds"
     if why:
         cause = invalid_value("spec.expirationSeconds", expiration_s, why)
-        raise invalid("authentication.k8s.io", "TokenRequest", "", [cause])
+        raise invalid(GROUP, KIND, "", [cause])

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from minikube_py.core.errors import unknown_method, unknown_path
 
+from ..authentication.openid_metadata import CACHE_CONTROL, OpenIdMetadata
 from ..discovery import Discovery
 from ..discovery_documents import version_document
 from ..openapi import OpenApi
@@ -34,11 +35,14 @@ class Paths:
         debug: None where nothing below /debug is served.
     """
 
-    def __init__(self, discovery: Discovery, openapi: OpenApi, health: Health, exposition: Exposition, debug: Debug | None) -> None:
+    def __init__(
+        self, discovery: Discovery, openapi: OpenApi, health: Health, exposition: Exposition, openid: OpenIdMetadata, debug: Debug | None
+    ) -> None:
         self._discovery = discovery
         self._openapi = openapi
         self._health = health
         self._exposition = exposition
+        self._openid = openid
         self._debug = debug
         self._added: dict[str, PathHandler] = {}
 
@@ -78,14 +82,19 @@ class Paths:
                 if_none_match=headers.get("If-None-Match", ""),
             )
             return None if document is None else web.Response(status=document.status, headers=document.headers, body=document.body)
+        told = self._openid.document(path, self._discovery.server_address)
+        if told is not None:
+            response = raw_response(200, *told)
+            response.headers["Cache-Control"] = CACHE_CONTROL
+            return response
         match path:
             case "/":
                 return json_response(indented({"paths": self._listed()}))
             case "/version" | "/version/":
                 return json_response(indented(version_document()))
             case "/metrics" | "/metrics/slis":
-                told = self._exposition.metrics if path == "/metrics" else self._exposition.slis
-                body, content_type = told(headers.get("Accept", ""))
+                metrics = self._exposition.metrics if path == "/metrics" else self._exposition.slis
+                body, content_type = metrics(headers.get("Accept", ""))
                 return raw_response(200, content_type, body)
         return None
 
@@ -94,5 +103,5 @@ class Paths:
         versions = self._discovery.group_versions()
         groups = sorted({f"/apis/{group}" for group, _ in versions if group})
         served = [f"/apis/{group}/{version}" if group else f"/api/{version}" for group, version in versions]
-        return sorted(["/api", "/apis", "/apis/", *groups, *served, *OTHER_PATHS, *self._health.paths()])
+        return sorted(["/api", "/apis", "/apis/", *groups, *served, *OTHER_PATHS, *self._openid.paths, *self._health.paths()])
 

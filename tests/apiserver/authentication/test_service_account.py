@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 from cryptography.hazmat.primitives import hashes, hmac, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from minikube_py.apis import authentication_v1, core_v1, meta_v1
 from minikube_py.apiserver.authentication import ServiceAccountKeys, ServiceAccountTokens, TokenIssuer
 from minikube_py.apiserver.authentication.service_account import ISSUER
+from minikube_py.apiserver.pki import signing
 from minikube_py.core.clock import rfc3339
 from minikube_py.core.errors import BadRequestError, ConflictError, InvalidError, NotFoundError, UnauthorizedError
 
@@ -37,7 +38,11 @@ class World:
         self.node = self.add(core_v1.Node(metadata=meta_v1.ObjectMeta(name="edge", uid="node-1")))
         self.keys = ServiceAccountKeys(pem)
         self.issuer = TokenIssuer(self.keys, self.get, clock=self.clock)
+        self.warnings: list[str] = []
         self.tokens = ServiceAccountTokens(self.keys, self.get, clock=self.clock)
+
+    def create(self, namespace: str, name: str, request: authentication_v1.TokenRequest) -> authentication_v1.TokenRequest:
+        return self.issuer.create(namespace, name, request, self.warnings.append)
 
     def add(self, obj: Any) -> Any:
         self.objects[(type(obj).__name__, obj.metadata.namespace, obj.metadata.name)] = obj
@@ -95,7 +100,7 @@ def with_claims(token: str, **changes: Any) -> str:
 @pytest.mark.parametrize("algorithm", KEYS)
 async def test_a_pods_token_stands_for_its_service_account_with_each_kind_of_key(algorithm: str) -> None:
     world = World(KEYS[algorithm])
-    token = world.issuer.create("shop", "robot", world.request(bound_object_ref=world.pod_reference())).status.token
+    token = world.create("shop", "robot", world.request(bound_object_ref=world.pod_reference())).status.token
     assert parts(token)[0]["alg"] == algorithm
     identity = await world.tokens.authenticate_token(token)
     assert identity is not None
@@ -110,7 +115,7 @@ async def test_a_pods_token_stands_for_its_service_account_with_each_kind_of_key
 
 def test_the_claims_are_kubernetes_own(world: World) -> None:
     now = int(world.clock.now().timestamp())
-    claims = parts(world.issuer.create("shop", "robot", world.request(bound_object_ref=world.pod_reference())).status.token)[1]
+    claims = parts(world.create("shop", "robot", world.request(bound_object_ref=world.pod_reference())).status.token)[1]
     assert claims.pop("jti")
     assert claims == {
         "aud": [ISSUER], "exp": now + 3600, "iat": now, "nbf": now, "iss": ISSUER, "sub": "system:serviceaccount:shop:robot",
@@ -122,7 +127,7 @@ def test_the_claims_are_kubernetes_own(world: World) -> None:
 
 
 def test_the_answer_tells_name_audiences_and_end(world: World) -> None:
-    answer = world.issuer.create("shop", "robot", world.request(expiration_seconds=7200, audiences=["vault"]))
+    answer = world.create("shop", "robot", world.request(expiration_seconds=7200, audiences=["vault"]))
     assert (answer.metadata.name, answer.metadata.namespace) == ("robot", "shop")
     assert answer.spec.audiences == ["vault"]
     assert answer.status.expiration_timestamp == rfc3339(world.clock.now() + timedelta(hours=2))
@@ -130,7 +135,7 @@ def test_the_answer_tells_name_audiences_and_end(world: World) -> None:
 
 def test_pods_own_tokens_outlive_clients_that_never_read_them_again(world: World) -> None:
     request = world.request(bound_object_ref=world.pod_reference(), expiration_seconds=3607)
-    answer = world.issuer.create("shop", "robot", request)
+    answer = world.create("shop", "robot", request)
     now = int(world.clock.now().timestamp())
     claims = parts(answer.status.token)[1]
     assert claims["exp"] == now + 365 * 24 * 3600
@@ -139,7 +144,7 @@ def test_pods_own_tokens_outlive_clients_that_never_read_them_again(world: World
 
 
 async def test_tokens_end_a_minute_after_their_time(world: World) -> None:
-    token = world.issuer.create("shop", "robot", world.request(expiration_seconds=600)).status.token
+    token = world.create("shop", "robot", world.request(expiration_seconds=600)).status.token
     world.clock.moment += timedelta(seconds=655)
     assert await world.tokens.authenticate_token(token) is not None
     world.clock.moment += timedelta(seconds=10)
@@ -147,13 +152,13 @@ async def test_tokens_end_a_minute_after_their_time(world: World) -> None:
 
 
 async def test_tokens_from_the_future_are_not_valid_yet(world: World) -> None:
-    token = world.issuer.create("shop", "robot", world.request()).status.token
+    token = world.create("shop", "robot", world.request()).status.token
     world.clock.moment -= timedelta(minutes=2)
     assert await world.refuse(token) == "service account token is not valid yet"
 
 
 async def test_a_token_for_somebody_else_is_refused_here(world: World) -> None:
-    token = world.issuer.create("shop", "robot", world.request(audiences=["vault"])).status.token
+    token = world.create("shop", "robot", world.request(audiences=["vault"])).status.token
     assert await world.refuse(token) == f'token audiences ["vault"] is invalid for the target audiences ["{ISSUER}"]'
     identity = await world.tokens.authenticate_token(token, ["vault", "other"])
     assert identity is not None
@@ -161,18 +166,22 @@ async def test_a_token_for_somebody_else_is_refused_here(world: World) -> None:
 
 
 async def test_changed_claims_break_the_signature(world: World) -> None:
-    token = world.issuer.create("shop", "robot", world.request()).status.token
+    token = world.create("shop", "robot", world.request()).status.token
     assert await world.refuse(with_claims(token, sub="system:serviceaccount:kube-system:admin")) == "invalid signature"
 
 
 async def test_another_clusters_key_is_not_believed(world: World) -> None:
     other = World(pem_of(ec.generate_private_key(ec.SECP256R1())))
-    token = other.issuer.create("shop", "robot", other.request()).status.token
-    assert await world.refuse(token) == "invalid signature"
+    foreign, own = (here.create("shop", "robot", here.request()).status.token for here in (other, world))
+    assert await world.refuse(foreign) == "invalid signature, no keys found"
+    _, claims, signature = foreign.split(".")
+    assert await world.refuse(f"{own.split('.')[0]}.{claims}.{signature}") == "invalid signature"
+    nameless = b64(json.dumps({"alg": "ES256"}).encode())
+    assert await world.refuse(f"{nameless}.{claims}.{signature}") == "invalid signature"
 
 
 async def test_unsigned_tokens_are_not_believed(world: World) -> None:
-    _, claims, _ = world.issuer.create("shop", "robot", world.request()).status.token.split(".")
+    _, claims, _ = world.create("shop", "robot", world.request()).status.token.split(".")
     for algorithm in ("none", "None", ""):
         header = b64(json.dumps({"alg": algorithm}).encode())
         assert await world.refuse(f"{header}.{claims}.") == "invalid signature"
@@ -180,7 +189,7 @@ async def test_unsigned_tokens_are_not_believed(world: World) -> None:
 
 async def test_the_public_key_is_no_shared_secret(world: World) -> None:
     """A verifier that lets the token choose the algorithm would take the public key for an HMAC secret."""
-    _, claims, _ = world.issuer.create("shop", "robot", world.request()).status.token.split(".")
+    _, claims, _ = world.create("shop", "robot", world.request()).status.token.split(".")
     public = serialization.load_pem_private_key(KEYS["ES256"], None).public_key()
     header = b64(json.dumps({"alg": "HS256"}).encode())
     mac = hmac.HMAC(public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo), hashes.SHA256())
@@ -190,7 +199,7 @@ async def test_the_public_key_is_no_shared_secret(world: World) -> None:
 
 async def test_other_issuers_tokens_are_left_to_others(world: World) -> None:
     token = TokenIssuer(world.keys, world.get, issuer="https://elsewhere.example", clock=world.clock).create(
-        "shop", "robot", world.request()
+        "shop", "robot", world.request(), world.warnings.append
     ).status.token
     assert await world.tokens.authenticate_token(token) is None
     for other in ("", "abc", "a.b.c", "..", "abcdef.0123456789abcdef"):
@@ -198,7 +207,7 @@ async def test_other_issuers_tokens_are_left_to_others(world: World) -> None:
 
 
 async def test_a_token_dies_with_its_service_account(world: World) -> None:
-    token = world.issuer.create("shop", "robot", world.request()).status.token
+    token = world.create("shop", "robot", world.request()).status.token
     world.account.metadata.uid = "sa-2"
     assert await world.refuse(token) == "service account UID (sa-2) does not match claim (sa-1)"
     world.remove(world.account)
@@ -206,7 +215,7 @@ async def test_a_token_dies_with_its_service_account(world: World) -> None:
 
 
 async def test_a_token_dies_with_its_pod(world: World) -> None:
-    token = world.issuer.create("shop", "robot", world.request(bound_object_ref=world.pod_reference())).status.token
+    token = world.create("shop", "robot", world.request(bound_object_ref=world.pod_reference())).status.token
     world.pod.metadata.deletion_timestamp = rfc3339(world.clock.now())
     assert await world.tokens.authenticate_token(token) is not None
     world.clock.moment += timedelta(seconds=61)
@@ -220,7 +229,7 @@ async def test_a_token_dies_with_its_pod(world: World) -> None:
 
 async def test_a_node_bound_token_dies_with_its_node(world: World) -> None:
     reference = authentication_v1.BoundObjectReference(kind="Node", api_version="v1", name="edge")
-    token = world.issuer.create("shop", "robot", world.request(bound_object_ref=reference)).status.token
+    token = world.create("shop", "robot", world.request(bound_object_ref=reference)).status.token
     assert await world.tokens.authenticate_token(token) is not None
     world.remove(world.node)
     assert await world.refuse(token) == "service account token has been invalidated"
@@ -232,45 +241,67 @@ async def test_a_node_bound_token_dies_with_its_node(world: World) -> None:
 ])
 def test_lives_that_are_too_short_or_too_long_are_invalid(world: World, seconds: int, why: str) -> None:
     with pytest.raises(InvalidError) as caught:
-        world.issuer.create("shop", "robot", world.request(expiration_seconds=seconds))
+        world.create("shop", "robot", world.request(expiration_seconds=seconds))
     prefix = 'TokenRequest.authentication.k8s.io "" is invalid: spec.expirationSeconds: Invalid value: '
     assert caught.value.message == f"{prefix}{seconds}: {why}"
 
 
 def test_tokens_are_not_bound_to_what_is_not_the_accounts(world: World) -> None:
     world.add(core_v1.ServiceAccount(metadata=meta_v1.ObjectMeta(name="other", namespace="shop", uid="sa-9")))
-    with pytest.raises(BadRequestError, match='for serviceaccount "other" to pod running with serviceaccount "robot"'):
-        world.issuer.create("shop", "other", world.request(bound_object_ref=world.pod_reference()))
+    with pytest.raises(BadRequestError, match=r'for serviceaccount "other" to pod running with different serviceaccount name\.'):
+        world.create("shop", "other", world.request(bound_object_ref=world.pod_reference()))
     with pytest.raises(ConflictError, match=r"the UID in the bound object reference \(pod-9\) does not match the UID in record"):
-        world.issuer.create("shop", "robot", world.request(bound_object_ref=world.pod_reference("pod-9")))
+        world.create("shop", "robot", world.request(bound_object_ref=world.pod_reference("pod-9")))
     reference = authentication_v1.BoundObjectReference(kind="Deployment", api_version="apps/v1", name="web")
     with pytest.raises(BadRequestError, match="cannot bind token to object of type apps/v1, Kind=Deployment"):
-        world.issuer.create("shop", "robot", world.request(bound_object_ref=reference))
+        world.create("shop", "robot", world.request(bound_object_ref=reference))
     with pytest.raises(NotFoundError, match='serviceaccounts "ghost" not found'):
-        world.issuer.create("shop", "ghost", world.request())
+        world.create("shop", "ghost", world.request())
 
 
 async def test_a_legacy_token_is_good_while_its_secret_holds_it(world: World) -> None:
     secret = world.add(core_v1.Secret(metadata=meta_v1.ObjectMeta(name="robot-token", namespace="shop")))
     token = world.issuer.issue_legacy(world.account, secret)
-    assert await world.refuse(token) == "service account token has been invalidated"
+    assert await world.refuse(token) == "Token does not match server's copy"
     secret.data["token"] = token.encode()
     identity = await world.tokens.authenticate_token(token)
     assert identity is not None
     assert identity.user.name == "system:serviceaccount:shop:robot"
+    with pytest.raises(UnauthorizedError, match="is invalid for the target audiences"):
+        await world.tokens.authenticate_token(token, ["vault"])
+    world.account.metadata.deletion_timestamp = rfc3339(world.clock.now())
+    assert await world.refuse(token) == "ServiceAccount shop/robot has been deleted"
+    world.account.metadata.deletion_timestamp = ""
+    world.account.metadata.uid = "sa-2"
+    assert await world.refuse(token) == "ServiceAccount UID (sa-2) does not match claim (sa-1)"
     world.remove(secret)
-    assert await world.refuse(token) == "service account token has been invalidated"
+    assert await world.refuse(token) == "Token has been invalidated"
+
+
+@pytest.mark.parametrize(("missing", "why"), [
+    ("sub", "sub claim is missing"), ("kubernetes.io/serviceaccount/namespace", "namespace claim is missing"),
+    ("kubernetes.io/serviceaccount/secret.name", "secretName claim is missing"),
+    ("kubernetes.io/serviceaccount/service-account.name", "serviceAccountName claim is missing"),
+    ("kubernetes.io/serviceaccount/service-account.uid", "serviceAccountUID claim is missing"),
+])
+async def test_a_legacy_token_says_whose_it_is(world: World, missing: str, why: str) -> None:
+    secret = core_v1.Secret(metadata=meta_v1.ObjectMeta(name="robot-token", namespace="shop"))
+    claims = parts(world.issuer.issue_legacy(world.account, secret))[1]
+    del claims[missing]
+    assert await world.refuse(world.keys.sign(claims)) == why
+    claims[missing] = "other"
+    assert await world.refuse(world.keys.sign(claims | {"sub": "system:serviceaccount:a:b"})) == "sub claim is invalid"
 
 
 async def test_a_rotated_key_goes_on_verifying() -> None:
     old, new = World(KEYS["RS256"]), World(KEYS["ES256"] + KEYS["RS256"])
-    token = old.issuer.create("shop", "robot", old.request()).status.token
+    token = old.create("shop", "robot", old.request()).status.token
     assert await new.tokens.authenticate_token(token) is not None
-    assert parts(new.issuer.create("shop", "robot", new.request()).status.token)[0]["alg"] == "ES256"
+    assert parts(new.create("shop", "robot", new.request()).status.token)[0]["alg"] == "ES256"
 
 
 def test_published_keys_verify_what_was_signed(world: World) -> None:
-    token = world.issuer.create("shop", "robot", world.request()).status.token
+    token = world.create("shop", "robot", world.request()).status.token
     (published,) = world.keys.jwks()["keys"]
     assert published["kid"] == parts(token)[0]["kid"]
     numbers = [int.from_bytes(base64.urlsafe_b64decode(published[axis] + "==")) for axis in ("x", "y")]
@@ -278,3 +309,83 @@ def test_published_keys_verify_what_was_signed(world: World) -> None:
     assert isinstance(signing, ec.EllipticCurvePrivateKey)
     assert signing.public_key().public_numbers() == ec.EllipticCurvePublicNumbers(numbers[0], numbers[1], ec.SECP256R1())
     assert msgspec.json.encode(world.keys.openid_configuration(ISSUER, f"{ISSUER}/openid/v1/jwks"))
+
+
+async def test_a_key_that_only_verifies_may_come_as_public_key_or_certificate() -> None:
+    old, new = World(KEYS["RS256"]), World(KEYS["ES256"])
+    token = old.create("shop", "robot", old.request()).status.token
+    public = serialization.load_pem_private_key(KEYS["RS256"], None).public_key()
+    forms = serialization.PublicFormat
+    pems = [public.public_bytes(serialization.Encoding.PEM, form) for form in (forms.SubjectPublicKeyInfo, forms.PKCS1)]
+    pems.append(signing.self_sign("key", KEYS["RS256"], datetime.now(UTC)))
+    for pem in pems:
+        keys = ServiceAccountKeys(KEYS["ES256"], b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n" + pem)
+        assert await ServiceAccountTokens(keys, new.get, clock=new.clock).authenticate_token(token) is not None
+        assert [key["alg"] for key in keys.jwks()["keys"]] == ["RS256", "ES256"]
+
+
+async def test_a_key_that_the_token_names_must_be_known(world: World) -> None:
+    other = World(KEYS["ES384"])
+    assert await world.refuse(other.create("shop", "robot", other.request()).status.token) == "invalid signature, no keys found"
+
+
+def test_key_files_without_a_key_that_signs_are_refused() -> None:
+    public = serialization.load_pem_private_key(KEYS["ES256"], None).public_key()
+    pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    with pytest.raises(ValueError, match="no private key"):
+        ServiceAccountKeys(pem, KEYS["ES256"]).load()
+    with pytest.raises(ValueError, match="RSA or ECDSA"):
+        ServiceAccountKeys(ed25519.Ed25519PrivateKey.generate().private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())).load()
+
+
+async def test_all_issuers_are_believed_and_the_first_signs(world: World) -> None:
+    issuers = ("https://new.example", ISSUER)
+    tokens = ServiceAccountTokens(world.keys, world.get, issuers=issuers, clock=world.clock)
+    assert tokens.audiences == issuers
+    issuer = TokenIssuer(world.keys, world.get, issuer=issuers[0], audiences=tokens.audiences, clock=world.clock)
+    token = issuer.create("shop", "robot", world.request(), world.warnings.append).status.token
+    assert (parts(token)[1]["iss"], parts(token)[1]["aud"]) == ("https://new.example", list(issuers))
+    for one in (token, world.create("shop", "robot", world.request()).status.token):
+        assert await tokens.authenticate_token(one) is not None
+    assert await world.tokens.authenticate_token(token) is None
+
+
+async def test_tokens_after_their_warning_are_counted_as_stale(world: World) -> None:
+    request = world.request(bound_object_ref=world.pod_reference(), expiration_seconds=3607)
+    token = world.create("shop", "robot", request).status.token
+    for elapsed in (0, 3606, 2):
+        world.clock.moment += timedelta(seconds=elapsed)
+        await world.tokens.authenticate_token(token)
+    counted = {family.name: family.samples[0].value for family in world.tokens.counters.families()}
+    assert counted == {
+        "serviceaccount_legacy_tokens": 0, "serviceaccount_legacy_manual_token_uses": 0, "serviceaccount_valid_tokens": 2,
+        "serviceaccount_stale_tokens": 1,
+    }
+
+
+def test_the_longest_life_is_granted_with_a_warning(world: World) -> None:
+    issuer = TokenIssuer(world.keys, world.get, max_expiration_s=7200, clock=world.clock)
+    answer = issuer.create("shop", "robot", world.request(expiration_seconds=7201), world.warnings.append)
+    assert answer.spec.expiration_seconds == 7200
+    assert world.warnings == ["requested expiration of 7201 seconds shortened to 7200 seconds"]
+
+
+def test_a_request_names_its_service_account_or_nothing(world: World) -> None:
+    request = world.request()
+    request.metadata = meta_v1.ObjectMeta(name="other")
+    with pytest.raises(InvalidError) as caught:
+        world.create("shop", "robot", request)
+    assert caught.value.message == (
+        'TokenRequest.authentication.k8s.io "robot" is invalid: metadata.name: Invalid value: "other": must match the service account name '
+        "if specified"
+    )
+    request.metadata = meta_v1.ObjectMeta(name="robot", uid="sa-9")
+    with pytest.raises(ConflictError) as conflicting:
+        world.create("shop", "robot", request)
+    assert conflicting.value.message == (
+        'Operation cannot be fulfilled on TokenRequest.authentication.k8s.io "robot": the UID in the token request (sa-9) does not match '
+        "the UID of the service account (sa-1)"
+    )
+    request.metadata.uid = "sa-1"
+    assert world.create("shop", "robot", request).metadata.uid == "sa-1"
