@@ -15,7 +15,9 @@ from minikube_py.store.memory import MemoryStore
 from minikube_py.store.sqlite import SqliteStore
 
 from .admission import Admission, Plugin
+from .admission.configuration import PluginConfigurations
 from .admission.namespace import NamespaceLifecycle
+from .admission.pod_security import PodSecurity
 from .admission.pods import DefaultTolerationSeconds, Priority, ServiceAccountPlugin
 from .admission.rbac import EscalationCheck
 from .apiextensions.definitions import Definitions
@@ -48,6 +50,7 @@ from .strategies import builtin_storages
 from .subresources import Subresources
 
 Changed = Callable[[Any, Any], None]
+UNCONFIGURED = PluginConfigurations()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +61,22 @@ class RegistryOptions:
     service_node_port_range: tuple[int, int] = (30000, 32767)
 
 
-def build_registry(store: Store, options: RegistryOptions, clock: Clock = SYSTEM_CLOCK, plugins: Sequence[Plugin] = ()) -> Registry:
+def build_registry(
+    store: Store, options: RegistryOptions, clock: Clock = SYSTEM_CLOCK, plugins: Sequence[Plugin] = (),
+    configurations: PluginConfigurations = UNCONFIGURED,
+) -> Registry:
     """The Registry with all built-in resources and the default admission plugins, in upstream's order.
 
     Args:
         plugins: further ones, run last.
+        configurations: of the default ones.
+    Raises: ConfigurationError.
     """
     storages = builtin_storages(store, options.service_cidr, options.service_node_port_range)
-    defaults = (NamespaceLifecycle(store), ServiceAccountPlugin(store), Priority(store), DefaultTolerationSeconds())
+    defaults = (
+        NamespaceLifecycle(store), ServiceAccountPlugin(store), PodSecurity.configured(store, configurations.of(PodSecurity.name)),
+        Priority(store), DefaultTolerationSeconds(),
+    )
     return Registry(store, storages, Admission([*defaults, *plugins]), clock)
 
 
@@ -134,7 +145,8 @@ class Api:
         rbac = RbacAuthorizer()
         authorizer = build_authorizer(args.authorization_mode, rbac)
         plugins = [] if args.authorization_mode == "AlwaysAllow" else [EscalationCheck(rbac.decide, rbac)]
-        self.registry = build_registry(store, options, plugins=plugins)
+        configurations = PluginConfigurations.read(args.admission_control_config_file)
+        self.registry = build_registry(store, options, plugins=plugins, configurations=configurations)
         follow_rbac(self.registry, rbac)
         self.authentication = authentication = Authentication(
             pki, args.authentication, object_getter(self.registry), token_auth_file=args.token_auth_file, anonymous=args.anonymous_auth

@@ -17,17 +17,27 @@ class Context:
         dry_run: check everything, store nothing.
         field_manager: who is named in managedFields.
         warnings: what the client is told beside its answer.
+        annotations: what the audit log is told beside the request.
     """
 
     user: UserInfo = SYSTEM
     dry_run: bool = False
     field_manager: str = ""
     warnings: list[str] | None = None
+    annotations: dict[str, str] | None = None
 
     def warn(self, text: str) -> None:
         """Tell the client something; there is none for the server's own calls."""
         if self.warnings is not None:
             self.warnings.append(text)
+
+    def annotate(self, key: str, value: str) -> None:
+        """Tell the audit log something; what was said first stays. There is no log of the server's own calls.
+
+        Source: k8s.io/apiserver/pkg/audit/context.go (AddAuditAnnotation)
+        """
+        if self.annotations is not None:
+            self.annotations.setdefault(key, value)
 
 
 def manager_of(user: str) -> str:

@@ -23,6 +23,7 @@ class ApiServerArgs:
         authentication: who else may log in, and how.
         authorization_mode: RBAC, or AlwaysAllow.
         encryption_provider_config: EncryptionConfiguration, in place of keys of this server's own.
+        admission_control_config_file: the configurations of admission plugins.
         event_ttl: how long an Event is kept after its last write.
         profiling: whether /debug is served.
         shutdown_delay_duration: how long the server goes on answering, not ready, before it ends.
@@ -34,6 +35,7 @@ class ApiServerArgs:
     authentication: AuthenticationArgs = field(default_factory=AuthenticationArgs)
     authorization_mode: str = "RBAC"
     encryption_provider_config: Path | None = None
+    admission_control_config_file: Path | None = None
     event_ttl: float = 3600.0
     profiling: bool = True
     shutdown_delay_duration: float = 0.0
@@ -69,7 +71,8 @@ READERS: dict[str, Callable[[str], Any]] = {
     "token-auth-file": read_path,
     "anonymous-auth": read_flag,
     "authorization-mode": _modes,
-    "encryption-provider-config": lambda text: Path(text) if text else None,
+    "encryption-provider-config": read_path,
+    "admission-control-config-file": read_path,
     "event-ttl": parse_duration,
     "profiling": read_flag,
     "shutdown-delay-duration": parse_duration,

@@ -238,7 +238,7 @@ class Registry:
             transform: gets the newest object of the served version (read-only; None when there is none and `create`) and returns
                 the new one, which is changed here. Called again only where admission waits and the object changes meanwhile:
                 otherwise nothing is awaited between reading and writing.
-            subresource: "" or "status", or one that the strategy's `prepare_<subresource>` knows.
+            subresource: "", "status" or "scale", or one that the strategy's `prepare_<subresource>` knows.
             create: whether an object that is not there is created (PUT of kinds that allow it, server-side apply).
             tracked: whether `transform` leaves managedFields as they are to be.
             uid: of the object that is meant; "" for whichever has the name.
@@ -291,7 +291,9 @@ class Registry:
 
     def _checked_update(self, operation: Operation, old: Any) -> Any:
         """What is to be stored of an update that admission has filled in. Raises: InvalidError."""
-        storage, new, subresource, context = operation.storage, operation.obj, operation.subresource, operation.context
+        storage, new, context = operation.storage, operation.obj, operation.context
+        # For all but admission, a change of the scale is an update of the object itself.
+        subresource = "" if operation.subresource == "scale" else operation.subresource
         drop_duplicates(new.metadata, context, after_admission=True)
         storage.set_defaults(new)
         stored = storage.to_storage(new)

@@ -130,5 +130,7 @@ class Subresources:
                 obj.metadata.managed_fields, scale.metadata.managed_fields, storage.resource.group_version, paths
             )
 
-        entry, _ = await self._registry.update(storage, namespace, name, change_transform(change), context, tracked=True)
+        entry, _ = await self._registry.update(
+            storage, namespace, name, change_transform(change), context, subresource="scale", tracked=True
+        )
         return self.scale(storage, entry)

@@ -208,14 +208,19 @@ def unknown_method() -> MethodNotAllowedError:
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 
-def invalid(group: str, kind: str, name: str, causes: Sequence[Cause]) -> InvalidError:
-    """422 with one cause a wrong field. The message is "Kind.group \"name\" is invalid: field: message" or the list of them.
+def aggregate(causes: Sequence[Cause]) -> str:
+    """Causes in one sentence: "field: message" or the list of them.
 
-    A rule may be run more than once (as part of others) and give its cause as often; the message says it once.
+    A rule may be run more than once (as part of others) and give its cause as often; the sentence says it once.
     """
     texts = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
-    text = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
-    return InvalidError(f'{qualified(group, kind)} "{name}" is invalid: {text}', details=resource_details(group, kind, name), causes=causes)
+    return texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
+
+
+def invalid(group: str, kind: str, name: str, causes: Sequence[Cause]) -> InvalidError:
+    """422 with one cause a wrong field. The message is "Kind.group \"name\" is invalid: " and all of them."""
+    message = f'{qualified(group, kind)} "{name}" is invalid: {aggregate(causes)}'
+    return InvalidError(message, details=resource_details(group, kind, name), causes=causes)
 
 
 def expired(message: str) -> ExpiredError:

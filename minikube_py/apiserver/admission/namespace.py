@@ -13,6 +13,17 @@ from . import Operation, Plugin, forbidden
 IMMORTAL = frozenset({"default", "kube-system", "kube-public"})
 
 
+def find_namespace(store: Store, name: str) -> core_v1.Namespace | None:
+    """The namespace of a name, read-only."""
+    entry = store.get("namespaces", name)
+    if entry is None:
+        return None
+    if entry.obj is None:
+        entry.obj = decoder(core_v1.Namespace).decode(entry.data)
+    namespace: core_v1.Namespace = entry.obj
+    return namespace
+
+
 class NamespaceLifecycle(Plugin):
     """Source: k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle/admission.go"""
 
@@ -33,14 +44,12 @@ class NamespaceLifecycle(Plugin):
             return
         if not resource.namespaced:
             return
-        entry = self._store.get("namespaces", operation.namespace)
-        if entry is None:
+        namespace = find_namespace(self._store, operation.namespace)
+        if namespace is None:
             raise not_found("", "namespaces", operation.namespace)
         if operation.verb != "CREATE":
             return
-        if entry.obj is None:
-            entry.obj = decoder(core_v1.Namespace).decode(entry.data)
-        if entry.obj.metadata.deletion_timestamp:
+        if namespace.metadata.deletion_timestamp:
             cause = Cause("NamespaceTerminating", f"namespace {operation.namespace} is being terminated", "metadata.namespace")
             why = f"unable to create new content in namespace {operation.namespace} because it is being terminated"
             raise forbidden(operation, why, [cause])

@@ -79,7 +79,7 @@ class Request:
         self.storage = storage
         self.warnings = [storage.deprecation] if storage.deprecation else []
         manager = query.text("fieldManager") or manager_from_user_agent(http.headers.get("User-Agent", ""))
-        self.context = Context(user, query.has("dryRun"), manager, self.warnings)
+        self.context = Context(user, query.has("dryRun"), manager, self.warnings, {})
 
     def negotiated(self) -> Negotiated:
         """Raises: NotAcceptableError."""
