@@ -199,9 +199,13 @@ async def test_key_deleted_and_created_while_both_are_on_their_way(sqlite_store:
     assert await on_disk(tmp_path / "store.db", tmp_path / "crash") == {"d/a": "new", "d/blocker": "new"}
 
 
-async def test_concurrent_durable_writes_share_transactions(sqlite_store: SqliteStore) -> None:
+@pytest.mark.parametrize(("gather_s", "batches"), [(60.0, 1), (-1.0, 2)])
+async def test_concurrent_durable_writes_share_transactions_but_do_not_wait_for_the_end_of_a_long_turn(
+    sqlite_store: SqliteStore, monkeypatch: pytest.MonkeyPatch, gather_s: float, batches: int
+) -> None:
+    monkeypatch.setattr("minikube_py.store.writes.GATHER_S", gather_s)
     await asyncio.gather(*(create(sqlite_store, f"d/{n}") for n in range(200)))
-    assert sqlite_store.batches == 1
+    assert sqlite_store.batches == batches
 
 
 async def test_file_is_private_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
