@@ -212,4 +212,3 @@ class Api:
         await self.drain()
         await self.server.close()
         await self.streams.close()
-        await self.authentication.close()

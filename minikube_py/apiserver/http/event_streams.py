@@ -1,6 +1,6 @@
 """How the lines of a watch travel to its client: in chunks of an HTTP body, or in messages of a WebSocket.
 
-Owns opening, framing and closing. When what is sent is the watch's, which writes the frames of live events to the transport itself.
+Owns opening, packing and closing. When what is sent is the watch's, which writes live events to the transport itself.
 Source: k8s.io/apiserver/pkg/endpoints/handlers/watch.go (HandleHTTP, HandleWS), RFC 9112 section 7.1, RFC 6455 section 5.2
 """
 
@@ -26,7 +26,7 @@ class EventStream(Protocol):
     """The way to one client.
 
     Attributes:
-        framing: names how lines are framed: frames are shared by all clients with the same.
+        framing: names how lines are packed: what is packed is shared by all clients with the same.
         response: what the request is answered with.
     """
 
@@ -36,8 +36,9 @@ class EventStream(Protocol):
     async def open(self) -> None:
         """Begin to answer. Raises: StatusError for a client that asks for it in a wrong way."""
 
-    def frame(self, line: bytes) -> bytes:
-        """A line as it goes over the connection."""
+    @staticmethod
+    def pack(lines: list[bytes]) -> bytes:
+        """Lines as they go over the connection together."""
 
     async def write(self, lines: list[bytes]) -> None:
         """Send lines, at the client's pace. Raises: ConnectionError."""
@@ -62,7 +63,9 @@ class ChunkedStream:
     async def open(self) -> None:
         await self.response.prepare(self._request)
 
-    def frame(self, line: bytes) -> bytes:
+    @staticmethod
+    def pack(lines: list[bytes]) -> bytes:
+        line = lines[0] if len(lines) == 1 else b"".join(lines)
         return b"%x\r\n%b\r\n" % (len(line), line)
 
     async def write(self, lines: list[bytes]) -> None:
@@ -94,13 +97,9 @@ class SocketStream:
         except web.HTTPBadRequest as error:
             raise BadRequestError(error.text or "no WebSocket handshake") from error
 
-    def frame(self, line: bytes) -> bytes:
-        length = len(line)
-        if length < LENGTH_16:
-            return bytes((TEXT_MESSAGE, length)) + line
-        if length < LENGTH_64:
-            return bytes((TEXT_MESSAGE, 126)) + length.to_bytes(2) + line
-        return bytes((TEXT_MESSAGE, 127)) + length.to_bytes(8) + line
+    @staticmethod
+    def pack(lines: list[bytes]) -> bytes:
+        return b"".join(map(_message, lines))
 
     async def write(self, lines: list[bytes]) -> None:
         for line in lines:
@@ -120,6 +119,16 @@ class SocketStream:
 
     async def close(self) -> None:
         await self._socket.close()
+
+
+def _message(line: bytes) -> bytes:
+    """A line as a message of its own."""
+    length = len(line)
+    if length < LENGTH_16:
+        return bytes((TEXT_MESSAGE, length)) + line
+    if length < LENGTH_64:
+        return bytes((TEXT_MESSAGE, 126)) + length.to_bytes(2) + line
+    return bytes((TEXT_MESSAGE, 127)) + length.to_bytes(8) + line
 
 
 def event_stream(request: web.BaseRequest) -> EventStream:

@@ -128,10 +128,10 @@ class WatchSeries:
         self.running = 0
         self.terminated = 0
 
-    def sent(self, size: int) -> None:
-        """Count one event of so many bytes on its way to one client."""
-        self.sizes[(size - 1).bit_length()] += 1
-        self.total += size
+    def sent(self, size: int, clients: int = 1) -> None:
+        """Count one event of so many bytes on its way."""
+        self.sizes[(size - 1).bit_length()] += clients
+        self.total += size * clients
 
 
 class InFlight:

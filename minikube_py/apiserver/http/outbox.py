@@ -1,18 +1,24 @@
-"""Chunks on their way to many connections: joined for each, and handed over in slices.
+"""Events on their way to many connections: packed once for all that get the same, and handed over in slices.
 
 A write that a thousand watchers see costs a thousand encryptions; done in one go, the first byte would leave after the last of them.
-Between two slices the event loop sends what it has, and other requests get their turn. Many writes for one watcher cost one
-encryption: what comes while others are served leaves together.
+Between two slices the event loop sends what it has, and other requests get their turn. An event that comes alone leaves at once. Of many,
+those of a few milliseconds leave together: what a connection costs, it costs for each piece that it is handed, however long that is.
+
+Invariant: a receiver gets what was put for its audience while it was in it, in that order, and what was put for two audiences in the
+order in which they were settled.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 # Connections served between two turns of the event loop: a millisecond or so.
 SLICE = 48
+# Seconds between two pieces for the same audience.
+PACE_S = 0.004
 
 
 class Receiver(Protocol):
@@ -22,30 +28,114 @@ class Receiver(Protocol):
         """Take the next bytes. Returns at once and does not raise."""
 
 
+class Audience:
+    """Receivers that get the same.
+
+    Args:
+        pack: makes one piece of several lines.
+
+    Attributes:
+        receivers: an ordered set.
+    """
+
+    __slots__ = ("gathering", "pack", "receivers", "sent_at")
+
+    def __init__(self, pack: Callable[[list[bytes]], bytes], *receivers: Receiver) -> None:
+        self.pack = pack
+        self.receivers: dict[Receiver, None] = dict.fromkeys(receivers)
+        self.gathering: Parcel | None = None
+        self.sent_at = 0.0
+
+
+class Parcel:
+    """Lines that leave together.
+
+    Attributes:
+        waiting: who is still to get them.
+        timer: of a parcel that is not due yet.
+    """
+
+    __slots__ = ("audience", "data", "lines", "timer", "waiting")
+
+    def __init__(self, audience: Audience, line: bytes) -> None:
+        self.audience = audience
+        self.lines = [line]
+        self.data = b""
+        self.waiting: dict[Receiver, None] = {}
+        self.timer: asyncio.TimerHandle | None = None
+
+
 class Outbox:
-    """Chunks for each receiver in the order of `put`, sent from the next turn of the event loop on."""
+    """Lines for audiences, sent from the next turn of the event loop on."""
 
     def __init__(self) -> None:
-        self._waiting: OrderedDict[Receiver, list[bytes]] = OrderedDict()
+        self._due: deque[Parcel] = deque()
         self._scheduled = False
 
-    def put(self, receiver: Receiver, chunk: bytes) -> None:
-        """Let `receiver` have a chunk soon."""
-        chunks = self._waiting.get(receiver)
-        if chunks is not None:
-            chunks.append(chunk)
+    def put(self, audience: Audience, line: bytes) -> None:
+        """Let all who are in an audience now have a line soon."""
+        parcel = audience.gathering
+        if parcel is not None:
+            parcel.lines.append(line)
             return
-        self._waiting[receiver] = [chunk]
+        parcel = audience.gathering = Parcel(audience, line)
+        loop = asyncio.get_running_loop()
+        wait_s = audience.sent_at + PACE_S - loop.time()
+        if wait_s > 0:
+            parcel.timer = loop.call_later(wait_s, self._come_due, parcel)
+        else:
+            self._come_due(parcel)
+
+    def settle(self, audience: Audience) -> None:
+        """Let what an audience is to have leave before all that is put from now on, for whichever audience."""
+        parcel = audience.gathering
+        if parcel is not None:
+            if parcel.timer is not None:
+                parcel.timer.cancel()
+                self._come_due(parcel)
+            self._close(parcel)
+
+    def join(self, audience: Audience, receiver: Receiver) -> None:
+        """Take a receiver into an audience: it gets what is put from now on."""
+        self.settle(audience)
+        audience.receivers[receiver] = None
+
+    def leave(self, audience: Audience, receiver: Receiver) -> None:
+        """Hand a receiver what it is still to have of an audience, and nothing more."""
+        self.settle(audience)
+        del audience.receivers[receiver]
+        for parcel in self._due:
+            if parcel.audience is audience and receiver in parcel.waiting:
+                del parcel.waiting[receiver]
+                receiver.send(parcel.data)
+
+    def _come_due(self, parcel: Parcel) -> None:
+        parcel.timer = None
+        self._due.append(parcel)
         if not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._flush)
 
+    def _close(self, parcel: Parcel) -> None:
+        """From here on nothing is added to a parcel, and nobody gets it who comes later."""
+        audience = parcel.audience
+        audience.gathering = None
+        audience.sent_at = asyncio.get_running_loop().time()
+        parcel.waiting = dict(audience.receivers)
+        parcel.data = audience.pack(parcel.lines)
+
     def _flush(self) -> None:
-        waiting = self._waiting
-        for _ in range(min(SLICE, len(waiting))):
-            receiver, chunks = waiting.popitem(last=False)
-            receiver.send(chunks[0] if len(chunks) == 1 else b"".join(chunks))
-        if waiting:
+        due, places = self._due, SLICE
+        while due and places:
+            parcel = due[0]
+            if parcel.audience.gathering is parcel:
+                self._close(parcel)
+            waiting, data = parcel.waiting, parcel.data
+            while waiting and places:
+                places -= 1
+                waiting.popitem()[0].send(data)
+            if not waiting:
+                due.popleft()
+        self._scheduled = bool(due)
+        if due:
             asyncio.get_running_loop().call_soon(self._flush)
-        else:
-            self._scheduled = False

@@ -1,8 +1,9 @@
 """Watches over HTTP: one stream of JSON lines per watcher. How it travels is `event_streams.py`'s.
 
 Events go from the store's commit by way of the outbox into each connection's buffer, without a task in between: a write seen by a
-thousand watchers is one encoding and a thousand buffer writes. A connection that does not drain is closed at its bound; the client lists
-again and nobody else waits for it.
+thousand watchers is one encoding and a thousand buffer writes. A watch follows the store by itself until it has sent its initial state;
+then it joins those that get the same (`broadcast.py`), if it has no selectors and is sent objects as they are. A connection that does
+not drain is closed at its bound; the client lists again and nobody else waits for it.
 
 Source: kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes, #watch-bookmarks, #streaming-lists
 """
@@ -10,7 +11,6 @@ Source: kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Iterable
 from typing import Any
@@ -21,7 +21,7 @@ from minikube_py.apis.scheme import encode
 from minikube_py.core import limits
 from minikube_py.core.clock import SYSTEM_CLOCK
 from minikube_py.core.errors import ExpiredError, StatusError, TimeoutStatusError
-from minikube_py.store.interface import CompactedError, Entry, EventType, Listing, Store, WatchEvent
+from minikube_py.store.interface import CompactedError, Entry, EventType, Listing, Store, Subscription, WatchEvent
 
 from ..printers import partial_object_metadata, table
 from ..registry import Registry
@@ -29,15 +29,14 @@ from ..selection import Selection
 from ..storage import Storage
 from ..warning import warning_headers
 from ..watching import frame, transition
+from .broadcast import Broadcast, Broadcasts, log_failure
 from .event_streams import EventStream, event_stream
 from .list_options import ListOptions, check_known, list_options
 from .metrics import ServerMetrics, WatchSeries
 from .negotiation import Form, Negotiated
-from .outbox import Outbox
+from .outbox import Audience, Outbox
 from .query import Query
 from .responses import checked_include
-
-log = logging.getLogger(__name__)
 
 # Seconds. Source: kube-apiserver --min-request-timeout (a watch without a timeout lives 1 to 2 times as long)
 WATCH_TIMEOUT_MIN_S = 1800
@@ -58,11 +57,15 @@ class Watch:
 
     def __init__(
         self, stream: EventStream, selection: Selection, negotiated: Negotiated, include_object: str, store: Store, outbox: Outbox,
-        counted: WatchSeries,
+        broadcasts: Broadcasts, counted: WatchSeries,
     ) -> None:
         self._stream = stream
         self._counted = counted
         self._outbox = outbox
+        self._audience = Audience(stream.pack, self)
+        self._broadcasts = broadcasts
+        self._broadcast: Broadcast | None = None
+        self._subscription: Subscription | None = None
         self._selection = selection
         self.storage: Storage = selection.storage
         # An object is no list: upstream sends it as it is.
@@ -77,7 +80,22 @@ class Watch:
         self._early: list[bytes] | None = []
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def deliver(self, event: WatchEvent) -> None:
+    def subscribe(self, revision: int) -> None:
+        """Follow the store from a revision on.
+
+        Raises: CompactedError if that is no longer possible.
+        """
+        self._subscription = self._store.watch(self.storage.collection, revision, self._deliver)
+
+    def close(self) -> None:
+        """Follow the store no longer, and send what has come until now."""
+        if self._subscription is not None:
+            self._subscription.close()
+        self._outbox.leave(self._audience, self)
+        if self._broadcast is not None:
+            self._broadcasts.leave(self, self._broadcast)
+
+    def _deliver(self, event: WatchEvent) -> None:
         """Take one event from the store. Returns at once.
 
         An event that cannot be sent ends the watch: the client comes back, rather than go on with a gap.
@@ -85,28 +103,22 @@ class Watch:
         if self._ended.done():
             return
         try:
-            chunk = self._encode(event)
+            line = self._encode(event)
         except Exception:
-            log.exception("watch event failed resource=%s key=%s revision=%d",
-                          self.storage.collection, event.entry.key, event.entry.revision)
+            log_failure(self.storage, event)
             self.end()
             return
-        if chunk is not None:
-            self._outbox.put(self, chunk)
+        if line is not None:
+            self._counted.sent(len(line))
+            self._outbox.put(self._audience, line)
 
     def _encode(self, event: WatchEvent) -> bytes | None:
-        """The chunk of an event, None if it is not for this watcher."""
+        """The line of an event, None if it is not for this watcher."""
         change = transition(self._selection, event)
         if change is None:
             return None
         type_, entry = change
-        if self._form is Form.OBJECT and entry is event.entry:
-            form = (self._stream.framing, type_, self.storage.resource.group_version)
-            chunk = event.frames.get(form)
-            if chunk is None:
-                chunk = event.frames[form] = self._stream.frame(frame(self.storage, event, type_, entry))
-            return chunk
-        return self._stream.frame(self._line(type_, entry, live=True))
+        return frame(self.storage, event, type_, entry) if self._form is Form.OBJECT else self._line(type_, entry, live=True)
 
     def expect_initial(self, initial: list[Entry], *, send_end: bool) -> None:
         """Learn what comes first, before the first live event does."""
@@ -136,7 +148,7 @@ class Watch:
             if send_end:
                 # Not the present revision: what has come meanwhile is sent only now.
                 await self._stream.write([self._bookmark(initial.revision, initial_end=True)])
-            self._go_live()
+            self._go_live(initial.revision)
             if bookmarks:
                 self._schedule_bookmark(timers, random.uniform(0.8, 1), timers[0].when() - BOOKMARK_BEFORE_END_S)
             await self._stream.follow(self._ended)
@@ -160,16 +172,25 @@ class Watch:
         if batch:
             await self._stream.write(batch)
 
-    def _go_live(self) -> None:
-        """From here on events are written to the connection as they come."""
-        early, self._early = self._early or [], None
-        for chunk in early:
-            self.send(chunk)
+    def _go_live(self, start: int) -> None:
+        """From here on events are written to the connection as they come.
 
-    def send(self, chunk: bytes) -> None:
+        Args:
+            start: the revision that the watch follows, which may be one that is yet to come.
+        """
+        early, self._early = self._early or [], None
+        for data in early:
+            self.send(data)
+        if self._form is Form.OBJECT and self._selection.everything and start <= self._store.revision and self._subscription is not None:
+            # Both have seen the same of the store.
+            self._subscription.close()
+            self._outbox.settle(self._audience)
+            self._broadcast = self._broadcasts.join(self, self._selection, self._stream, self._counted)
+
+    def send(self, data: bytes) -> None:
         """Receiver: write to the connection, or keep what comes before the initial state is sent."""
         if self._early is not None:
-            self._early.append(chunk)
+            self._early.append(data)
             if len(self._early) > limits.WATCH_QUEUE_EVENTS_MAX:
                 self.end()
             return
@@ -177,8 +198,7 @@ class Watch:
         if transport is None or transport.is_closing():
             self.end()
             return
-        transport.write(chunk)
-        self._counted.sent(len(chunk))
+        transport.write(data)
         if transport.get_write_buffer_size() > limits.WATCH_BACKLOG_BYTES_MAX:
             self._counted.terminated += 1
             transport.abort()
@@ -228,7 +248,11 @@ class Watch:
         moment = min(now + BOOKMARK_INTERVAL_S * share, last)
 
         def send() -> None:
-            self._outbox.put(self, self._stream.frame(self._bookmark(self._store.revision)))
+            # It must not overtake what it says has been sent, nor come after what is sent from now on.
+            if self._broadcast is not None:
+                self._broadcast.settle()
+            self._outbox.put(self._audience, self._bookmark(self._store.revision))
+            self._outbox.settle(self._audience)
             if not self._ended.done():
                 self._schedule_bookmark(timers, 1, last)
 
@@ -237,22 +261,27 @@ class Watch:
 
 
 class Watches:
-    """All running watches of a server."""
+    """All watches of a server.
+
+    Attributes:
+        running: those that have begun and not ended.
+    """
 
     def __init__(self, registry: Registry, metrics: ServerMetrics) -> None:
         self._registry = registry
         self._metrics = metrics
-        self._running: set[Watch] = set()
+        self.running: set[Watch] = set()
         self._outbox = Outbox()
+        self._broadcasts = Broadcasts(registry.store, self._outbox)
 
     def end_of(self, storage: Storage) -> None:
         """End the watches of a resource that is served no longer, or no longer as it was."""
-        for watch in [watch for watch in self._running if watch.storage is storage]:
+        for watch in [watch for watch in self.running if watch.storage is storage]:
             watch.end()
 
     def end_all(self) -> None:
         """End every watch: the server goes down."""
-        for watch in [*self._running]:
+        for watch in [*self.running]:
             watch.end()
 
     async def serve(
@@ -268,31 +297,33 @@ class Watches:
         stream = event_stream(request)
         for header in warning_headers([storage.deprecation]):
             stream.response.headers.add("Warning", header)
-        watch = Watch(stream, selection, negotiated, query.text("includeObject"), store, self._outbox, counted)
+        watch = Watch(stream, selection, negotiated, query.text("includeObject"), store, self._outbox, self._broadcasts, counted)
         listing = self._registry.list(storage, selection.namespace)
         options = list_options(query, watch=query.flag("watch"))
         timeout_s = options.timeout_s or random.uniform(WATCH_TIMEOUT_MIN_S, 2 * WATCH_TIMEOUT_MIN_S)
         try:
             start, initial, send_end = _start(options, listing.revision, listing.entries)
             watch.expect_initial(initial, send_end=send_end)
-            subscription = store.watch(storage.collection, start, watch.deliver)
+            watch.subscribe(start)
         except CompactedError as error:
             return await _refuse(stream, ExpiredError(f"too old resource version: {options.revision} ({error.oldest})"))
         except TimeoutStatusError as error:
             return await _refuse(stream, error)
-        self._running.add(watch)
+        self.running.add(watch)
         counted.running += 1
         try:
-            await stream.open()
-            await watch.run(Listing(initial, start), timeout_s, send_end=send_end, bookmarks=options.bookmarks)
+            try:
+                await stream.open()
+                await watch.run(Listing(initial, start), timeout_s, send_end=send_end, bookmarks=options.bookmarks)
+            finally:
+                watch.close()
             if request.transport is not None and not request.transport.is_closing():
                 await stream.close()
         except ConnectionError:
             # The client went away: that is how most watches end.
             pass
         finally:
-            subscription.close()
-            self._running.discard(watch)
+            self.running.discard(watch)
             counted.running -= 1
         return stream.response
 

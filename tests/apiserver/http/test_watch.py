@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from contextlib import AsyncExitStack
 from typing import Any
 
 import aiohttp
@@ -27,7 +28,7 @@ async def put(lab: Lab, name: str, color: str = "", **data: str) -> dict[str, An
 
 
 def watchers(lab: Lab) -> int:
-    return lab.store.state.watchers().get("configmaps", 0)
+    return sum(watch.storage.collection == "configmaps" for watch in lab.api.watches.running)
 
 
 async def test_watch_tells_what_is_and_what_changes(lab: Lab) -> None:
@@ -276,3 +277,24 @@ async def test_reader_that_stalls_in_the_beginning_does_not_hold_up_the_end(lab:
     await asyncio.wait_for(lab.api.close(), 3)
     assert watchers(lab) == 0
     writer.transport.abort()
+
+
+async def test_watches_that_begin_amid_writes_miss_nothing_and_get_nothing_twice(lab: Lab) -> None:
+    first = await put(lab, "first")
+    writing = asyncio.create_task(write_many(lab, 40))
+    async with AsyncExitStack() as stack:
+        watches = []
+        for query in ("", f"?resourceVersion={first['metadata']['resourceVersion']}", "?labelSelector=!none") * 3:
+            watches.append(await stack.enter_async_context(lab.watch(CONFIG_MAPS + query)))
+            await asyncio.sleep(0)
+        await writing
+        names = {f"m{number}" for number in range(40)}
+        for watch in watches:
+            seen = [name for _, name in await watch.names(40) if name != "first"]
+            seen += [name for _, name in await watch.names(1)] if len(seen) < 40 else []
+            assert len(seen) == 40 and set(seen) == names
+
+
+async def write_many(lab: Lab, count: int) -> None:
+    for number in range(count):
+        await put(lab, f"m{number}")

@@ -19,7 +19,7 @@ CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 
 
 def watchers(lab: Lab) -> int:
-    return lab.store.state.watchers().get("configmaps", 0)
+    return sum(watch.storage.collection == "configmaps" for watch in lab.api.watches.running)
 
 
 @asynccontextmanager
@@ -56,7 +56,8 @@ def test_frames_of_messages_have_the_lengths_of_their_lines() -> None:
     lengths = {125: b"\x81\x7d", 126: b"\x81\x7e\x00\x7e", 65_535: b"\x81\x7e\xff\xff", 65_536: b"\x81\x7f" + (65_536).to_bytes(8)}
     for length, head in lengths.items():
         line = b"x" * length
-        assert SocketStream.frame(object.__new__(SocketStream), line) == head + line
+        assert SocketStream.pack([line]) == head + line
+    assert SocketStream.pack([b"x", b"y"]) == b"\x81\x01x\x81\x01y"
 
 
 async def test_end_of_a_watch_closes_its_socket(lab: Lab) -> None:
