@@ -19,6 +19,7 @@ from minikube_py.apiserver.api_services import ApiServiceRegistration
 from minikube_py.apiserver.assembly import Api, RegistryOptions, object_getter
 from minikube_py.apiserver.authentication.bootstrap import BootstrapTokens
 from minikube_py.apiserver.authentication.token_file import TokenFileError
+from minikube_py.apiserver.authentication.user import AUTHENTICATED, NODE_USER_PREFIX, NODES
 from minikube_py.apiserver.authorization import bootstrap_policy
 from minikube_py.apiserver.encryption.configuration import EncryptionConfigurationError
 from minikube_py.apiserver.encryption.secrets_encryption import SecretsEncryption
@@ -174,7 +175,8 @@ class Server:
 
         node = self._options.node
         credentials = await enroll_locally(node, f"https://127.0.0.1:{self._port}", join)
-        await Agent(node, api.client(f"system:node:{node.node_name}"), credentials).run()
+        client = api.client(f"{NODE_USER_PREFIX}{node.node_name}", (NODES, AUTHENTICATED))
+        await Agent(node, client, credentials).run()
 
     async def announce(self, started: float) -> None:
         """Say that the cluster is ready, and what to do next."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from minikube_py.apis.resources import BY_GVR, ResourceType
@@ -17,6 +18,8 @@ from minikube_py.store.sqlite import SqliteStore
 from .admission import Admission, Plugin
 from .admission.configuration import PluginConfigurations
 from .admission.namespace import NamespaceLifecycle
+from .admission.node_restriction import NodeRestriction
+from .admission.node_tokens import NodeTokenRestriction
 from .admission.pod_security import PodSecurity
 from .admission.pods import DefaultTolerationSeconds, Priority, ServiceAccountPlugin
 from .admission.rbac import EscalationCheck
@@ -24,7 +27,7 @@ from .apiextensions.definitions import Definitions
 from .apiextensions.publishing import Publishing
 from .authentication.assembly import Authentication
 from .authentication.user import MASTERS
-from .authorization import AlwaysAllow, Authorizer, AuthorizerChain, NodeRoleAuthorizer, RbacAuthorizer
+from .authorization.modes import Authorization
 from .cluster_authentication import ClusterAuthenticationTrust
 from .discovery import Discovery
 from .event_expiry import EventExpiry
@@ -81,8 +84,9 @@ def build_registry(
 
 
 def object_getter(registry: Registry) -> Callable[[str, str, str], Any]:
-    """A function that finds core/v1 objects by kind, namespace and name, or None; for token checks."""
-    storages = {storage.resource.kind: storage for storage in registry.storages() if gvk_of(storage.struct)[:2] == ("", "v1")}
+    """A function that finds objects of core/v1 and storage.k8s.io/v1 by kind, namespace and name, or None."""
+    groups = (("", "v1"), ("storage.k8s.io", "v1"))
+    storages = {storage.resource.kind: storage for storage in registry.storages() if gvk_of(storage.struct)[:2] in groups}
 
     def get(kind: str, namespace: str, name: str) -> Any:
         storage = storages[kind]
@@ -111,22 +115,6 @@ def _deliver_to(storage: Storage, changed: Changed) -> Callable[[WatchEvent], No
     return deliver
 
 
-def follow_rbac(registry: Registry, authorizer: RbacAuthorizer) -> None:
-    """Let an authorizer know a role or binding from the moment that its write is visible."""
-    group, version = "rbac.authorization.k8s.io", "v1"
-    follow(registry, group, version, "clusterroles", authorizer.cluster_role_changed)
-    follow(registry, group, version, "roles", authorizer.role_changed)
-    follow(registry, group, version, "clusterrolebindings", authorizer.cluster_role_binding_changed)
-    follow(registry, group, version, "rolebindings", authorizer.role_binding_changed)
-
-
-def build_authorizer(mode: str, rbac: RbacAuthorizer) -> Authorizer:
-    """The authorizers of `--authorization-mode`; the administrator's group is never locked out."""
-    if mode == "AlwaysAllow":
-        return AlwaysAllow()
-    return AuthorizerChain(rbac, NodeRoleAuthorizer())
-
-
 class Api:
     """The whole API server, without its listener.
 
@@ -142,14 +130,17 @@ class Api:
     """
 
     def __init__(self, store: SqliteStore | MemoryStore, pki: Pki, options: RegistryOptions, args: ApiServerArgs) -> None:
-        rbac = RbacAuthorizer()
-        authorizer = build_authorizer(args.authorization_mode, rbac)
-        plugins = [] if args.authorization_mode == "AlwaysAllow" else [EscalationCheck(rbac.decide, rbac)]
+        authorization = Authorization(args.authorization)
+        authorizer = authorization.authorizer
+        plugins = [
+            NodeRestriction(self._object), NodeTokenRestriction(self._object, authorizer), EscalationCheck(authorizer, authorization.rbac)
+        ]
         configurations = PluginConfigurations.read(args.admission_control_config_file)
         self.registry = build_registry(store, options, plugins=plugins, configurations=configurations)
-        follow_rbac(self.registry, rbac)
+        self._get_object = object_getter(self.registry)
+        authorization.follow(partial(follow, self.registry))
         self.authentication = authentication = Authentication(
-            pki, args.authentication, object_getter(self.registry), token_auth_file=args.token_auth_file, anonymous=args.anonymous_auth
+            pki, args.authentication, self._get_object, token_auth_file=args.token_auth_file, anonymous=args.anonymous_auth
         )
         self.subresources = Subresources(self.registry, authentication.token_issuer.create)
         self.trust = ClusterAuthenticationTrust(
@@ -174,7 +165,7 @@ class Api:
         follow(self.registry, "apiextensions.k8s.io", "v1", "customresourcedefinitions", publishing.changed)
         debug = Debug() if args.profiling else None
         self.paths = Paths(self.discovery, self.openapi, self.health, self.exposition, authentication.openid, debug)
-        reviews = Reviews(authentication.authenticator, authorizer, rbac)
+        reviews = Reviews(authentication.authenticator, authorizer, authorization.rules)
         self.definitions = Definitions(self.registry, self.watches)
         self.definitions.load()
         self.server = ApiServer(
@@ -182,6 +173,10 @@ class Api:
             authorizer=authorizer, paths=self.paths, metrics=metrics, lifecycle=self.lifecycle, reviews=reviews.review,
             streams=self.streams.handle,
         )
+
+    def _object(self, kind: str, namespace: str, name: str) -> Any:
+        """What plugins look up, in the Registry that they are a part of."""
+        return self._get_object(kind, namespace, name)
 
     def _add_checks(self, store: SqliteStore | MemoryStore) -> None:
         """Upstream's checks, as far as there is what they look at."""

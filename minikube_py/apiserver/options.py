@@ -11,6 +11,8 @@ from minikube_py.core.duration import parse_duration
 
 from .authentication.options import READERS as AUTHENTICATION
 from .authentication.options import AuthenticationArgs, read_flag, read_path
+from .authorization.options import READERS as AUTHORIZATION
+from .authorization.options import AuthorizationArgs
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class ApiServerArgs:
         token_auth_file: CSV of static bearer tokens.
         anonymous_auth: whether requests without a credential are let in as system:anonymous.
         authentication: who else may log in, and how.
-        authorization_mode: RBAC, or AlwaysAllow.
+        authorization: who decides about requests.
         encryption_provider_config: EncryptionConfiguration, in place of keys of this server's own.
         admission_control_config_file: the configurations of admission plugins.
         event_ttl: how long an Event is kept after its last write.
@@ -33,7 +35,7 @@ class ApiServerArgs:
     token_auth_file: Path | None = None
     anonymous_auth: bool = True
     authentication: AuthenticationArgs = field(default_factory=AuthenticationArgs)
-    authorization_mode: str = "RBAC"
+    authorization: AuthorizationArgs = field(default_factory=AuthorizationArgs)
     encryption_provider_config: Path | None = None
     admission_control_config_file: Path | None = None
     event_ttl: float = 3600.0
@@ -46,31 +48,26 @@ class ApiServerArgs:
         """Raises: ValueError for an unknown name or a wrong value."""
         values: dict[str, Any] = {}
         authentication: dict[str, Any] = {}
+        authorization: dict[str, Any] = {}
+        groups = ((READERS, values), (AUTHENTICATION, authentication), (AUTHORIZATION, authorization))
         for argument in arguments:
             name, separator, value = argument.removeprefix("--").partition("=")
-            read = READERS.get(name) or AUTHENTICATION.get(name)
+            read, group = next(((readers[name], found) for readers, found in groups if name in readers), (None, values))
             if read is None:
                 raise ValueError(f"--kube-apiserver-arg: unknown option {name!r}")
             try:
                 wanted = read(value if separator else "true")
             except ValueError as error:
                 raise ValueError(f"--kube-apiserver-arg: {name}={value}: {error}") from error
-            group, key = (values if name in READERS else authentication), name.replace("-", "_")
+            key = name.replace("-", "_")
             # Lists add up.
             group[key] = (*group.get(key, ()), *wanted) if isinstance(wanted, tuple) else wanted
-        return cls(**values, authentication=AuthenticationArgs(**authentication))
-
-
-def _modes(text: str) -> str:
-    if not set(text.split(",")) <= {"RBAC", "Node", "AlwaysAllow"}:
-        raise ValueError("known are RBAC, Node, AlwaysAllow")
-    return text
+        return cls(**values, authentication=AuthenticationArgs(**authentication), authorization=AuthorizationArgs(**authorization))
 
 
 READERS: dict[str, Callable[[str], Any]] = {
     "token-auth-file": read_path,
     "anonymous-auth": read_flag,
-    "authorization-mode": _modes,
     "encryption-provider-config": read_path,
     "admission-control-config-file": read_path,
     "event-ttl": parse_duration,

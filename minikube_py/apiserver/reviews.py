@@ -30,9 +30,8 @@ from minikube_py.core.clock import SYSTEM_CLOCK, Clock, rfc3339
 from minikube_py.core.errors import BadRequestError, UnauthorizedError, invalid
 
 from .authentication import Authenticator, UserInfo
-from .authentication.user import MASTERS
-from .authorization.attributes import Attributes, Authorizer
-from .authorization.rbac import RuleResolver
+from .authorization.attributes import Attributes, Authorizer, ListsRules
+from .authorization.selectors import Selectors
 
 AUTHORIZATION = "authorization.k8s.io"
 T = TypeVar("T", SelfSubjectAccessReview, SubjectAccessReview, LocalSubjectAccessReview)
@@ -42,11 +41,11 @@ class Reviews:
     """Answers reviews."""
 
     def __init__(
-        self, authenticator: Authenticator, authorizer: Authorizer, resolver: RuleResolver, clock: Clock = SYSTEM_CLOCK
+        self, authenticator: Authenticator, authorizer: Authorizer, rules: ListsRules, clock: Clock = SYSTEM_CLOCK
     ) -> None:
         self._authenticator = authenticator
         self._authorizer = authorizer
-        self._resolver = resolver
+        self._rules = rules
         self._clock = clock
 
     async def review(self, obj: Any, user: UserInfo, namespace: str = "") -> Any:
@@ -98,25 +97,27 @@ class Reviews:
         resource, path = spec.resource_attributes, spec.non_resource_attributes
         if resource is not None:
             attributes = Attributes(
-                user, resource.verb, resource.group, resource.version, resource.resource, resource.subresource, resource.namespace,
-                resource.name,
+                user, resource.verb, resource.group, resource.version or "*", resource.resource, resource.subresource, resource.namespace,
+                resource.name, selectors=Selectors.of_review(resource.field_selector, resource.label_selector),
             )
         elif path is not None:
             attributes = Attributes(user, path.verb, path=path.path, is_resource=False)
         else:
             raise TypeError("a review without attributes has passed validation")
         decision = await self._authorizer.authorize(attributes)
-        return SubjectAccessReviewStatus(allowed=decision.allowed, denied=decision.denied, reason=decision.reason)
+        errors = [decision.error] if decision.error else []
+        if attributes.selectors is not None:
+            errors += attributes.selectors.problems()
+        return SubjectAccessReviewStatus(
+            allowed=decision.allowed, denied=decision.denied, reason=decision.reason, evaluation_error="; ".join(errors)
+        )
 
     def _self_rules(self, obj: SelfSubjectRulesReview, user: UserInfo) -> None:
         if not obj.spec.namespace:
             raise BadRequestError("no namespace on request")
-        granted, errors = self._resolver.rules_for(user, obj.spec.namespace)
-        status = SubjectRulesReviewStatus(incomplete=False, evaluation_error=_aggregate(errors))
-        if MASTERS in user.groups:
-            status.resource_rules.append(ResourceRule(verbs=["*"], api_groups=["*"], resources=["*"]))
-            status.non_resource_rules.append(NonResourceRule(verbs=["*"], non_resource_urls=["*"]))
-        for rule in granted:
+        found = self._rules.subject_rules(user, obj.spec.namespace)
+        status = SubjectRulesReviewStatus(incomplete=found.incomplete, evaluation_error=found.error)
+        for rule in found.rules:
             if rule.resources:
                 status.resource_rules.append(ResourceRule(
                     verbs=rule.verbs, api_groups=rule.api_groups, resources=rule.resources, resource_names=rule.resource_names
@@ -157,7 +158,3 @@ def _check(rule: Callable[[Causes, T], None], obj: T) -> None:
     rule(causes, obj)
     if causes:
         raise invalid(AUTHORIZATION, "", "", causes)
-
-
-def _aggregate(errors: list[str]) -> str:
-    return errors[0] if len(errors) == 1 else f"[{', '.join(errors)}]" if errors else ""

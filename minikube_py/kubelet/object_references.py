@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from minikube_py.apis import core_v1
+from minikube_py.apis.pod_references import config_map_names, secret_names
 from minikube_py.client.informer import Informer
 from minikube_py.client.interface import Client
 
 from .checkpoints import Checkpoints
-from .qos import every_container
 
 log = logging.getLogger(__name__)
 
@@ -32,42 +32,8 @@ T = TypeVar("T", core_v1.ConfigMap, core_v1.Secret)
 def references_of(pod: core_v1.Pod) -> set[Key]:
     """The ConfigMaps and Secrets that a pod names, as (kind, namespace, name)."""
     namespace = pod.metadata.namespace
-    found = {(core_v1.ConfigMap, namespace, name) for name in _config_maps(pod)}
-    return found | {(core_v1.Secret, namespace, name) for name in _secrets(pod)}
-
-
-def _config_maps(pod: core_v1.Pod) -> Iterator[str]:
-    for container in every_container(pod):
-        for source in container.env_from:
-            if source.config_map_ref is not None:
-                yield source.config_map_ref.name
-        for variable in container.env:
-            if variable.value_from is not None and variable.value_from.config_map_key_ref is not None:
-                yield variable.value_from.config_map_key_ref.name
-    for volume in pod.spec.volumes:
-        if volume.config_map is not None:
-            yield volume.config_map.name
-        for projection in volume.projected.sources if volume.projected is not None else ():
-            if projection.config_map is not None:
-                yield projection.config_map.name
-
-
-def _secrets(pod: core_v1.Pod) -> Iterator[str]:
-    for container in every_container(pod):
-        for source in container.env_from:
-            if source.secret_ref is not None:
-                yield source.secret_ref.name
-        for variable in container.env:
-            if variable.value_from is not None and variable.value_from.secret_key_ref is not None:
-                yield variable.value_from.secret_key_ref.name
-    for volume in pod.spec.volumes:
-        if volume.secret is not None:
-            yield volume.secret.secret_name
-        for projection in volume.projected.sources if volume.projected is not None else ():
-            if projection.secret is not None:
-                yield projection.secret.name
-    for reference in pod.spec.image_pull_secrets:
-        yield reference.name
+    found: set[Key] = {(core_v1.ConfigMap, namespace, name) for name in config_map_names(pod)}
+    return found | {(core_v1.Secret, namespace, name) for name in secret_names(pod)}
 
 
 class _Followed:

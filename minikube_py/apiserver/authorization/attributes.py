@@ -5,11 +5,15 @@ Source: staging/src/k8s.io/apiserver/pkg/authorization/authorizer/interfaces.go,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from minikube_py.apiserver.authentication.user import UserInfo
+from minikube_py.apis.rbac_v1 import PolicyRule
+from minikube_py.apiserver.authentication.user import MASTERS, UserInfo
 from minikube_py.core.errors import ForbiddenError, qualified, resource_details
+
+from .selectors import Selectors
 
 
 @dataclass(slots=True)
@@ -20,6 +24,7 @@ class Attributes:
         verb: "get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", or a special one; for paths
             the HTTP method in lower case.
         is_resource: whether `resource` and its companions say what is wanted, or `path`.
+        selectors: what a list, watch or deletion of a collection is restricted to; None for everything.
     """
 
     user: UserInfo
@@ -32,6 +37,7 @@ class Attributes:
     name: str = ""
     path: str = ""
     is_resource: bool = True
+    selectors: Selectors | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +46,13 @@ class Decision:
 
     Attributes:
         denied: whether the authorizer forbids what others may allow.
+        error: what went wrong while it was decided, for access reviews.
     """
 
     allowed: bool
     reason: str = ""
     denied: bool = False
+    error: str = ""
 
 
 NO_OPINION = Decision(False)
@@ -55,6 +63,49 @@ class Authorizer(Protocol):
 
     async def authorize(self, attributes: Attributes) -> Decision:
         """Whether a request is allowed. Never raises: what goes wrong is a reason. May wait for another server (webhooks)."""
+
+
+@dataclass(slots=True)
+class SubjectRules:
+    """What somebody may do, as far as it can be listed.
+
+    Attributes:
+        incomplete: whether there may be more.
+        errors: what could not be found out.
+    """
+
+    rules: list[PolicyRule] = field(default_factory=list)
+    incomplete: bool = False
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def error(self) -> str:
+        """All that could not be found out, on one line."""
+        return aggregate(self.errors)
+
+
+class ListsRules(Protocol):
+    """An authorizer that can say what somebody may do."""
+
+    def subject_rules(self, user: UserInfo, namespace: str) -> SubjectRules:
+        """The rules that apply to a user in a namespace, cluster-wide ones included."""
+
+
+class RuleLists:
+    """What several authorizers say that somebody may do."""
+
+    def __init__(self, lists: Sequence[ListsRules]) -> None:
+        self._lists = lists
+
+    def subject_rules(self, user: UserInfo, namespace: str) -> SubjectRules:
+        found = SubjectRules()
+        for one in self._lists:
+            own = one.subject_rules(user, namespace)
+            found.rules += own.rules
+            found.incomplete |= own.incomplete
+            if own.errors:
+                found.errors.append(own.error)
+        return found
 
 
 class AuthorizerChain:
@@ -74,6 +125,15 @@ class AuthorizerChain:
         return Decision(False, "\n".join(reasons)) if reasons else NO_OPINION
 
 
+class PrivilegedGroup:
+    """Allows members of system:masters everything, whatever else there is: nobody can lock the administrator out."""
+
+    _ALLOWED = Decision(True)
+
+    async def authorize(self, attributes: Attributes) -> Decision:
+        return self._ALLOWED if MASTERS in attributes.user.groups else NO_OPINION
+
+
 class AlwaysAllow:
     """Allows everything (`--authorization-mode=AlwaysAllow`)."""
 
@@ -81,6 +141,22 @@ class AlwaysAllow:
 
     async def authorize(self, attributes: Attributes) -> Decision:
         return self._ALLOWED
+
+    def subject_rules(self, user: UserInfo, namespace: str) -> SubjectRules:
+        everything = PolicyRule(verbs=["*"], api_groups=["*"], resources=["*"])
+        return SubjectRules([everything, PolicyRule(verbs=["*"], non_resource_urls=["*"])])
+
+
+class AlwaysDeny:
+    """Allows nothing (`--authorization-mode=AlwaysDeny`)."""
+
+    _REFUSED = Decision(False, "Everything is forbidden.")
+
+    async def authorize(self, attributes: Attributes) -> Decision:
+        return self._REFUSED
+
+    def subject_rules(self, user: UserInfo, namespace: str) -> SubjectRules:
+        return SubjectRules()
 
 
 def forbidden(attributes: Attributes, reason: str = "") -> ForbiddenError:
@@ -110,3 +186,9 @@ def _sentence(attributes: Attributes) -> str:
 
 def _sanitized(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def aggregate(errors: Sequence[str]) -> str:
+    """Several errors as one, as upstream joins them; "" for none."""
+    unique = list(dict.fromkeys(errors))
+    return f"[{', '.join(unique)}]" if len(unique) > 1 else "".join(unique)

@@ -17,12 +17,11 @@ from typing import Protocol
 
 from minikube_py.apis.cluster_role_aggregation import aggregated_rules
 from minikube_py.apis.rbac_v1 import ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject
-from minikube_py.apiserver.authentication.user import MASTERS, UserInfo, service_account_user
+from minikube_py.apiserver.authentication.user import UserInfo, service_account_user
 
-from .attributes import NO_OPINION, Attributes, Decision
+from .attributes import NO_OPINION, Attributes, Decision, SubjectRules, aggregate
 from .rules import RuleIndex
 
-_MASTERS_ALLOWED = Decision(True)
 _NOTHING: tuple[RuleIndex, list[str]] = RuleIndex(()), []
 # Users whose compiled rules are kept; beyond it all are compiled anew.
 _USERS_MAX = 4096
@@ -35,8 +34,8 @@ _BindingKey = tuple[str, str]
 class RuleResolver(Protocol):
     """Says which rules apply to a user."""
 
-    def rules_for(self, user: UserInfo, namespace: str) -> tuple[list[PolicyRule], list[str]]:
-        """The rules that apply to a user in a namespace ("" is cluster-wide), and what could not be resolved."""
+    def rules_for(self, user: UserInfo, namespace: str) -> tuple[list[PolicyRule], list[RoleRef]]:
+        """The rules that apply to a user in a namespace ("" is cluster-wide), and the roles that are bound and not there."""
 
     def rules_of(self, reference: RoleRef, namespace: str) -> list[PolicyRule] | None:
         """The rules of a role that a binding in `namespace` refers to; None if there is no such role."""
@@ -85,10 +84,8 @@ class RbacAuthorizer:
         return self.decide(attributes)
 
     def decide(self, attributes: Attributes) -> Decision:
-        """Decide at once. Members of system:masters may do anything, whatever roles there are: nobody can lock the administrator out."""
+        """Decide at once."""
         user = attributes.user
-        if MASTERS in user.groups:
-            return _MASTERS_ALLOWED
         grants = self._users.get((user.name, user.groups))
         if grants is None:
             grants = self._grants(user)
@@ -103,18 +100,24 @@ class RbacAuthorizer:
             if reason is not None:
                 return self._allow(reason)
             errors = errors + own_errors
-        return Decision(False, f"RBAC: {_aggregate(errors)}") if errors else NO_OPINION
+        return Decision(False, f"RBAC: {aggregate(errors)}") if errors else NO_OPINION
 
-    def rules_for(self, user: UserInfo, namespace: str) -> tuple[list[PolicyRule], list[str]]:
+    def rules_for(self, user: UserInfo, namespace: str) -> tuple[list[PolicyRule], list[RoleRef]]:
         rules: list[PolicyRule] = []
-        errors: list[str] = []
+        missing: list[RoleRef] = []
         for scope in ("", namespace) if namespace else ("",):
             for binding, _ in self._applying(user, scope):
-                found, error = self._resolve(binding)
-                rules += found
-                if error:
-                    errors.append(error)
-        return rules, errors
+                reference = binding.role_ref or RoleRef()
+                found = self.rules_of(reference, scope)
+                if found is None:
+                    missing.append(reference)
+                else:
+                    rules += found
+        return rules, missing
+
+    def subject_rules(self, user: UserInfo, namespace: str) -> SubjectRules:
+        rules, missing = self.rules_for(user, namespace)
+        return SubjectRules(rules, errors=[_not_found(reference) for reference in missing])
 
     def rules_of(self, reference: RoleRef, namespace: str) -> list[PolicyRule] | None:
         if reference.kind == "ClusterRole":
@@ -140,9 +143,11 @@ class RbacAuthorizer:
         rules: list[tuple[PolicyRule, str]] = []
         errors: list[str] = []
         for binding, subject in self._applying(user, scope):
-            found, error = self._resolve(binding)
-            if error:
-                errors.append(error)
+            reference = binding.role_ref or RoleRef()
+            found = self.rules_of(reference, scope)
+            if found is None:
+                errors.append(_not_found(reference))
+                continue
             reason = f"RBAC: allowed by {_describe(binding, subject)}"
             rules += [(rule, reason) for rule in found]
         if scope and not rules and not errors:
@@ -161,15 +166,6 @@ class RbacAuthorizer:
         wanted = set(keys)
         for _, binding in sorted(found.items()):
             yield binding, next(subject for subject in binding.subjects if _subject_key(subject, scope) in wanted)
-
-    def _resolve(self, binding: Binding) -> tuple[list[PolicyRule], str]:
-        reference = binding.role_ref or RoleRef()
-        if reference.kind not in ("Role", "ClusterRole"):
-            return [], f'unsupported role reference kind: "{reference.kind}"'
-        rules = self.rules_of(reference, binding.metadata.namespace)
-        if rules is None:
-            return [], f'{reference.kind.lower()}.rbac.authorization.k8s.io "{reference.name}" not found'
-        return rules, ""
 
     def _rules_of_cluster_role(self, role: ClusterRole) -> list[PolicyRule]:
         return role.rules if role.aggregation_rule is None else aggregated_rules(role, self._cluster_roles)
@@ -205,14 +201,13 @@ def _subject_key(subject: Subject, binding_namespace: str) -> _SubjectKey:
     return (subject.kind, subject.name)
 
 
+def _not_found(reference: RoleRef) -> str:
+    return f'{reference.kind.lower()}.rbac.authorization.k8s.io "{reference.name}" not found'
+
+
 def _describe(binding: Binding, subject: Subject) -> str:
     reference = binding.role_ref or RoleRef()
     namespace = binding.metadata.namespace
     name, kind = (f"{binding.metadata.name}/{namespace}", "RoleBinding") if namespace else (binding.metadata.name, "ClusterRoleBinding")
     who = f"{subject.name}/{subject.namespace or namespace}" if subject.kind == "ServiceAccount" else subject.name
     return f'{kind} "{name}" of {reference.kind} "{reference.name}" to {subject.kind} "{who}"'
-
-
-def _aggregate(errors: list[str]) -> str:
-    unique = list(dict.fromkeys(errors))
-    return unique[0] if len(unique) == 1 else f"[{', '.join(unique)}]"

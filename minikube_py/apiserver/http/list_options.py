@@ -13,8 +13,10 @@ from minikube_py.apis.fields import parse_field_selector
 from minikube_py.apis.labels import parse_selector
 from minikube_py.core.errors import BadRequestError, Cause, TimeoutStatusError, invalid
 
+from ..authorization.selectors import Selectors
 from .paging import Token
 from .query import Query, parse_revision
+from .request_info import RequestInfo
 
 EXACT, NOT_OLDER = "Exact", "NotOlderThan"
 
@@ -87,6 +89,15 @@ def selected_name(query: Query) -> str:
     except BadRequestError:
         return ""  # Whoever reads the options will say what is wrong with them.
     return name if name not in (".", "..") and "/" not in name and "%" not in name else ""
+
+
+def selectors_of(info: RequestInfo, query: Query) -> Selectors | None:
+    """What a request about a collection is restricted to, for authorizers; None for everything.
+
+    Source: k8s.io/apiserver/pkg/endpoints/request/requestinfo.go
+    """
+    fields, labels = query.text("fieldSelector"), query.text("labelSelector")
+    return Selectors(fields, labels) if (fields or labels) and not info.verb_in_path else None
 
 
 def _list_causes(match: str, version: str, token: str, send_initial: bool | None) -> list[Cause]:

@@ -21,6 +21,7 @@ class RequestInfo:
         verb: of RBAC: get, list, watch, create, update, patch, delete, deletecollection; for non-resource paths the method in
             lower case.
         rest: what follows the subresource (the path of a proxy request).
+        verb_in_path: whether the path says that it is a watch, as it was done once.
     """
 
     is_resource: bool
@@ -33,6 +34,7 @@ class RequestInfo:
     name: str = ""
     subresource: str = ""
     rest: str = ""
+    verb_in_path: bool = False
 
 
 def parse(method: str, raw_path: str, watch: bool) -> RequestInfo:
@@ -70,4 +72,4 @@ def parse(method: str, raw_path: str, watch: bool) -> RequestInfo:
         verb = "watch"
     elif not name and verb in ("get", "delete"):
         verb = "list" if verb == "get" else "deletecollection"
-    return RequestInfo(True, path, verb, group, version, namespace, rest[0], name, subresource, "/".join(rest[3:]))
+    return RequestInfo(True, path, verb, group, version, namespace, rest[0], name, subresource, "/".join(rest[3:]), old_watch)

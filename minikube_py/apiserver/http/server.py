@@ -38,11 +38,12 @@ from minikube_py.core.errors import (
 from ..authentication.user import UserInfo
 from ..authorization.attributes import Attributes, Authorizer, forbidden
 from ..authorization.impersonation import impersonated, is_impersonation
+from ..authorization.selectors import Selectors
 from ..decoding import decode_object
 from ..registry import Registry
 from .handlers import Handlers, Request, content_type_of, read_body
 from .lifecycle import Lifecycle
-from .list_options import selected_name
+from .list_options import selected_name, selectors_of
 from .metrics import APPLY_TYPES, Series, ServerMetrics, Target
 from .negotiation import negotiate, wants_pretty
 from .paths import Paths
@@ -68,6 +69,8 @@ STREAMS = frozenset({
 # Streams that change something although their method may be GET: they need the verb create too.
 # Source: feature AuthorizePodWebsocketUpgradeCreatePermission, kubernetes.io/docs/reference/command-line-tools-reference/feature-gates/
 CONNECT = frozenset({"exec", "attach", "portforward"})
+# Verbs of requests that selectors restrict.
+COLLECTION_VERBS = frozenset({"list", "watch", "deletecollection"})
 # Seconds that a request may take at most, and so that the end of the server waits. Source: kube-apiserver --request-timeout
 REQUEST_TIMEOUT_S = 60.0
 # Seconds that requests that may last (exec, logs) are given at the end.
@@ -219,7 +222,10 @@ class ApiServer:
         user = await self._authenticate(http)
         if is_impersonation(http.headers):
             user = await impersonated(http.headers, user, self._authorizer)
-        await self._authorize(user, info, selected_name(query) if info.verb in ("list", "watch") else "")
+        if info.verb in COLLECTION_VERBS:
+            await self._authorize(user, info, selected_name(query) if info.verb != "deletecollection" else "", selectors_of(info, query))
+        else:
+            await self._authorize(user, info)
         if not info.is_resource:
             return await self._paths.respond(http, info.path, query)
         storage = self._registry.storage(info.group, info.version, info.resource)
@@ -236,15 +242,16 @@ class ApiServer:
             return await self._review(http, info, query, resource, user)
         return await self._handlers.handle(Request(http, info, query, user, storage, partial(self._authorize_create, user, info)))
 
-    async def _authorize(self, user: UserInfo, info: RequestInfo, selected: str = "") -> None:
+    async def _authorize(self, user: UserInfo, info: RequestInfo, selected: str = "", selectors: Selectors | None = None) -> None:
         """Raises: ForbiddenError.
 
         Args:
             selected: the name of the only object of a list or watch.
+            selectors: what the request is restricted to.
         """
         attributes = Attributes(
             user, info.verb, info.group, info.version, info.resource, info.subresource, info.namespace, info.name or selected, info.path,
-            info.is_resource,
+            info.is_resource, selectors,
         )
         decision = await self._authorizer.authorize(attributes)
         if not decision.allowed:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from minikube_py.apiserver.authentication import UserInfo
-from minikube_py.apiserver.authorization import Attributes, AuthorizerChain, Decision, forbidden
+from minikube_py.apiserver.authorization import AlwaysDeny, Attributes, AuthorizerChain, Decision, PrivilegedGroup, forbidden
 
 X = UserInfo("x")
 
@@ -48,3 +50,10 @@ async def test_the_first_opinion_counts() -> None:
     assert (await AuthorizerChain(nothing, yes, no).authorize(wanted)).allowed
     assert not (await AuthorizerChain(nothing, no, yes).authorize(wanted)).allowed
     assert (await AuthorizerChain(nothing, Says(Decision(False, "b"))).authorize(wanted)).reason == "a\nb"
+
+
+async def test_masters_need_nobodys_leave() -> None:
+    chain = AuthorizerChain(PrivilegedGroup(), AlwaysDeny())
+    wanted = Attributes(UserInfo("admin", "", ("system:masters",)), "delete", "", "v1", "nodes", "", "", "a")
+    assert (await chain.authorize(wanted)).allowed
+    assert (await chain.authorize(replace(wanted, user=X))).reason == "Everything is forbidden."

@@ -9,7 +9,7 @@ from minikube_py.apis.object import Object
 from minikube_py.apis.rbac_v1 import ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject
 from minikube_py.apis.scheme import deep_copy
 from minikube_py.apiserver.authentication import ANONYMOUS, UserInfo
-from minikube_py.apiserver.authorization import Attributes, NodeRoleAuthorizer, RbacAuthorizer
+from minikube_py.apiserver.authorization import Attributes, RbacAuthorizer
 from minikube_py.apiserver.authorization.bootstrap_policy import (
     AUTOUPDATE,
     cluster_role_bindings,
@@ -77,16 +77,6 @@ def test_user_facing_roles_grow_from_view_to_admin(
     binding.metadata.name, binding.metadata.namespace = "b", "default"
     authorizer.role_binding_changed(None, binding)
     assert authorizer.decide(Attributes(AUTHENTICATED, verb, group, "v1", resource, "", "default")).allowed is allowed
-
-
-async def test_nodes_hold_the_node_role_by_name_and_group() -> None:
-    authorizer = NodeRoleAuthorizer()
-    node = UserInfo("system:node:edge", "", ("system:nodes",))
-    assert (await authorizer.authorize(Attributes(node, "watch", "", "v1", "pods"))).allowed
-    assert (await authorizer.authorize(Attributes(node, "create", "", "v1", "serviceaccounts", "token", "default", "x"))).allowed
-    assert not (await authorizer.authorize(Attributes(node, "delete", "", "v1", "nodes", "", "", "other"))).allowed
-    assert not (await authorizer.authorize(Attributes(UserInfo("system:node:edge"), "watch", "", "v1", "pods"))).allowed
-    assert not (await authorizer.authorize(Attributes(UserInfo("jane", "", ("system:nodes",)), "watch", "", "v1", "pods"))).allowed
 
 
 async def present(client: Client) -> dict[tuple[str, str, str], Object]:

@@ -21,18 +21,18 @@ def authorizer_of(*held: PolicyRule) -> RbacAuthorizer:
     return add(RbacAuthorizer(), cluster_role("held", *held), cluster_binding("b", "held", user("jane")))
 
 
-def check(authorizer: RbacAuthorizer, new: ClusterRole | Role | RoleBinding | ClusterRoleBinding, old: object = None) -> None:
-    check_escalation(JANE, old, new, authorizer.decide, authorizer)  # type: ignore[arg-type]
+async def check(authorizer: RbacAuthorizer, new: ClusterRole | Role | RoleBinding | ClusterRoleBinding, old: object = None) -> None:
+    await check_escalation(JANE, old, new, authorizer, authorizer)  # type: ignore[arg-type]
 
 
-def test_permissions_that_are_held_may_be_given() -> None:
-    check(authorizer_of(rule("get list", "", "pods secrets")), Role(metadata=meta("r", "default"), rules=[rule("get", "", "pods")]))
+async def test_permissions_that_are_held_may_be_given() -> None:
+    await check(authorizer_of(rule("get list", "", "pods secrets")), Role(metadata=meta("r", "default"), rules=[rule("get", "", "pods")]))
 
 
-def test_missing_permissions_are_named_as_upstream_names_them() -> None:
+async def test_missing_permissions_are_named_as_upstream_names_them() -> None:
     new = Role(metadata=meta("r", "default"), rules=[rule("get list create", "", "pods"), rule("get", ",apps", "x", "a")])
     with pytest.raises(ForbiddenError) as caught:
-        check(authorizer_of(rule("get", "", "pods")), new)
+        await check(authorizer_of(rule("get", "", "pods")), new)
     assert caught.value.message == (
         'roles.rbac.authorization.k8s.io "r" is forbidden: user "jane" (groups=["dev" "system:authenticated"]) is attempting to grant '
         'RBAC permissions not currently held:\n'
@@ -42,52 +42,52 @@ def test_missing_permissions_are_named_as_upstream_names_them() -> None:
     )
 
 
-def test_masters_and_holders_of_escalate_may_give_anything() -> None:
+async def test_masters_and_holders_of_escalate_may_give_anything() -> None:
     new = cluster_role("r", rule("*", "*", "*"))
-    check(authorizer_of(rule("escalate", "rbac.authorization.k8s.io", "clusterroles")), new)
+    await check(authorizer_of(rule("escalate", "rbac.authorization.k8s.io", "clusterroles")), new)
     nobody = RbacAuthorizer()
-    check_escalation(UserInfo("admin", "", ("system:masters",)), None, new, nobody.decide, nobody)
+    await check_escalation(UserInfo("admin", "", ("system:masters",)), None, new, nobody, nobody)
     with pytest.raises(ForbiddenError):
-        check(nobody, new)
+        await check(nobody, new)
 
 
-def test_binding_needs_the_roles_permissions_or_the_verb_bind() -> None:
+async def test_binding_needs_the_roles_permissions_or_the_verb_bind() -> None:
     new = binding("default", "x", "ClusterRole", "power", user("joe"))
     authorizer = add(authorizer_of(rule("get", "", "pods")), cluster_role("power", rule("*", "*", "*")))
     with pytest.raises(ForbiddenError, match=r'rolebindings.rbac.authorization.k8s.io "x" is forbidden'):
-        check(authorizer, new)
+        await check(authorizer, new)
     allowed = add(
         authorizer_of(rule("bind", "rbac.authorization.k8s.io", "clusterroles", "power")), cluster_role("power", rule("*", "*", "*"))
     )
-    check(allowed, new)
-    with pytest.raises(NotFoundError, match=r'clusterrole.rbac.authorization.k8s.io "ghost" not found'):
-        check(authorizer, binding("default", "x", "ClusterRole", "ghost", user("joe")))
+    await check(allowed, new)
+    with pytest.raises(NotFoundError, match=r'clusterroles.rbac.authorization.k8s.io "ghost" not found'):
+        await check(authorizer, binding("default", "x", "ClusterRole", "ghost", user("joe")))
 
 
-def test_an_update_that_changes_no_rule_needs_no_permissions() -> None:
+async def test_an_update_that_changes_no_rule_needs_no_permissions() -> None:
     old = Role(metadata=meta("r", "default"), rules=[rule("*", "*", "*")])
     new = deep_copy(old)
     new.metadata.labels["a"] = "b"
-    check(RbacAuthorizer(), new, old)
+    await check(RbacAuthorizer(), new, old)
     new.rules.append(rule("get", "", "pods"))
     with pytest.raises(ForbiddenError):
-        check(RbacAuthorizer(), new, old)
+        await check(RbacAuthorizer(), new, old)
 
 
-def test_the_garbage_collector_may_drop_finalizers_of_bindings() -> None:
+async def test_the_garbage_collector_may_drop_finalizers_of_bindings() -> None:
     old = binding("default", "x", "ClusterRole", "ghost", user("joe"))
     old.metadata.finalizers = ["f"]
     new = deep_copy(old)
     new.metadata.finalizers = []
-    check(RbacAuthorizer(), new, old)
+    await check(RbacAuthorizer(), new, old)
 
 
-def test_aggregation_takes_all_permissions() -> None:
+async def test_aggregation_takes_all_permissions() -> None:
     new = ClusterRole(metadata=meta("r"))
     new.aggregation_rule = AggregationRule(cluster_role_selectors=[meta_v1.LabelSelector(match_labels={"a": "b"})])
     with pytest.raises(ForbiddenError, match="must have cluster-admin privileges to use the aggregationRule"):
-        check(authorizer_of(rule("get create update", "*", "*")), new)
-    check(authorizer_of(rule("*", "*", "*"), PolicyRule(verbs=["*"], non_resource_urls=["*"])), new)
+        await check(authorizer_of(rule("get create update", "*", "*")), new)
+    await check(authorizer_of(rule("*", "*", "*"), PolicyRule(verbs=["*"], non_resource_urls=["*"])), new)
 
 
 @settings(max_examples=300, deadline=None)

@@ -127,11 +127,6 @@ def test_paths_match_whole_or_by_prefix(url: str, path: str, allowed: bool) -> N
     assert authorizer.decide(Attributes(JANE, "get", path=path, is_resource=False)).allowed is allowed
 
 
-def test_masters_need_no_roles() -> None:
-    master = UserInfo("admin", "", ("system:masters",))
-    assert RbacAuthorizer().decide(replace(LIST_PODS, user=master)).allowed
-
-
 def test_changes_count_at_once() -> None:
     role = cluster_role("reader", rule("get", "", "pods"))
     bound = cluster_binding("b", "reader", user("jane"))
