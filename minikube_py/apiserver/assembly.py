@@ -207,3 +207,4 @@ class Api:
         await self.drain()
         await self.server.close()
         await self.streams.close()
+        await self.authentication.close()

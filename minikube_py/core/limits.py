@@ -30,5 +30,8 @@ REQUEUE_BACKOFF_MIN_S = 0.005
 REQUEUE_BACKOFF_MAX_S = 1000.0
 # Keys that one work queue may hold.
 WORKQUEUE_KEYS_MAX = 1_000_000
+# Bearer tokens that somebody else is being asked about, and questions that one webhook is being asked.
+TOKENS_ASKED_MAX = 1024
+WEBHOOK_CALLS_MAX = 1024
 # Names answered from the DNS cache.
 DNS_CACHE_ENTRIES_MAX = 4096

@@ -124,7 +124,7 @@ async def test_whose_token_it_is(reviews: Reviews) -> None:
         return dict(to_document(await reviews.review(authentication_v1.TokenReview(spec=spec), JANE))["status"])
 
     joe = {"username": "joe", "uid": "7", "groups": ["dev", "system:authenticated"], "extra": {"k": ["v"]}}
-    assert await ask("good") == {"authenticated": True, "user": joe}
+    assert await ask("good") == {"authenticated": True, "user": joe, "audiences": ["api"]}
     assert await ask("good", "api", "vault") == {"authenticated": True, "user": joe, "audiences": ["api"]}
     assert await ask("bad") == {"error": "invalid bearer token", "user": {}}
     with pytest.raises(BadRequestError, match="token is required"):

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 from ..pki import Pki
+from ..webhook_client import WebhookClient
 from .authenticator import Authenticator
 from .bootstrap import BootstrapTokens
 from .keys import ServiceAccountKeys
 from .openid_metadata import OpenIdMetadata
 from .options import AuthenticationArgs
 from .peer import PeerCertificates
+from .remembered import RememberedTokens
 from .request_header import RequestHeader
 from .service_account import GetObject, ServiceAccountTokens
 from .token_file import StaticTokens
 from .token_request import TokenIssuer
 from .tokens import TokenAuthenticator, Tokens
+from .webhook import WebhookTokens
 
 
 class Authentication:
@@ -34,6 +38,7 @@ class Authentication:
         self, pki: Pki, args: AuthenticationArgs, get_object: GetObject, *, token_auth_file: Path | None = None, anonymous: bool = True
     ) -> None:
         """Raises: TokenFileError, OSError (a file of the options cannot be read), ValueError (it holds something wrong)."""
+        self._closing: list[Callable[[], Awaitable[None]]] = []
         self.client_authorities = _bundle(pki.client_ca.certificate_pem, args.client_ca_file)
         self.request_header = RequestHeader(
             _bundle(pki.request_header_ca.certificate_pem, args.requestheader_client_ca_file), args.allowed_proxies,
@@ -46,6 +51,7 @@ class Authentication:
         # In upstream's order: what this server can tell by itself comes first.
         kinds: list[TokenAuthenticator] = [StaticTokens(token_auth_file)] if token_auth_file else []
         kinds += [service_accounts, BootstrapTokens(get_object)]
+        kinds += self._webhook_tokens(args, service_accounts.audiences)
         tokens = Tokens(kinds, audiences=service_accounts.audiences)
         peers = PeerCertificates(self.client_authorities, self.request_header.authorities)
         self.authenticator = Authenticator(tokens, peers, self.request_header, anonymous=anonymous)
@@ -56,6 +62,21 @@ class Authentication:
         )
         self.openid = OpenIdMetadata(keys, issuers[0], args.service_account_jwks_uri)
         self.families = service_accounts.counters.families
+
+    def _webhook_tokens(self, args: AuthenticationArgs, audiences: Sequence[str]) -> Iterator[TokenAuthenticator]:
+        path = args.authentication_token_webhook_config_file
+        if path is None:
+            return
+        client = WebhookClient.from_kubeconfig("authentication-token-webhook", path)
+        tokens = WebhookTokens(client, args.authentication_token_webhook_version, audiences)
+        remembered = RememberedTokens(tokens, args.authentication_token_webhook_cache_ttl)
+        self._closing += [remembered.close, client.close]
+        yield remembered
+
+    async def close(self) -> None:
+        """Ask nobody any more."""
+        for close in self._closing:
+            await close()
 
     @property
     def authorities(self) -> bytes:

@@ -82,7 +82,7 @@ class Authenticator:
 
     async def review_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity:
         """Whom a token stands for towards `audiences` (this API server if empty). Raises: UnauthorizedError with the reason."""
-        return await self._tokens.review(token, audiences)
+        return await self._tokens.authenticate_token(token, audiences)
 
 
 def bearer_token(headers: Mapping[str, str]) -> str | None:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from minikube_py.core.duration import parse_duration
 
 from .service_account import ISSUER
+from .webhook import VERSIONS
 
 # What the certificate of the server's own proxy says; its authority is made at the first start (`pki/`).
 PROXY_NAME = "system:auth-proxy"
@@ -34,6 +35,9 @@ class AuthenticationArgs:
         service_account_max_token_expiration: the longest life that is granted; 0 for any.
         service_account_extend_token_expiration: whether pods' own tokens go on for a year, for clients that never read them again.
         api_audiences: names of this API server in tokens; without any, the issuers.
+        authentication_token_webhook_config_file: kubeconfig of the webhook that judges tokens which nobody else knows.
+        authentication_token_webhook_cache_ttl: how long its answers are believed.
+        authentication_token_webhook_version: of the TokenReview that it speaks.
     """
 
     client_ca_file: Path | None = None
@@ -50,6 +54,9 @@ class AuthenticationArgs:
     service_account_max_token_expiration: float = 0.0
     service_account_extend_token_expiration: bool = True
     api_audiences: tuple[str, ...] = ()
+    authentication_token_webhook_config_file: Path | None = None
+    authentication_token_webhook_cache_ttl: float = 120.0
+    authentication_token_webhook_version: str = "v1beta1"
 
     @property
     def allowed_proxies(self) -> tuple[str, ...]:
@@ -103,6 +110,12 @@ def _token_expiration(text: str) -> float:
     return seconds
 
 
+def _webhook_version(text: str) -> str:
+    if text not in VERSIONS:
+        raise ValueError(f'unsupported authentication webhook version "{text}", supported versions are "v1", "v1beta1"')
+    return text
+
+
 READERS: dict[str, Callable[[str], Any]] = {
     "client-ca-file": read_path,
     "requestheader-client-ca-file": read_path,
@@ -118,4 +131,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "service-account-max-token-expiration": _token_expiration,
     "service-account-extend-token-expiration": read_flag,
     "api-audiences": read_list,
+    "authentication-token-webhook-config-file": read_path,
+    "authentication-token-webhook-cache-ttl": parse_duration,
+    "authentication-token-webhook-version": _webhook_version,
 }

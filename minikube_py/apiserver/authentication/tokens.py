@@ -3,14 +3,15 @@
 A token that was good is believed for ten seconds without asking again, as upstream does: that is how long a deleted pod's token may
 still work. The cache holds digests, so a memory dump holds no credentials and no comparison of secrets takes time that depends on them.
 
-Source: staging/src/k8s.io/apiserver/pkg/authentication/token/cache, pkg/kubeapiserver/authenticator (TokenSuccessCacheTTL, 10 s)
+Source: staging/src/k8s.io/apiserver/pkg/authentication/token/{cache,union}, authenticator/audagnostic.go,
+pkg/kubeapiserver/authenticator (TokenSuccessCacheTTL, 10 s)
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,6 +21,8 @@ from .user import UserInfo
 
 SUCCESS_CACHE_S = 10.0
 CACHE_ENTRIES_MAX = 8192
+# What every bad token is told, whatever else is: upstream asks for its own loopback token first, which no other token is.
+INVALID = "invalid bearer token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class TokenIdentity:
     """Whom a token stands for.
 
     Attributes:
-        audiences: whom the token is meant for; empty for kinds of tokens that know no audiences.
+        audiences: of those who want to know, whom the token is meant for; empty from a kind of tokens that knows no audiences.
         expires_at: seconds since the epoch.
     """
 
@@ -60,47 +63,49 @@ class Tokens:
         self._audiences = tuple(audiences)
         self._cache: dict[bytes, tuple[TokenIdentity, float]] = {}
 
-    async def authenticate_token(self, token: str) -> TokenIdentity:
-        """Whom a token stands for, with the group of authenticated users.
+    async def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity:
+        """Whom a token stands for, with the group of authenticated users, and towards which of `audiences`.
 
+        Args:
+            audiences: who wants to know; this API server if empty.
         Raises: UnauthorizedError if no kind accepts it, with the reasons as its message.
         """
-        digest = hashlib.sha256(token.encode(errors="surrogateescape")).digest()
+        digest = token_digest(token, audiences)
         now = time.time()
         cached = self._cache.get(digest)
         if cached is not None and now < cached[1]:
             return cached[0]
-        identity = await self._ask(token, ())
+        identity = await self._ask(token, tuple(audiences) or self._audiences)
         if cached is None and len(self._cache) >= CACHE_ENTRIES_MAX:
             del self._cache[next(iter(self._cache))]
         self._cache[digest] = (identity, min(now + SUCCESS_CACHE_S, identity.expires_at))
         return identity
 
-    async def review(self, token: str, audiences: Sequence[str]) -> TokenIdentity:
-        """Whom a token stands for towards others than this API server, and towards which of them.
-
-        Raises: UnauthorizedError with the reason.
-        """
-        if not audiences:
-            return await self.authenticate_token(token)
-        identity = await self._ask(token, audiences)
-        shared = tuple(audience for audience in identity.audiences or self._audiences if audience in audiences)
-        if not shared:
-            raise UnauthorizedError("token audiences are invalid for the target audiences")
-        return TokenIdentity(identity.user, shared, identity.expires_at)
-
     async def _ask(self, token: str, audiences: Sequence[str]) -> TokenIdentity:
-        reasons = []
+        reasons = [INVALID]
         for kind in self._kinds:
             try:
                 identity = await kind.authenticate_token(token, audiences)
             except UnauthorizedError as error:
                 reasons.append(error.message)
                 continue
-            if identity is not None:
-                return TokenIdentity(identity.user.authenticated(), identity.audiences, identity.expires_at)
-        raise UnauthorizedError(_aggregate(reasons) if reasons else "invalid bearer token")
+            if identity is None:
+                continue
+            shared = identity.audiences or tuple(name for name in self._audiences if name in audiences)
+            if shared or not audiences:
+                return TokenIdentity(identity.user.authenticated(), shared, identity.expires_at)
+        raise UnauthorizedError(_aggregate(reasons))
+
+
+def token_digest(token: str, audiences: Iterable[str] = ()) -> bytes:
+    """What a token is remembered by, towards some audiences."""
+    digest = hashlib.sha256(token.encode(errors="surrogateescape"))
+    for audience in audiences:
+        digest.update(b"\0" + audience.encode(errors="surrogateescape"))
+    return digest.digest()
 
 
 def _aggregate(reasons: Sequence[str]) -> str:
-    return reasons[0] if len(reasons) == 1 else f"[{', '.join(reasons)}]"
+    """Go's form of several errors: each once, in brackets if they are more than one."""
+    distinct = list(dict.fromkeys(reasons))
+    return distinct[0] if len(distinct) == 1 else f"[{', '.join(distinct)}]"

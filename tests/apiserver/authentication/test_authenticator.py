@@ -115,9 +115,18 @@ async def test_the_memory_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) 
 
 async def test_tokens_without_audiences_are_meant_for_the_api_server() -> None:
     tokens = Tokens([CountingTokens()], audiences=["https://api"])
-    assert (await tokens.review("good", ["https://api", "vault"])).audiences == ("https://api",)
-    with pytest.raises(UnauthorizedError):
-        await tokens.review("good", ["vault"])
+    assert (await tokens.authenticate_token("good", ["https://api", "vault"])).audiences == ("https://api",)
+    assert (await tokens.authenticate_token("good")).audiences == ("https://api",)
+    with pytest.raises(UnauthorizedError, match="invalid bearer token"):
+        await tokens.authenticate_token("good", ["vault"])
+
+
+async def test_reasons_of_all_kinds_are_told_once_each() -> None:
+    kinds = [CountingTokens(), CountingTokens(), CountingTokens()]
+    kinds[0].revoked = kinds[1].revoked = True
+    with pytest.raises(UnauthorizedError) as caught:
+        await Tokens(kinds).authenticate_token("bad")
+    assert caught.value.message == "[invalid bearer token, revoked]"
 
 
 @pytest.mark.parametrize("headers", [
