@@ -159,6 +159,7 @@ class Api:
         self._add_checks(store)
         self.exposition = Exposition(metrics, self.health, store.statistics)
         self.exposition.add(authentication.families)
+        self.exposition.add(self.registry.admission.families)
         self.discovery = Discovery()
         self.openapi = OpenApi()
         publishing = Publishing(self.discovery, self.openapi)

@@ -410,3 +410,33 @@ async def test_pods_are_looked_at_for_a_bounded_time(plane: Plane, monkeypatch: 
     await plane.namespace(enforce="baseline")
     assert plane.warnings[0] == "new PodSecurity enforce level only checked against the first 1 of 2 existing pods"
     assert plane.warnings[2] == "a: privileged"
+
+
+# Counters.
+
+
+async def test_judgements_exemptions_and_errors_are_counted(plane: Plane) -> None:
+    await plane.namespace()
+    await plane.namespace("strict", enforce="restricted", enforce_version="v1.99", audit="restricted", warn="baseline")
+    plane.configure(exemptions={"usernames": ["root"]})
+    await plane.create(pod())
+    await plane.create(deployment(), user="root")
+    with pytest.raises(ForbiddenError):
+        await plane.create(pod(namespace="strict"))
+    with pytest.raises(InternalError):
+        await plane.create(pod(namespace="lost"))
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value for family in plane.registry.admission.families() for sample in family.samples}
+    zero = [key for key, value in samples.items() if not value]
+    assert {key: value for key, value in samples.items() if value} == {
+        ("pod_security_evaluations_total", "allow", "privileged", "latest", "enforce", "create", "pod", ""): 1,
+        ("pod_security_evaluations_total", "deny", "restricted", "future", "enforce", "create", "pod", ""): 1,
+        ("pod_security_evaluations_total", "deny", "restricted", "latest", "audit", "create", "pod", ""): 1,
+        ("pod_security_exemptions_total", "create", "controller", ""): 1,
+        ("pod_security_errors_total", "true", "create", "pod", ""): 1,
+    }
+    assert zero == [
+        ("pod_security_evaluations_total", "allow", "privileged", "latest", "enforce", "update", "pod", ""),
+        ("pod_security_exemptions_total", "create", "pod", ""), ("pod_security_exemptions_total", "update", "pod", ""),
+        ("pod_security_exemptions_total", "update", "controller", ""),
+    ]

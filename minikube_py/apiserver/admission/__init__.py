@@ -8,7 +8,7 @@ Source: kubernetes.io/docs/reference/access-authn-authz/admission-controllers/
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -62,6 +62,10 @@ class Plugin:
     def validate(self, operation: Operation) -> None:
         """Raise a StatusError for what may not be."""
 
+    def families(self) -> Iterable[Any]:
+        """Metric families of what the plugin counts."""
+        return ()
+
     def recheck(self, operation: Operation) -> None:
         """Raise a StatusError for what has come to be forbidden while waiting plugins waited."""
 
@@ -100,6 +104,11 @@ class Admission:
         resource = operation.storage.resource.group_resource
         self._of(resource)
         return self._waiting[resource]
+
+    def families(self) -> Iterator[Any]:
+        """Metric families of all plugins."""
+        for plugin in self._plugins:
+            yield from plugin.families()
 
     def mutate(self, operation: Operation) -> None:
         for plugin in self._of(operation.storage.resource.group_resource):

@@ -8,7 +8,7 @@ Source: staging/src/k8s.io/pod-security-admission/admission/admission.go, plugin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -24,6 +24,7 @@ from minikube_py.store.interface import Store
 from ..configuration import ConfigurationError, decode_configuration
 from . import Operation, Plugin, existing_pods, forbidden
 from .namespace import find_namespace
+from .pod_security_counters import Mode, PodSecurityCounters
 
 # Where kinds that make pods have the template of them.
 TEMPLATES: dict[str, Callable[[Any], core_v1.PodTemplateSpec | None]] = {
@@ -47,6 +48,7 @@ class PodSecurity(Plugin):
 
     def __init__(self, store: Store, configuration: PodSecurityConfiguration) -> None:
         self._store = store
+        self._counters = PodSecurityCounters()
         self._defaults = default_policy(configuration)
         exemptions = configuration.exemptions
         self._users, self._namespaces = frozenset(exemptions.usernames), frozenset(exemptions.namespaces)
@@ -87,10 +89,11 @@ class PodSecurity(Plugin):
             return
         found = self._policy(operation)
         if found is None:
-            raise InternalError(_note_lost(operation, "Internal error occurred: "))
+            raise InternalError(self._note_lost(operation, "Internal error occurred: "))
         policy, causes = found
         if policy.fully_privileged and not causes:
             _annotate(operation, "enforce-policy", str(PRIVILEGED.enforce))
+            self._counters.evaluated(operation, "enforce", policy.enforce, allowed=True)
             return
         pod: core_v1.Pod = operation.obj
         if operation.verb == "UPDATE" and not _is_significant(pod.spec, operation.old.spec):
@@ -102,7 +105,7 @@ class PodSecurity(Plugin):
             return
         found = self._policy(operation)
         if found is None:
-            _note_lost(operation)
+            self._note_lost(operation)
             return
         policy, causes = found
         if template is None or (policy.warn.level == policy.audit.level == "privileged" and not causes):
@@ -117,10 +120,10 @@ class PodSecurity(Plugin):
     def _is_exempt(self, operation: Operation) -> bool:
         """Whether nobody looks at what is in this namespace, or what this user does."""
         if operation.namespace in self._namespaces:
-            _annotate(operation, "exempt", "namespace")
+            self._note_exempt(operation, "namespace")
             return True
         if operation.context.user.name in self._users:
-            _annotate(operation, "exempt", "user")
+            self._note_exempt(operation, "user")
             return True
         return False
 
@@ -130,26 +133,46 @@ class PodSecurity(Plugin):
         """Raises: ForbiddenError for what is not to be, if `enforce`."""
         metadata, spec = pod.metadata, pod.spec
         if spec.runtime_class_name and spec.runtime_class_name in self._runtime_classes:
-            _annotate(operation, "exempt", "runtimeClass")
+            self._note_exempt(operation, "runtimeClass")
             return
         if causes:
             _annotate(operation, "error", f"Failed to parse policy: {aggregate(causes)}")
+            self._counters.failed(operation, fatal=False)
         known: dict[LevelVersion, Evaluation] = {}
 
-        def violations(level: LevelVersion) -> str:
+        def violations(mode: Mode, level: LevelVersion) -> str:
             """What is wrong with the pod by a level, "" for nothing; modes of the same level ask once."""
             if level not in known:
                 known[level] = evaluate(level, metadata, spec)
-            return "" if known[level].allowed else f'PodSecurity "{level}": {known[level].detail}'
+            allowed = known[level].allowed
+            if mode == "enforce" or not allowed:
+                self._counters.evaluated(operation, mode, level, allowed=allowed)
+            return "" if allowed else f'PodSecurity "{level}": {known[level].detail}'
 
         if enforce:
             _annotate(operation, "enforce-policy", str(policy.enforce))
-        if found := violations(policy.audit):
+        if found := violations("audit", policy.audit):
             _annotate(operation, "audit-violations", f"would violate {found}")
-        if enforce and (found := violations(policy.enforce)):
+        if enforce and (found := violations("enforce", policy.enforce)):
             raise forbidden(operation, f"violates {found}")
-        if found := violations(policy.warn):
+        if found := violations("warn", policy.warn):
             operation.context.warn(f"would violate {found}")
+
+    # What the audit log is told and what is counted.
+
+    def families(self) -> Iterable[Any]:
+        return self._counters.families()
+
+    def _note_exempt(self, operation: Operation, why: str) -> None:
+        _annotate(operation, "exempt", why)
+        self._counters.exempted(operation)
+
+    def _note_lost(self, operation: Operation, prefix: str = "") -> str:
+        """Note that there is no such namespace; returns what the client may be told."""
+        problem = f"{prefix}failed to lookup namespace {operation.namespace}"
+        _annotate(operation, "error", f'{problem}: namespaces "{operation.namespace}" not found')
+        self._counters.failed(operation, fatal=True)
+        return problem
 
     # Namespaces.
 
@@ -188,13 +211,6 @@ class PodSecurity(Plugin):
 
 def _annotate(operation: Operation, key: str, value: str) -> None:
     operation.context.annotate(PREFIX + key, value)
-
-
-def _note_lost(operation: Operation, prefix: str = "") -> str:
-    """Tell the audit log that there is no such namespace; returns what the client may be told."""
-    problem = f"{prefix}failed to lookup namespace {operation.namespace}"
-    _annotate(operation, "error", f'{problem}: namespaces "{operation.namespace}" not found')
-    return problem
 
 
 def _tightens(new: LevelVersion, old: LevelVersion) -> bool:
