@@ -141,9 +141,11 @@ class Server:
             group.create_task(api.event_expiry.run(), name="event-expiry")
             waits = [registration.ready]
             if not options.disable_controller_manager:
-                waits.append(self._start_controllers(api, group))
+                waits.append(controllers := self._start_controllers(api, group))
+                api.component_statuses.set("controller-manager", lambda: None if controllers.is_set() else "caches are not full")
             if not options.disable_scheduler:
-                waits.append(_start_scheduler(api, group))
+                waits.append(scheduler := _start_scheduler(api, group))
+                api.component_statuses.set("scheduler", lambda: None if scheduler.is_set() else "caches are not full")
             for ready in waits:
                 await ready.wait()
             self.ready.set()

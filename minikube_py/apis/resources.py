@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 GroupVersionResource = tuple[str, str, str]
@@ -364,6 +365,14 @@ RETURNED_WHEN_DELETED: Final = frozenset({
 BY_GVR: Final[dict[GroupVersionResource, ResourceType]] = {resource.gvr: resource for resource in RESOURCES}
 BY_GVK: Final[dict[GroupVersionKind, ResourceType]] = {resource.gvk: resource for resource in RESOURCES}
 """By the kind of the main resource; kinds of subresources (Scale, Eviction, TokenRequest, …) are not in it."""
+
+
+@cache
+def exchanged_kinds() -> frozenset[GroupVersionKind]:
+    """Every kind that a request or an answer may be of: those of resources, their lists and their subresources."""
+    lists = {(resource.group, resource.version, resource.list_kind) for resource in RESOURCES if "list" in resource.verbs}
+    parts = {(sub.group, sub.version, sub.kind) for resource in RESOURCES for sub in resource.subresources}
+    return frozenset(BY_GVK.keys() | lists | parts)
 
 
 DEPRECATED: Final[dict[GroupVersionKind, str]] = {

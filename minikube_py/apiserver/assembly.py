@@ -23,12 +23,14 @@ from .admission.node_tokens import NodeTokenRestriction
 from .admission.pod_security import PodSecurity
 from .admission.pods import DefaultTolerationSeconds, Priority, ServiceAccountPlugin
 from .admission.rbac import EscalationCheck
+from .admission.topology_labels import PodTopologyLabels
 from .apiextensions.definitions import Definitions
 from .apiextensions.publishing import Publishing
 from .authentication.assembly import Authentication
 from .authentication.user import MASTERS
 from .authorization.modes import Authorization
 from .cluster_authentication import ClusterAuthenticationTrust
+from .component_statuses import ComponentStatuses
 from .discovery import Discovery
 from .event_expiry import EventExpiry
 from .http.debug import Debug
@@ -41,6 +43,7 @@ from .http.metrics import ServerMetrics
 from .http.paths import Paths
 from .http.server import ApiServer
 from .http.streams import Streams
+from .http.virtual_resources import VirtualResources
 from .http.watch import Watches
 from .local_client import LocalClient
 from .openapi import OpenApi
@@ -78,7 +81,7 @@ def build_registry(
     storages = builtin_storages(store, options.service_cidr, options.service_node_port_range)
     defaults = (
         NamespaceLifecycle(store), ServiceAccountPlugin(store), PodSecurity.configured(store, configurations.of(PodSecurity.name)),
-        Priority(store), DefaultTolerationSeconds(),
+        Priority(store), DefaultTolerationSeconds(), PodTopologyLabels(store),
     )
     return Registry(store, storages, Admission([*defaults, *plugins]), clock)
 
@@ -119,6 +122,7 @@ class Api:
     """The whole API server, without its listener.
 
     Attributes:
+        component_statuses: how components are; those that run here add themselves.
         discovery, openapi: what is served, for who adds to it at run time.
         event_expiry: ends Events; to be run.
         health: checks; components add theirs.
@@ -166,12 +170,14 @@ class Api:
         follow(self.registry, "apiextensions.k8s.io", "v1", "customresourcedefinitions", publishing.changed)
         debug = Debug() if args.profiling else None
         self.paths = Paths(self.discovery, self.openapi, self.health, self.exposition, authentication.openid, debug)
+        self.component_statuses = ComponentStatuses(store.trouble)
         reviews = Reviews(authentication.authenticator, authorizer, authorization.rules)
+        virtual = VirtualResources(reviews.review, self.subresources, self.component_statuses)
         self.definitions = Definitions(self.registry, self.watches)
         self.definitions.load()
         self.server = ApiServer(
             self.registry, Handlers(self.registry, self.subresources, self.watches), authenticate=authentication.authenticator.authenticate,
-            authorizer=authorizer, paths=self.paths, metrics=metrics, lifecycle=self.lifecycle, reviews=reviews.review,
+            authorizer=authorizer, paths=self.paths, metrics=metrics, lifecycle=self.lifecycle, virtual=virtual,
             streams=self.streams.handle,
         )
 

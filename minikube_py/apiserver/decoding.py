@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from minikube_py.apis.object import Object
-from minikube_py.apis.resources import BY_GVK
+from minikube_py.apis.resources import exchanged_kinds
 from minikube_py.apis.scheme import decoder, encode, prune
 from minikube_py.core.errors import BadRequestError, Cause, UnsupportedMediaTypeError, invalid
 
@@ -39,6 +39,9 @@ UNSERVED = frozenset({
     "coordination.k8s.io/v1beta1", "discovery.k8s.io/v1beta1", "events.k8s.io/v1beta1", "extensions/v1beta1", "networking.k8s.io/v1beta1",
     "policy/v1beta1", "rbac.authorization.k8s.io/v1beta1", "scheduling.k8s.io/v1beta1", "storage.k8s.io/v1beta1",
 })
+
+# Versions with the same fields that are taken as well. Source: pkg/registry/core/pod/storage/eviction.go (AcceptsGroupVersion)
+ALSO_READ = {("policy/v1", "Eviction"): "policy/v1beta1"}
 
 
 class UndecodableError(BadRequestError):
@@ -268,12 +271,13 @@ def check_type(version: str, kind: str, group_version: str, expected: str) -> No
     Raises: BadRequestError.
     """
     version, kind = version or group_version, kind or expected
-    if version == group_version and kind == expected:
+    if kind == expected and version in (group_version, ALSO_READ.get((group_version, kind))):
         return
     group, _, number = version.rpartition("/")
-    if kind == expected and (version in UNSERVED or (group, number, kind) in BY_GVK):
+    known = (group, number, kind) in exchanged_kinds()
+    if kind == expected and (version in UNSERVED or known):
         raise BadRequestError(f"the API version in the data ({version}) does not match the expected API version ({group_version})")
-    if (group, number, kind) in BY_GVK:
+    if known:
         problem = f"converting ({number}.{kind}) to ({_internal(group_version)}.{expected}): unknown conversion"
     else:
         problem = f'no kind "{kind}" is registered for version "{version}" in scheme "{SCHEME}"'

@@ -15,7 +15,16 @@ from minikube_py.apis.core_v1 import Pod, PodCondition
 from minikube_py.apis.labels import from_label_selector
 from minikube_py.apis.policy_v1 import Eviction, PodDisruptionBudget
 from minikube_py.core.clock import rfc3339
-from minikube_py.core.errors import BadRequestError, Cause, ConflictError, ForbiddenError, TooManyRequestsError, conflict, resource_details
+from minikube_py.core.errors import (
+    BadRequestError,
+    Cause,
+    ConflictError,
+    ForbiddenError,
+    TooManyRequestsError,
+    UnreasonedError,
+    conflict,
+    resource_details,
+)
 
 from .context import INTERNAL, Context
 from .deletion import DeleteOptions, options_from
@@ -41,8 +50,6 @@ class Evictions:
 
         Raises: BadRequestError, NotFoundError; ConflictError if a precondition does not hold; TooManyRequestsError if the budget refuses.
         """
-        if eviction.metadata.namespace not in ("", namespace):
-            raise BadRequestError("the namespace of the provided object does not match the namespace sent on the request")
         if eviction.metadata.name != name:
             raise BadRequestError("name in URL does not match name in Eviction object")
         context = _with_dry_run(eviction, context)
@@ -151,10 +158,10 @@ def _forbidden(name: str, why: str) -> ForbiddenError:
 
 
 def _with_dry_run(eviction: Eviction, context: Context) -> Context:
-    """What the request says of dry runs, or the options in its body; both must say the same."""
+    """What the request says of dry runs, or the options in its body; both must say the same. Raises: UnreasonedError."""
     asked, inside = ["All"] if context.dry_run else [], eviction.delete_options.dry_run if eviction.delete_options is not None else []
     if asked and inside and asked != inside:
-        raise BadRequestError(f"Non-matching dry-run options in request and content: [{' '.join(asked)}] and [{' '.join(inside)}]")
+        raise UnreasonedError(f"Non-matching dry-run options in request and content: [{' '.join(asked)}] and [{' '.join(inside)}]")
     return replace(context, dry_run=True) if inside and not asked else context
 
 

@@ -18,13 +18,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from minikube_py.apis.scheme import deep_copy, encode, encode_sorted
-from minikube_py.apis.syntax import quote
 from minikube_py.core import limits
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock, rfc3339
 from minikube_py.core.errors import (
     MODIFIED,
     AlreadyExistsError,
-    BadRequestError,
     Cause,
     ConflictError,
     InternalError,
@@ -56,6 +54,8 @@ from .deletion import DeleteOptions, begin_deletion, check_preconditions
 from .field_managers import FieldManagers
 from .managed_fields.entries import differ_in_time
 from .owner_references import drop_duplicates
+from .request_names import check_name, set_namespace
+from .resource_version import parse_version
 from .storage import Storage, encode_versioned
 
 # Source: k8s.io/apiserver/pkg/storage/names/generate.go
@@ -153,9 +153,7 @@ class Registry:
         Cancellation: the object may still be created.
         """
         resource, meta = storage.resource, obj.metadata
-        if resource.namespaced and meta.namespace and meta.namespace != namespace:
-            raise BadRequestError("the namespace of the provided object does not match the namespace sent on the request")
-        meta.namespace = namespace if resource.namespaced else ""
+        set_namespace(meta, namespace if resource.namespaced else "")
         meta.uid = meta.creation_timestamp = meta.deletion_timestamp = meta.self_link = ""
         meta.deletion_grace_period_seconds = None
         obj.kind, obj.api_version = resource.kind, resource.group_version
@@ -250,16 +248,15 @@ class Registry:
         for _ in range(UPDATE_TRIES):
             head = self.store.head(storage.collection, key)
             if head is None:
+                if uid:
+                    raise self._other_object(storage, namespace, name, "UID", uid, "")
                 if not create:
                     raise not_found(storage.resource.group, storage.resource.plural, name)
-                if uid:
-                    raise self._other_uid(storage, namespace, name, uid, "")
                 new = transform(None)
                 new.metadata.resource_version = ""
                 return await self.create(storage, namespace, new, context, tracked=tracked), True
             old, served = storage.object(head), storage.served(head)
-            if uid and uid != old.metadata.uid:
-                raise self._other_uid(storage, namespace, name, uid, old.metadata.uid)
+            self.check_identity(storage, old, uid=uid)
             operation = Operation("UPDATE", storage, namespace, name, None, served, subresource, context)
             waits = self.admission.waits(operation)
             # What is tried again begins with what the client sent.
@@ -332,9 +329,19 @@ class Registry:
         fields = self.field_managers.of(storage, subresource)
         new.metadata.managed_fields = fields.update(old, new, context.field_manager, self.now())
 
-    def _other_uid(self, storage: Storage, namespace: str, name: str, uid: str, known: str) -> ConflictError:
+    def check_identity(self, storage: Storage, obj: Any, *, uid: str, resource_version: str = "") -> None:
+        """Make sure that an object is the one meant; "" means any.
+
+        Raises: ConflictError.
+        """
+        meta = obj.metadata
+        for what, asked, known in (("UID", uid, meta.uid), ("ResourceVersion", resource_version, meta.resource_version)):
+            if asked and asked != known:
+                raise self._other_object(storage, meta.namespace, meta.name, what, asked, known)
+
+    def _other_object(self, storage: Storage, namespace: str, name: str, what: str, asked: str, known: str) -> ConflictError:
         """The error about an object that is another than the one meant, in the words of upstream's storage."""
-        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {known}"
+        why = f"Precondition failed: {what} in precondition: {asked}, {what} in object meta: {known}"
         return conflict(
             storage.resource.group, storage.resource.plural, name,
             f"StorageError: invalid object, Code: 4, Key: {storage.path(namespace, name)}, ResourceVersion: 0, AdditionalErrorMsg: {why}",
@@ -342,18 +349,12 @@ class Registry:
 
     def _begin_update(self, storage: Storage, namespace: str, name: str, new: Any, old: Any) -> None:
         resource, meta, known = storage.resource, new.metadata, old.metadata
-        if not meta.name:
-            meta.name = name
-        elif meta.name != name:
-            raise BadRequestError(f"the name of the object ({meta.name}) does not match the name on the URL ({name})")
-        if resource.namespaced and meta.namespace and meta.namespace != namespace:
-            raise BadRequestError(
-                f"the namespace of the object ({meta.namespace}) does not match the namespace on the request ({namespace})"
-            )
-        meta.namespace = namespace if resource.namespaced else ""
+        namespace = namespace if resource.namespaced else ""
+        check_name(meta, name, namespace)
+        meta.namespace = namespace
         version = meta.resource_version
         if version != known.resource_version:
-            number = parse_unsigned(version) if version else 0
+            number = parse_version(version) if version else 0
             if number == 0 and not storage.strategy.unconditional_update:
                 why = "Invalid value: 0x0: must be specified for an update"
                 raise invalid(resource.group, resource.plural, name, [Cause("FieldValueInvalid", why, "metadata.resourceVersion")])
@@ -517,18 +518,6 @@ def too_large(size: int) -> StatusError:
     return RequestEntityTooLargeError(
         f"etcdserver: request is too large: the object has {size} bytes, the limit is {limits.OBJECT_BYTES_MAX}"
     )
-
-
-def parse_unsigned(text: str) -> int:
-    """The number of a resourceVersion in an object.
-
-    Raises: BadRequestError if it is none. (Upstream has the same words with status 500.)
-    """
-    if not (text.isascii() and text.isdigit()):
-        raise BadRequestError(f"strconv.ParseUint: parsing {quote(text)}: invalid syntax")
-    if len(text) > 20 or int(text) >= 2**64:
-        raise BadRequestError(f"strconv.ParseUint: parsing {quote(text)}: value out of range")
-    return int(text)
 
 
 def generated_name(base: str) -> str:

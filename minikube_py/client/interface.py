@@ -52,7 +52,7 @@ class Client(Protocol):
     async def update(self, obj: T, subresource: str = "") -> T:
         """Replace an object (or its "status") and return it as stored. The resourceVersion in it, if any, must be the newest.
 
-        Raises: ConflictError, NotFoundError, InvalidError.
+        Raises: ConflictError, also for an object with a uid that is gone or was replaced; NotFoundError for one without; InvalidError.
         Cancellation: the update may still land.
         """
 

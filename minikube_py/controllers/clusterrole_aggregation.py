@@ -8,7 +8,6 @@ from __future__ import annotations
 from minikube_py.apis.cluster_role_aggregation import aggregated_rules
 from minikube_py.apis.rbac_v1 import ClusterRole
 from minikube_py.apis.scheme import deep_copy
-from minikube_py.core.errors import NotFoundError
 
 from .base import Context, Controller
 
@@ -42,8 +41,5 @@ class ClusterRoleAggregation(Controller):
             return None
         changed = deep_copy(role)
         changed.rules = rules
-        try:
-            await self.client.update(changed)
-        except NotFoundError:
-            return None
+        await self.client.update(changed)
         return None

@@ -184,10 +184,7 @@ class NamespaceController(Controller):
     async def _finalize(self, namespace: Namespace) -> None:
         copy = deep_copy(namespace)
         copy.spec.finalizers = [name for name in copy.spec.finalizers if name != FINALIZER]
-        try:
-            await self.client.update(copy, subresource="finalize")
-        except NotFoundError:
-            return
+        await self.client.update(copy, subresource="finalize")
 
 
 def _with_message(conditions: list[NamespaceCondition], row: NamespaceCondition) -> list[NamespaceCondition]:

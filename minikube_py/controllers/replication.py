@@ -8,7 +8,6 @@ Source: pkg/controller/replicaset/replica_set.go and replica_set_utils.go.
 from __future__ import annotations
 
 import asyncio
-import logging
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +16,8 @@ from typing import Any, ClassVar
 from minikube_py.apis.core_v1 import Pod, PodTemplateSpec
 from minikube_py.apis.object import Object
 from minikube_py.apis.scheme import deep_copy
-from minikube_py.client.informer import key_of
 from minikube_py.core.clock import rfc3339
-from minikube_py.core.errors import NotFoundError, StatusError
+from minikube_py.core.errors import StatusError
 
 from . import pods as pod_rules
 from .base import Context, Controller
@@ -28,7 +26,6 @@ from .pod_control import PodControl, first_failure, namespace_is_terminating, po
 from .refs import Claims, Matcher, controlled_and_orphans, controller_of, index_by_controller, meta_of
 from .status import condition_of, with_condition, without_condition
 
-log = logging.getLogger(__name__)
 # Pods that one pass creates or deletes at most. Source: replica_set.go, BurstReplicas.
 BURST = 500
 
@@ -163,10 +160,7 @@ class ReplicationBase(Controller):
             return
         copy: Any = deep_copy(owner)
         copy.status = status
-        try:
-            await self.client.update(copy, subresource="status")
-        except NotFoundError:
-            log.debug("set is gone before its status was written key=%s", key_of(owner))
+        await self.client.update(copy, subresource="status")
 
 
 def _replicas(owner: Object) -> int:

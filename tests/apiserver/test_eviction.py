@@ -11,7 +11,7 @@ from minikube_py.apis import core_v1, meta_v1, policy_v1, scheme
 from minikube_py.apis.policy_v1 import PodDisruptionBudget
 from minikube_py.apiserver.context import INTERNAL
 from minikube_py.apiserver.eviction import SEVERAL_BUDGETS
-from minikube_py.core.errors import BadRequestError, ConflictError, ForbiddenError, NotFoundError, StatusError, TooManyRequestsError
+from minikube_py.core.errors import ConflictError, ForbiddenError, NotFoundError, StatusError, TooManyRequestsError, UnreasonedError
 from tests.conftest import ControlPlane
 
 VIOLATION = "Cannot evict pod as it would violate the pod's disruption budget."
@@ -162,7 +162,7 @@ async def test_dry_runs_only_ask(control_plane: ControlPlane, dry_run: bool, opt
 
 async def test_options_are_kept_or_refused(control_plane: ControlPlane) -> None:
     made = await pod(control_plane)
-    with pytest.raises(BadRequestError, match=r"Non-matching dry-run options in request and content: \[All\] and \[Some\]"):
+    with pytest.raises(UnreasonedError, match=r"Non-matching dry-run options in request and content: \[All\] and \[Some\]"):
         await evict(control_plane, dry_run=True, dryRun=["Some"])
     cases: list[tuple[dict[str, str], str]] = [
         ({"uid": "x"}, f"the UID in the precondition (x) does not match the UID in record ({made.metadata.uid}). "

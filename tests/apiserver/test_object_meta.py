@@ -13,7 +13,7 @@ from minikube_py.apis.scheme import deep_copy
 from minikube_py.apiserver.admission import Operation, Plugin
 from minikube_py.apiserver.context import Context
 from minikube_py.apiserver.patching import change_transform, replace_transform
-from minikube_py.core.errors import AlreadyExistsError, BadRequestError, ConflictError, InvalidError, NotFoundError, StatusError
+from minikube_py.core.errors import AlreadyExistsError, ConflictError, InvalidError, StatusError, UnreasonedError
 from minikube_py.store.interface import Entry
 from tests.conftest import ControlPlane
 
@@ -130,7 +130,7 @@ async def test_update_of_another_incarnation_conflicts(control_plane: ControlPla
         "ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: other, UID in object meta: " + made.metadata.uid
     )
     assert (await put(control_plane, config_map(uid=made.metadata.uid))).data
-    with pytest.raises(NotFoundError):
+    with pytest.raises(ConflictError, match=r"UID in precondition: other, UID in object meta: $"):
         await put(control_plane, config_map("b", uid="other"))
 
 
@@ -184,9 +184,9 @@ async def test_object_under_deletion_only_loses_finalizers(control_plane: Contro
 @pytest.mark.parametrize(("version", "error", "message"), [
     ("1", ConflictError, 'Operation cannot be fulfilled on configmaps "a": the object has been modified; please apply your changes to the '
                          "latest version and try again"),
-    ("x", BadRequestError, 'strconv.ParseUint: parsing "x": invalid syntax'),
-    ("-1", BadRequestError, 'strconv.ParseUint: parsing "-1": invalid syntax'),
-    ("99999999999999999999", BadRequestError, 'strconv.ParseUint: parsing "99999999999999999999": value out of range'),
+    ("x", UnreasonedError, 'strconv.ParseUint: parsing "x": invalid syntax'),
+    ("-1", UnreasonedError, 'strconv.ParseUint: parsing "-1": invalid syntax'),
+    ("99999999999999999999", UnreasonedError, 'strconv.ParseUint: parsing "99999999999999999999": value out of range'),
 ])
 async def test_versions_of_updates_are_numbers_that_must_fit(
     control_plane: ControlPlane, version: str, error: type[StatusError], message: str

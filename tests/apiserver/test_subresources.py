@@ -11,7 +11,7 @@ from minikube_py.apis import apps_v1, authentication_v1, autoscaling_v1, core_v1
 from minikube_py.apis.scheme import deep_copy, resource_of
 from minikube_py.apiserver.context import INTERNAL
 from minikube_py.apiserver.subresources import Subresources
-from minikube_py.core.errors import BadRequestError, ConflictError, InvalidError, MethodNotAllowedError, NotFoundError
+from minikube_py.core.errors import BadRequestError, ConflictError, InvalidError, MethodNotAllowedError
 from tests.conftest import ControlPlane
 
 
@@ -49,30 +49,6 @@ async def test_pod_is_bound_once(control_plane: ControlPlane) -> None:
     assert str(refused.value) == (
         'Operation cannot be fulfilled on pods/binding "p": pod p is already assigned to node "n"')
     assert (await get_pod(control_plane)).spec.node_name == "n"
-
-
-async def test_bindings_that_cannot_be(control_plane: ControlPlane) -> None:
-    with pytest.raises(NotFoundError):
-        await bind(control_plane)
-    await make_pod(control_plane, scheduling_gates=[core_v1.PodSchedulingGate(name="x/y")])
-    with pytest.raises(ConflictError, match=r"non-empty .spec.schedulingGates"):
-        await bind(control_plane)
-    with pytest.raises(InvalidError, match=r"target.name: Required value"):
-        await bind(control_plane, "")
-    with pytest.raises(InvalidError, match=r"target.kind: Unsupported value"):
-        await bind(control_plane, kind="Pod")
-    with pytest.raises(ConflictError, match="UID in precondition: another"):
-        await bind(control_plane, uid="another")
-    assert (await get_pod(control_plane)).spec.node_name == ""
-
-
-async def test_pod_that_is_going_is_not_bound(control_plane: ControlPlane) -> None:
-    await control_plane.client.create(core_v1.Pod(
-        metadata=meta_v1.ObjectMeta(name="p", namespace="default", finalizers=["x/y"]),
-        spec=core_v1.PodSpec(containers=[core_v1.Container(name="c", image="i")])))
-    await control_plane.client.delete(core_v1.Pod, "p", "default")
-    with pytest.raises(ConflictError, match="is being deleted, cannot be assigned to a host"):
-        await bind(control_plane)
 
 
 async def evict(plane: ControlPlane, name: str = "p", **options: Any) -> Any:

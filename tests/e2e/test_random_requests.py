@@ -49,7 +49,8 @@ DOCUMENTED = ("status_code_conformance", "content_type_conformance", "response_s
 # How answers begin that have status 500 upstream, too. They have no reason.
 UPSTREAMS = (
     "resourceVersion should not be set on objects to be created", "failed to create typed patch object",
-    "failed to create typed live object",
+    "failed to create typed live object", "strconv.ParseUint: parsing", "resourceVersion: Invalid value: ", "target.", "[target.",
+    "Non-matching dry-run options", "Component not found: ",
 )
 # Upstream's answers do not agree with its documents here, nor do ours. An event made by way of the core group has no eventTime.
 UPSTREAMS_TOO = ('"eventTime" is a required property',)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -24,7 +23,6 @@ from minikube_py.core.errors import (
     BadRequestError,
     ExpiredError,
     NotFoundError,
-    RequestEntityTooLargeError,
     StatusError,
     unknown_method,
     unknown_path,
@@ -32,23 +30,22 @@ from minikube_py.core.errors import (
 from minikube_py.store.interface import CompactedError, Entry, Listing
 
 from ..applying import apply_transform, read_applied
-from ..authentication.user import UserInfo
-from ..context import Context
 from ..decoding import decode_document, decode_object
 from ..deletion import DeleteOptions, options_from
-from ..field_managers import manager_from_user_agent
 from ..owner_references import drop_duplicates
 from ..patch_document import read_patch
-from ..patching import APPLY_PATCH, check_patch_type, patch_transform, resets_managed_fields, struct_patch
+from ..patching import APPLY_PATCH, patch_transform, resets_managed_fields, struct_patch
 from ..registry import Registry
+from ..request_names import check_name
+from ..resource_version import parse_requested
 from ..scale import ScaleChange, applied_scale, patched_scale, replaced_scale
 from ..selection import Selection
 from ..storage import Storage
 from ..subresources import Subresources
 from .list_options import ListOptions, check_known, list_options
-from .negotiation import JSON, JSON_TYPE, Negotiated, negotiate, wants_pretty
+from .negotiation import JSON
 from .paging import Page, Pager
-from .query import Query, parse_revision
+from .request import Request
 from .request_info import RequestInfo
 from .responses import STREAMED_ENTRIES_MIN, encoded, encoded_large, json_response, list_body, object_body, scale_body, stream_list
 from .watch import Watches
@@ -56,67 +53,6 @@ from .write_options import check_write_options, read_delete_options
 
 # Subresources that show or change a part of the object itself.
 PARTS = frozenset({"", "status", "finalize", "approval", "ephemeralcontainers", "resize"})
-
-
-class Request:
-    """One request on its way through the handlers.
-
-    Attributes:
-        check_create: waits for the decision whether the client may create what it asks to update. Raises: ForbiddenError.
-        warnings: what the client is told beside the answer.
-    """
-
-    __slots__ = ("check_create", "context", "http", "info", "query", "storage", "warnings")
-
-    def __init__(
-        self, http: web.BaseRequest, info: RequestInfo, query: Query, user: UserInfo, storage: Storage,
-        check_create: Callable[[], Awaitable[None]],
-    ) -> None:
-        self.check_create = check_create
-        self.http = http
-        self.info = info
-        self.query = query
-        self.storage = storage
-        self.warnings = [storage.deprecation] if storage.deprecation else []
-        manager = query.text("fieldManager") or manager_from_user_agent(http.headers.get("User-Agent", ""))
-        self.context = Context(user, query.has("dryRun"), manager, self.warnings, {})
-
-    def negotiated(self) -> Negotiated:
-        """Raises: NotAcceptableError."""
-        accept = self.http.headers.get("Accept")
-        return negotiate(accept, watch=self.info.verb == "watch") if accept else JSON
-
-    def pretty(self) -> bool:
-        """Whether the client gets indented JSON: it asked for it, or it is one that people look at."""
-        return wants_pretty(self.query, self.http.headers.get("User-Agent", ""))
-
-    def content_type(self) -> str:
-        return content_type_of(self.http)
-
-    def patch_type(self) -> str:
-        """The media type of a patch.
-
-        Raises: UnsupportedMediaTypeError for a patch that there is not.
-        """
-        found = self.http.headers.get("Content-Type", "").partition(";")[0].strip()
-        check_patch_type(self.storage, found)
-        return found
-
-    async def body(self) -> bytes:
-        return await read_body(self.http)
-
-
-def content_type_of(http: web.BaseRequest) -> str:
-    """The media type of the body; a missing one is JSON."""
-    return http.headers.get("Content-Type", "").partition(";")[0].strip().lower() or JSON_TYPE
-
-
-async def read_body(http: web.BaseRequest) -> bytes:
-    """Raises: RequestEntityTooLargeError."""
-    try:
-        return await http.read()
-    except web.HTTPRequestEntityTooLarge as error:
-        raise RequestEntityTooLargeError(f"Request entity too large: limit is {limits.REQUEST_BYTES_MAX}") from error
 
 
 class Handlers:
@@ -173,7 +109,7 @@ class Handlers:
         info, storage = request.info, request.storage
         version = request.query.text("resourceVersion")
         if version:
-            check_known(parse_revision(version), self._registry.store.revision)
+            check_known(parse_requested(version), self._registry.store.revision)
         entry = self._registry.get(storage, info.namespace, info.name)
         return self._answer(request, entry)
 
@@ -279,9 +215,7 @@ class Handlers:
         obj = await self._decode_main(request)
         if not obj.metadata.managed_fields:
             await self._see_reset(request, obj)
-        if not obj.metadata.name:
-            raise BadRequestError(f"the name of the object ({info.name} based on URL) was undeterminable: name must be provided")
-
+        check_name(obj.metadata, info.name, info.namespace)
         drop_duplicates(obj.metadata, request.context)
         create = storage.strategy.create_on_update and not info.subresource and await self._creates(request, obj.metadata.uid)
         entry, created = await self._registry.update(
@@ -388,31 +322,33 @@ class Handlers:
     async def _scale(self, request: Request) -> web.Response:
         info, storage = request.info, request.storage
         if info.verb == "get":
-            scale = self._subresources.scale(storage, self._registry.get(storage, info.namespace, info.name))
+            scale = self._subresources.scale(storage, info.namespace, info.name)
         else:
-            change = await self._scale_change(request)
-            scale = await self._subresources.set_scale(storage, info.namespace, info.name, change, request.context)
+            change, uid = await self._scale_change(request)
+            scale = await self._subresources.set_scale(storage, info.namespace, info.name, change, request.context, uid=uid)
         negotiated = request.negotiated()
         body = scale_body(storage, scale, negotiated, request.query.text("includeObject"))
         return encoded(body, negotiated, pretty=request.pretty(), warnings=request.warnings)
 
-    async def _scale_change(self, request: Request) -> ScaleChange:
+    async def _scale_change(self, request: Request) -> tuple[ScaleChange, str]:
+        """What a request makes of a Scale, and the uid of the workload that it means."""
         manager, now, fields = request.context.field_manager, self._registry.now(), self._registry.field_managers.scale()
         if request.info.verb == "update":
             check_write_options(request.query, "UpdateOptions")
             new = await self._decode(request, autoscaling_v1.Scale, "autoscaling/v1", "Scale")
-            return replaced_scale(new, fields, manager, now)
+            check_name(new.metadata, request.info.name, request.info.namespace)
+            return replaced_scale(new, fields, manager, now), new.metadata.uid
         patch_type, validation = request.patch_type(), request.query.text("fieldValidation")
         body = await request.body()
         check_write_options(request.query, "PatchOptions", apply=patch_type == APPLY_PATCH)
         if patch_type == APPLY_PATCH:
-            return applied_scale(read_applied(body).document, fields, manager, now, force=request.query.flag("force"))
+            return applied_scale(read_applied(body).document, fields, manager, now, force=request.query.flag("force")), ""
         patch, errors = read_patch(patch_type, body, validation)
         change = struct_patch(
             autoscaling_v1.Scale, "autoscaling/v1", "Scale", patch_type, patch, field_validation=validation, warnings=request.warnings,
             errors=errors,
         )
-        return patched_scale(change, fields, manager, now)
+        return patched_scale(change, fields, manager, now), ""
 
 
 def _check_method(resource: ResourceType, info: RequestInfo) -> None:

@@ -14,8 +14,9 @@ from minikube_py.apis.labels import parse_selector
 from minikube_py.core.errors import BadRequestError, Cause, TimeoutStatusError, invalid
 
 from ..authorization.selectors import Selectors
+from ..resource_version import parse_requested
 from .paging import Token
-from .query import Query, parse_revision
+from .query import Query
 from .request_info import RequestInfo
 
 EXACT, NOT_OLDER = "Exact", "NotOlderThan"
@@ -43,7 +44,7 @@ class ListOptions(NamedTuple):
 def list_options(query: Query, *, watch: bool) -> ListOptions:
     """The options in a query.
 
-    Raises: InvalidError for options that do not go together; BadRequestError for values that are none.
+    Raises: InvalidError for options that do not go together; BadRequestError, UnreasonedError for values that are none.
     """
     match, version, token = query.text("resourceVersionMatch"), query.text("resourceVersion"), query.text("continue")
     send_initial = query.flag("sendInitialEvents") if query.has("sendInitialEvents") else None
@@ -60,18 +61,10 @@ def list_options(query: Query, *, watch: bool) -> ListOptions:
         Token.decode(token)
         if version not in ("", "0"):
             raise BadRequestError("specifying resource version is not allowed when using continue")
-    revision = _revision(version, watch=watch) if version else None
+    revision = parse_requested(version, listing=not watch) if version else None
     # A page of an old state is a page of exactly that state, whatever the match says.
     exact = match == EXACT or (bool(limit) and not match and bool(revision) and not watch)
     return ListOptions(revision, exact, limit, token, send_initial, query.flag("allowWatchBookmarks"), query.number("timeoutSeconds"))
-
-
-def _revision(version: str, *, watch: bool) -> int:
-    """Raises: BadRequestError."""
-    try:
-        return parse_revision(version)
-    except BadRequestError as error:
-        raise BadRequestError(error.message if watch else f"invalid resource version: {error.message}") from error
 
 
 def selected_name(query: Query) -> str:

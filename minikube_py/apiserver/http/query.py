@@ -15,18 +15,6 @@ from minikube_py.core.errors import BadRequestError
 
 INTEGER = re.compile(r"[+-]?[0-9]+").fullmatch
 INTEGER_MAX = 2**63
-REVISION = re.compile(r"[0-9]{1,19}").fullmatch
-
-
-def parse_revision(text: str) -> int:
-    """The number of a resourceVersion.
-
-    Raises: BadRequestError if it is none. (Upstream has the same words with status 500, which its makers call a bug.)
-    """
-    if not REVISION(text):
-        shown = quote(text)
-        raise BadRequestError(f"resourceVersion: Invalid value: {shown}: strconv.ParseUint: parsing {shown}: invalid syntax")
-    return int(text)
 
 
 class Query:

@@ -21,16 +21,12 @@ from typing import Any
 
 from aiohttp import web
 
-from minikube_py.apis.object import Object
-from minikube_py.apis.resources import BY_GVR, DEPRECATED, GROUPS, ResourceType
-from minikube_py.apis.scheme import encode, type_of
+from minikube_py.apis.resources import BY_GVR, GROUPS
 from minikube_py.core import limits
 from minikube_py.core.errors import (
     InternalError,
-    MethodNotAllowedError,
     StatusError,
     UnknownPathError,
-    not_found,
     unknown_method,
     unknown_path,
 )
@@ -39,26 +35,24 @@ from ..authentication.user import UserInfo
 from ..authorization.attributes import Attributes, Authorizer, forbidden
 from ..authorization.impersonation import impersonated, is_impersonation
 from ..authorization.selectors import Selectors
-from ..decoding import decode_object
 from ..registry import Registry
-from .handlers import Handlers, Request, content_type_of, read_body
+from .handlers import Handlers
 from .lifecycle import Lifecycle
 from .list_options import selected_name, selectors_of
 from .metrics import APPLY_TYPES, Series, ServerMetrics, Target
-from .negotiation import negotiate, wants_pretty
+from .negotiation import wants_pretty
 from .paths import Paths
 from .query import Query, parse_query
+from .request import Request, read_body
 from .request_info import RequestInfo
-from .responses import compressed, encoded, not_found_page, raw_response, status_response
-from .write_options import check_write_options
+from .responses import compressed, not_found_page, raw_response, status_response
+from .virtual_resources import VirtualResources
 
 log = logging.getLogger(__name__)
 
 Authenticate = Callable[[Any], Awaitable[UserInfo]]
 # Answers a resource request that is a stream (logs, exec, proxy): (request, info, query) -> response.
 Stream = Callable[[web.BaseRequest, RequestInfo, Query], Awaitable[web.StreamResponse]]
-# Answers an object that is only asked, never kept (reviews): (object, user, namespace) -> object with status.
-Review = Callable[[Any, UserInfo, str], Awaitable[Object]]
 # Answers paths outside of the API (join): (request, body) -> (status, content type, body); None if the path is not its own.
 Extra = Callable[[web.BaseRequest, bytes], Awaitable[tuple[int, str, bytes] | None]]
 
@@ -86,7 +80,7 @@ class ApiServer:
         authenticate: who sends a request. Raises: UnauthorizedError.
         streams: the handler of stream subresources, or None where there is no way to nodes.
         paths: answers what is no resource.
-        reviews: answers virtual resources.
+        virtual: answers resources that nothing is stored of.
 
     Attributes:
         lifecycle: whether the server goes on.
@@ -95,7 +89,7 @@ class ApiServer:
 
     def __init__(
         self, registry: Registry, handlers: Handlers, *, authenticate: Authenticate, authorizer: Authorizer, paths: Paths,
-        metrics: ServerMetrics, lifecycle: Lifecycle, reviews: Review, streams: Stream | None = None,
+        metrics: ServerMetrics, lifecycle: Lifecycle, virtual: VirtualResources, streams: Stream | None = None,
     ) -> None:
         self._registry = registry
         self._handlers = handlers
@@ -104,7 +98,7 @@ class ApiServer:
         self._paths = paths
         self.metrics = metrics
         self.lifecycle = lifecycle
-        self._reviews = reviews
+        self._virtual = virtual
         self._streams = streams
         self._extra: Extra | None = None
         self._server: web.Server | None = None
@@ -239,7 +233,7 @@ class ApiServer:
         if info.verb == "" or http.method == "HEAD":
             raise unknown_method()
         if storage is None:
-            return await self._review(http, info, query, resource, user)
+            return await self._virtual.respond(http, info, query, resource, user)
         return await self._handlers.handle(Request(http, info, query, user, storage, partial(self._authorize_create, user, info)))
 
     async def _authorize(self, user: UserInfo, info: RequestInfo, selected: str = "", selectors: Selectors | None = None) -> None:
@@ -262,30 +256,6 @@ class ApiServer:
     async def _authorize_create(self, user: UserInfo, info: RequestInfo) -> None:
         """Raises: ForbiddenError unless the target may be created."""
         await self._authorize(user, replace(info, verb="create"))
-
-    async def _review(
-        self, http: web.BaseRequest, info: RequestInfo, query: Query, resource: ResourceType, user: UserInfo
-    ) -> web.StreamResponse:
-        """Answer a resource that is only asked."""
-        negotiated, pretty = negotiate(http.headers.get("Accept", "")), wants_pretty(query, http.headers.get("User-Agent", ""))
-        if info.verb == "create" and resource.plural == "bindings":
-            raise MethodNotAllowedError("use the binding subresource of the pod")
-        if info.verb != "create" or info.name:
-            if resource.plural == "componentstatuses" and info.verb == "list":
-                empty = {"kind": "ComponentStatusList", "apiVersion": "v1", "metadata": {}, "items": []}
-                return encoded(encode(empty), negotiated, pretty=pretty, warnings=[DEPRECATED[resource.gvk]])
-            if resource.plural == "componentstatuses" and info.verb == "get":
-                raise not_found("", resource.plural, info.name)
-            raise unknown_method()
-        check_write_options(query, "CreateOptions")
-        body = await read_body(http)
-        content_type = content_type_of(http)
-        obj, warnings = decode_object(
-            type_of(*resource.gvk), resource.group_version, resource.kind, body, content_type, query.text("fieldValidation")
-        )
-        obj.kind, obj.api_version = resource.kind, resource.group_version
-        answer = await self._reviews(obj, user, info.namespace)
-        return encoded(encode(answer), negotiated, status=201, pretty=pretty, warnings=warnings)
 
 
 class HttpRequest(web.BaseRequest):

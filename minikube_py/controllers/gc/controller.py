@@ -213,20 +213,14 @@ class GarbageCollector(Controller):
             return
         copy = deep_copy(live)
         copy.metadata.owner_references = refs
-        await self._write(copy)
+        await self.client.update(copy)
 
     async def _drop_finalizer(self, live: Any, finalizer: str) -> None:
         if finalizer not in meta_of(live).finalizers:
             return
         copy = deep_copy(live)
         copy.metadata.finalizers = [name for name in copy.metadata.finalizers if name != finalizer]
-        await self._write(copy)
-
-    async def _write(self, obj: Any) -> None:
-        try:
-            await self.client.update(obj)
-        except NotFoundError:
-            return
+        await self.client.update(copy)
 
     async def _delete(self, live: Any, policy: str) -> None:
         meta = meta_of(live)

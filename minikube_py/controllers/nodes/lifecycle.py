@@ -16,7 +16,6 @@ from minikube_py.apis.coordination_v1 import Lease
 from minikube_py.apis.core_v1 import Node, NodeCondition, Pod
 from minikube_py.apis.scheme import deep_copy
 from minikube_py.core.clock import rfc3339
-from minikube_py.core.errors import NotFoundError
 
 from ..base import Context, Controller
 from ..status import condition_of, is_true
@@ -136,10 +135,7 @@ class NodeLifecycleController(Controller):
             if row.type == "Ready":
                 row.status, row.last_transition_time = "False", rfc3339(self.clock.now())
         self.events.event(pod, "Warning", "NodeNotReady", "Node is not ready")
-        try:
-            await self.client.update(copy, subresource="status")
-        except NotFoundError:
-            return
+        await self.client.update(copy, subresource="status")
 
     async def _taint(self, node: Node) -> float:
         """Bring the node's taints up to date; returns seconds until eviction from it may begin, 0 if it need not wait."""

@@ -9,7 +9,7 @@ from minikube_py.apis.apps_v1 import ControllerRevision, StatefulSet
 from minikube_py.apis.core_v1 import PersistentVolumeClaim, Pod
 from minikube_py.apis.scheme import deep_copy
 from minikube_py.client.informer import key_of
-from minikube_py.core.errors import NotFoundError, StatusError
+from minikube_py.core.errors import StatusError
 
 from .. import history
 from .. import pods as pod_rules
@@ -112,7 +112,4 @@ class StatefulSetController(Controller):
             return
         copy = deep_copy(state.owner)
         copy.status = status
-        try:
-            self._written[key] = await self.client.update(copy, subresource="status")
-        except NotFoundError:
-            self._written.pop(key, None)
+        self._written[key] = await self.client.update(copy, subresource="status")

@@ -290,7 +290,10 @@ async def test_revisions_that_are_none_or_not_yet(lab: Lab) -> None:
         assert failure(future) == (504, "Timeout", f"Timeout: Too large resource version: {now + 1000}, current: {now}")
         assert future.json["details"]["causes"] == [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]
         assert future.headers["Retry-After"] == "1"
-        assert failure(await lab.get(f"{path}?resourceVersion=x"))[0] == 400
+    listed, read = await lab.get(f"{CONFIG_MAPS}?resourceVersion=x"), await lab.get("/api/v1/namespaces/default?resourceVersion=x")
+    assert failure(listed)[:2] == (400, "BadRequest")
+    assert read.status == 500 and "reason" not in read.json
+    assert read.json["message"] == 'resourceVersion: Invalid value: "x": strconv.ParseUint: parsing "x": invalid syntax'
 
 
 async def test_selectors_choose_and_are_checked(lab: Lab) -> None:

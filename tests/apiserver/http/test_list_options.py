@@ -9,7 +9,7 @@ import pytest
 from minikube_py.apiserver.http.list_options import list_options, selected_name
 from minikube_py.apiserver.http.query import Query
 from minikube_py.core import limits
-from minikube_py.core.errors import StatusError
+from minikube_py.core.errors import StatusError, UnreasonedError
 
 from ..lab import Answer, Lab
 
@@ -51,13 +51,20 @@ def test_options_that_do_not_go_together_are_invalid(watch: bool, query: str, wh
     ("timeoutSeconds=-9223372036854775809", True, 'strconv.ParseInt: parsing "-9223372036854775809": value out of range'),
     ("resourceVersion=x", False,
      'invalid resource version: resourceVersion: Invalid value: "x": strconv.ParseUint: parsing "x": invalid syntax'),
-    ("resourceVersion=-1", True, 'resourceVersion: Invalid value: "-1": strconv.ParseUint: parsing "-1": invalid syntax'),
+    ("resourceVersion=99999999999999999999", False, "invalid resource version: resourceVersion: Invalid value: "
+     '"99999999999999999999": strconv.ParseUint: parsing "99999999999999999999": value out of range'),
     ("continue=x&resourceVersion=5", False, "invalid continue token: continue key is not valid: illegal base64 data at input byte 0"),
 ])
 def test_values_that_are_none_are_bad_requests(query: str, watch: bool, message: str) -> None:
     with pytest.raises(StatusError) as caught:
         list_options(Query(query), watch=watch)
     assert (caught.value.code, caught.value.message) == (400, message)
+
+
+def test_watch_from_what_is_no_version_fails_without_a_reason() -> None:
+    with pytest.raises(UnreasonedError) as caught:
+        list_options(Query("resourceVersion=-1"), watch=True)
+    assert caught.value.message == 'resourceVersion: Invalid value: "-1": strconv.ParseUint: parsing "-1": invalid syntax'
 
 
 @pytest.mark.parametrize(("query", "wanted"), [

