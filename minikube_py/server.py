@@ -139,6 +139,7 @@ class Server:
             group.create_task(api.trust.run(), name="cluster-authentication-trust")
             group.create_task(registration.run(), name="api-service-registration")
             group.create_task(api.event_expiry.run(), name="event-expiry")
+            group.create_task(api.audit.run(), name="audit")
             waits = [registration.ready]
             if not options.disable_controller_manager:
                 waits.append(controllers := self._start_controllers(api, group))

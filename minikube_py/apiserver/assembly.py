@@ -26,6 +26,7 @@ from .admission.rbac import EscalationCheck
 from .admission.topology_labels import PodTopologyLabels
 from .apiextensions.definitions import Definitions
 from .apiextensions.publishing import Publishing
+from .audit.assembly import Audit
 from .authentication.assembly import Authentication
 from .authentication.user import MASTERS
 from .authorization.modes import Authorization
@@ -122,6 +123,7 @@ class Api:
     """The whole API server, without its listener.
 
     Attributes:
+        audit: the audit log; to be run.
         component_statuses: how components are; those that run here add themselves.
         discovery, openapi: what is served, for who adds to it at run time.
         event_expiry: ends Events; to be run.
@@ -164,6 +166,8 @@ class Api:
         self.exposition = Exposition(metrics, self.health, store.statistics)
         self.exposition.add(authentication.families)
         self.exposition.add(self.registry.admission.families)
+        self.audit = Audit(args.audit)
+        self.exposition.add(self.audit.families)
         self.discovery = Discovery()
         self.openapi = OpenApi()
         publishing = Publishing(self.discovery, self.openapi)
@@ -178,7 +182,7 @@ class Api:
         self.server = ApiServer(
             self.registry, Handlers(self.registry, self.subresources, self.watches), authenticate=authentication.authenticator.authenticate,
             authorizer=authorizer, paths=self.paths, metrics=metrics, lifecycle=self.lifecycle, virtual=virtual,
-            streams=self.streams.handle,
+            streams=self.streams.handle, auditor=self.audit.auditor,
         )
 
     def _object(self, kind: str, namespace: str, name: str) -> Any:
@@ -215,3 +219,4 @@ class Api:
         await self.server.close()
         await self.streams.close()
         await self.authentication.close()
+        await self.audit.close()

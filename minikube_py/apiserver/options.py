@@ -9,6 +9,8 @@ from typing import Any
 
 from minikube_py.core.duration import parse_duration
 
+from .audit.options import READERS as AUDIT
+from .audit.options import AuditArgs
 from .authentication.options import READERS as AUTHENTICATION
 from .authentication.options import AuthenticationArgs, read_flag, read_path
 from .authorization.options import READERS as AUTHORIZATION
@@ -22,6 +24,7 @@ class ApiServerArgs:
     Attributes:
         token_auth_file: CSV of static bearer tokens.
         anonymous_auth: whether requests without a credential are let in as system:anonymous.
+        audit: what is recorded of requests, and where.
         authentication: who else may log in, and how.
         authorization: who decides about requests.
         encryption_provider_config: EncryptionConfiguration, in place of keys of this server's own.
@@ -34,6 +37,7 @@ class ApiServerArgs:
 
     token_auth_file: Path | None = None
     anonymous_auth: bool = True
+    audit: AuditArgs = field(default_factory=AuditArgs)
     authentication: AuthenticationArgs = field(default_factory=AuthenticationArgs)
     authorization: AuthorizationArgs = field(default_factory=AuthorizationArgs)
     encryption_provider_config: Path | None = None
@@ -49,7 +53,8 @@ class ApiServerArgs:
         values: dict[str, Any] = {}
         authentication: dict[str, Any] = {}
         authorization: dict[str, Any] = {}
-        groups = ((READERS, values), (AUTHENTICATION, authentication), (AUTHORIZATION, authorization))
+        audit: dict[str, Any] = {}
+        groups = ((READERS, values), (AUTHENTICATION, authentication), (AUTHORIZATION, authorization), (AUDIT, audit))
         for argument in arguments:
             name, separator, value = argument.removeprefix("--").partition("=")
             read, group = next(((readers[name], found) for readers, found in groups if name in readers), (None, values))
@@ -59,10 +64,13 @@ class ApiServerArgs:
                 wanted = read(value if separator else "true")
             except ValueError as error:
                 raise ValueError(f"--kube-apiserver-arg: {name}={value}: {error}") from error
-            key = name.replace("-", "_")
+            key = (name.removeprefix("audit-") if name in AUDIT else name).replace("-", "_")
             # Lists add up.
             group[key] = (*group.get(key, ()), *wanted) if isinstance(wanted, tuple) else wanted
-        return cls(**values, authentication=AuthenticationArgs(**authentication), authorization=AuthorizationArgs(**authorization))
+        return cls(
+            **values, audit=AuditArgs(**audit), authentication=AuthenticationArgs(**authentication),
+            authorization=AuthorizationArgs(**authorization),
+        )
 
 
 READERS: dict[str, Callable[[str], Any]] = {

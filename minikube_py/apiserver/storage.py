@@ -19,7 +19,7 @@ from minikube_py.apis.fields import FieldSelector, check
 from minikube_py.apis.object import Object
 from minikube_py.apis.quantity import QuantityError
 from minikube_py.apis.resources import ResourceType
-from minikube_py.apis.scheme import decoder, encode
+from minikube_py.apis.scheme import decoder, deep_copy, encode
 from minikube_py.core.errors import BadRequestError
 from minikube_py.store.interface import Entry
 
@@ -153,6 +153,13 @@ class Storage:
         except QuantityError as error:
             kind = self.resource.kind
             raise BadRequestError(f'{kind} in version "{self.resource.version}" cannot be handled as a {kind}: {error}') from error
+
+    def encode_defaulted(self, obj: Any) -> bytes:
+        """The JSON of an object of the served version as upstream's decoder hands it on: with defaults."""
+        copy = deep_copy(obj)
+        self.set_defaults(copy)
+        copy.kind, copy.api_version = self.resource.kind, self.resource.group_version
+        return encode(copy)
 
     def scale_of(self, obj: Any) -> autoscaling_v1.Scale:
         """The Scale that shows an object.

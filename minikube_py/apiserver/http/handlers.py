@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from minikube_py.apis import autoscaling_v1, meta_v1
@@ -42,6 +43,7 @@ from ..scale import ScaleChange, applied_scale, patched_scale, replaced_scale
 from ..selection import Selection
 from ..storage import Storage
 from ..subresources import Subresources
+from ..yaml_document import YamlError, read_yaml
 from .list_options import ListOptions, check_known, list_options
 from .negotiation import JSON
 from .paging import Page, Pager
@@ -135,7 +137,8 @@ class Handlers:
         query, storage = request.query, request.storage
         entries, metadata = self._page(request)
         negotiated = request.negotiated()
-        plain = not request.warnings and not request.pretty()
+        record = request.http.record
+        plain = not request.warnings and not request.pretty() and not (record is not None and record.wants_response)
         if len(entries) >= STREAMED_ENTRIES_MIN and negotiated == JSON and not storage.converts and plain:
             return await stream_list(request.http, storage, entries, metadata)
         body = list_body(storage, entries, metadata, negotiated, query.text("includeObject"))
@@ -193,12 +196,16 @@ class Handlers:
         body, validation = await request.body(), request.query.text("fieldValidation")
         obj, warnings = decode_object(struct, group_version, kind, body, request.content_type(), validation)
         request.warnings += warnings
+        if request.http.record is not None:
+            request.http.record.sent(obj)
         return obj
 
     async def _decode_main(self, request: Request) -> Any:
         """The object in the body of a create or update; warnings about it go to the client."""
         obj, warnings = request.storage.decode(await request.body(), request.content_type(), request.query.text("fieldValidation"))
         request.warnings += warnings
+        if request.http.record is not None:
+            request.http.record.sent(obj, request.storage.encode_defaulted)
         return obj
 
     async def _create(self, request: Request) -> web.Response:
@@ -247,6 +254,7 @@ class Handlers:
         storage, info = request.storage, request.info
         patch_type, validation = request.patch_type(), request.query.text("fieldValidation")
         body = await request.body()
+        _record_patch(request, body)
         applies = patch_type == APPLY_PATCH
         check_write_options(request.query, "PatchOptions", apply=applies)
         create = applies and not info.subresource and await self._creates(request)
@@ -268,7 +276,10 @@ class Handlers:
         return self._answer(request, entry, 201 if created else 200)
 
     async def _delete_options(self, request: Request) -> DeleteOptions:
-        options = read_delete_options(request.query, await request.body(), request.content_type())
+        body = await request.body()
+        options = read_delete_options(request.query, body, request.content_type())
+        if body and request.http.record is not None:
+            request.http.record.sent_document(options)
         request.context = replace(request.context, dry_run=bool(options.dry_run))
         return options_from(options)
 
@@ -283,6 +294,8 @@ class Handlers:
         details = {"name": info.name, "group": resource.group, "kind": resource.plural, "uid": uid}
         status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
                   "details": {key: value for key, value in details.items() if value}}
+        if request.http.record is not None:
+            request.http.record.status(status)
         return encoded(encode(status), request.negotiated(), pretty=request.pretty(), warnings=request.warnings)
 
     async def _delete_collection(self, request: Request) -> web.Response:
@@ -340,6 +353,7 @@ class Handlers:
             return replaced_scale(new, fields, manager, now), new.metadata.uid
         patch_type, validation = request.patch_type(), request.query.text("fieldValidation")
         body = await request.body()
+        _record_patch(request, body)
         check_write_options(request.query, "PatchOptions", apply=patch_type == APPLY_PATCH)
         if patch_type == APPLY_PATCH:
             return applied_scale(read_applied(body).document, fields, manager, now, force=request.query.flag("force")), ""
@@ -349,6 +363,18 @@ class Handlers:
             errors=errors,
         )
         return patched_scale(change, fields, manager, now), ""
+
+
+def _record_patch(request: Request, body: bytes) -> None:
+    """Tell the audit log of a patch, if it wants to know."""
+    record = request.http.record
+    if record is not None and record.wants_request:
+        try:
+            record.sent_document(msgspec.json.decode(body))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            # YAML, or nothing that can be applied: that is told with the answer.
+            with contextlib.suppress(YamlError):
+                record.sent_document(read_yaml(body).value)
 
 
 def _check_method(resource: ResourceType, info: RequestInfo) -> None:

@@ -17,6 +17,7 @@ from ..context import Context
 from ..field_managers import manager_from_user_agent
 from ..patching import check_patch_type
 from ..storage import Storage
+from .http_request import HttpRequest
 from .negotiation import JSON, JSON_TYPE, Negotiated, negotiate, wants_pretty
 from .query import Query
 from .request_info import RequestInfo
@@ -33,7 +34,7 @@ class Request:
     __slots__ = ("check_create", "context", "http", "info", "query", "storage", "warnings")
 
     def __init__(
-        self, http: web.BaseRequest, info: RequestInfo, query: Query, user: UserInfo, storage: Storage,
+        self, http: HttpRequest, info: RequestInfo, query: Query, user: UserInfo, storage: Storage,
         check_create: Callable[[], Awaitable[None]],
     ) -> None:
         self.check_create = check_create
@@ -43,7 +44,8 @@ class Request:
         self.storage = storage
         self.warnings = [storage.deprecation] if storage.deprecation else []
         manager = query.text("fieldManager") or manager_from_user_agent(http.headers.get("User-Agent", ""))
-        self.context = Context(user, query.has("dryRun"), manager, self.warnings, {})
+        annotations = http.record.event.annotations if http.record is not None else None
+        self.context = Context(user, query.has("dryRun"), manager, self.warnings, annotations)
 
     def negotiated(self) -> Negotiated:
         """Raises: NotAcceptableError."""

@@ -8,35 +8,34 @@ Source: k8s.io/apiserver/pkg/server/config.go (DefaultBuildHandlerChain)
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
-import random
 import ssl
 import time
-import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 
 from minikube_py.apis.resources import BY_GVR, GROUPS
-from minikube_py.core import limits
 from minikube_py.core.errors import (
     InternalError,
     StatusError,
+    UnauthorizedError,
     UnknownPathError,
     unknown_method,
     unknown_path,
 )
 
+from ..audit.auditor import Auditor, Record
 from ..authentication.user import UserInfo
 from ..authorization.attributes import Attributes, Authorizer, forbidden
 from ..authorization.impersonation import impersonated, is_impersonation
 from ..authorization.selectors import Selectors
 from ..registry import Registry
 from .handlers import Handlers
+from .http_request import HttpRequest
 from .lifecycle import Lifecycle
 from .list_options import selected_name, selectors_of
 from .metrics import APPLY_TYPES, Series, ServerMetrics, Target
@@ -81,6 +80,7 @@ class ApiServer:
         streams: the handler of stream subresources, or None where there is no way to nodes.
         paths: answers what is no resource.
         virtual: answers resources that nothing is stored of.
+        auditor: records requests; None where none are.
 
     Attributes:
         lifecycle: whether the server goes on.
@@ -90,6 +90,7 @@ class ApiServer:
     def __init__(
         self, registry: Registry, handlers: Handlers, *, authenticate: Authenticate, authorizer: Authorizer, paths: Paths,
         metrics: ServerMetrics, lifecycle: Lifecycle, virtual: VirtualResources, streams: Stream | None = None,
+        auditor: Auditor | None = None,
     ) -> None:
         self._registry = registry
         self._handlers = handlers
@@ -100,6 +101,7 @@ class ApiServer:
         self.lifecycle = lifecycle
         self._virtual = virtual
         self._streams = streams
+        self._auditor = auditor
         self._extra: Extra | None = None
         self._server: web.Server | None = None
         self._listeners: list[asyncio.Server] = []
@@ -117,8 +119,9 @@ class ApiServer:
         loop = asyncio.get_running_loop()
         if self._server is None:
             factory = partial(HttpRequest, loop)
+            # aiohttp's types do not know that requests are what the factory makes.
             self._server = web.Server(
-                self._serve, request_factory=factory, handler_cancellation=True, access_log=None, keepalive_timeout=180.0,
+                cast(Any, self._serve), request_factory=factory, handler_cancellation=True, access_log=None, keepalive_timeout=180.0,
                 auto_decompress=False,
             )
         listener = await loop.create_server(self._server, host, port, ssl=context, backlog=1024, reuse_address=True)
@@ -150,7 +153,7 @@ class ApiServer:
                 if connection not in self._busy:
                     connection.force_close()
 
-    async def _serve(self, http: web.BaseRequest) -> web.StreamResponse:
+    async def _serve(self, http: HttpRequest) -> web.StreamResponse:
         raw_path, _, query_text = http.raw_path.partition("?")
         query = parse_query(query_text) if len(query_text) < 2048 else Query(query_text)
         target = self.metrics.target(http.method, raw_path, query_text != "" and query.flag("watch"))
@@ -173,20 +176,31 @@ class ApiServer:
         code = 500
         response: web.StreamResponse | None = None
         try:
-            response = await compressed(http, await self._answer(http, info, query))
+            response = await self._answer(http, info, query)
             code = response.status
+            if http.record is not None:
+                http.record.answered(response)
+            response = await compressed(http, response)
         except StatusError as error:
             code = error.code
+            if http.record is not None:
+                http.record.complete(code, error)
             response = _error_response(http, error)
         except ConnectionError:
             # The client went away.
             code = CLIENT_GONE
+            if http.record is not None:
+                http.record.cut()
             response = _cut(http)
         except asyncio.CancelledError:
             code = CLIENT_GONE
+            if http.record is not None:
+                http.record.cut()
             raise
         except Exception as error:
             log.exception("request failed method=%s path=%s", http.method, http.raw_path)
+            if http.record is not None:
+                http.record.panicked(error)
             response = _error_response(http, InternalError(f"Internal error occurred: {error}"))
         finally:
             self._busy.discard(connection)
@@ -208,18 +222,21 @@ class ApiServer:
         dry_run = query.has("dryRun")
         return self.metrics.series(target.info, apply=apply, dry_run=dry_run) if apply or dry_run else target.series
 
-    async def _answer(self, http: web.BaseRequest, info: RequestInfo, query: Query) -> web.StreamResponse:
+    async def _answer(self, http: HttpRequest, info: RequestInfo, query: Query) -> web.StreamResponse:
         if self._extra is not None and not info.is_resource:
             answer = await self._extra(http, await read_body(http))
             if answer is not None:
                 return raw_response(*answer)
-        user = await self._authenticate(http)
+        user = await self._authenticate(http) if self._auditor is None else await self._authenticate_audited(http, info, self._auditor)
         if is_impersonation(http.headers):
             user = await impersonated(http.headers, user, self._authorizer)
+            if http.record is not None:
+                http.record.impersonated(user)
         if info.verb in COLLECTION_VERBS:
-            await self._authorize(user, info, selected_name(query) if info.verb != "deletecollection" else "", selectors_of(info, query))
+            selected = selected_name(query) if info.verb != "deletecollection" else ""
+            await self._authorize(user, info, selected, selectors_of(info, query), record=http.record)
         else:
-            await self._authorize(user, info)
+            await self._authorize(user, info, record=http.record)
         if not info.is_resource:
             return await self._paths.respond(http, info.path, query)
         storage = self._registry.storage(info.group, info.version, info.resource)
@@ -236,18 +253,34 @@ class ApiServer:
             return await self._virtual.respond(http, info, query, resource, user)
         return await self._handlers.handle(Request(http, info, query, user, storage, partial(self._authorize_create, user, info)))
 
-    async def _authorize(self, user: UserInfo, info: RequestInfo, selected: str = "", selectors: Selectors | None = None) -> None:
+    async def _authenticate_audited(self, http: HttpRequest, info: RequestInfo, auditor: Auditor) -> UserInfo:
+        """Who sends a request, and the beginning of its record."""
+        received = time.time()
+        try:
+            user = await self._authenticate(http)
+        except UnauthorizedError:
+            auditor.refused(http, info, received)
+            raise
+        http.record = auditor.begin(http, info, user, received)
+        return user
+
+    async def _authorize(
+        self, user: UserInfo, info: RequestInfo, selected: str = "", selectors: Selectors | None = None, *, record: Record | None = None
+    ) -> None:
         """Raises: ForbiddenError.
 
         Args:
             selected: the name of the only object of a list or watch.
             selectors: what the request is restricted to.
+            record: what is told of the decision, if the request is recorded.
         """
         attributes = Attributes(
             user, info.verb, info.group, info.version, info.resource, info.subresource, info.namespace, info.name or selected, info.path,
             info.is_resource, selectors,
         )
         decision = await self._authorizer.authorize(attributes)
+        if record is not None:
+            record.decided(decision)
         if not decision.allowed:
             raise forbidden(attributes, decision.reason)
         if info.subresource in CONNECT and info.verb == "get":
@@ -256,35 +289,6 @@ class ApiServer:
     async def _authorize_create(self, user: UserInfo, info: RequestInfo) -> None:
         """Raises: ForbiddenError unless the target may be created."""
         await self._authorize(user, replace(info, verb="create"))
-
-
-class HttpRequest(web.BaseRequest):
-    """aiohttp's request, with our bound on the body, and the headers that every answer has."""
-
-    ATTRS = web.BaseRequest.ATTRS | frozenset(("audit_id",))
-
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, message: Any, payload: Any, protocol: Any, writer: Any, task: asyncio.Task[None]
-    ) -> None:
-        super().__init__(message, payload, protocol, writer, task, loop, client_max_size=limits.REQUEST_BYTES_MAX)
-        self.audit_id = message.headers.get("Audit-Id") or next(_audit_ids)
-
-    async def _prepare_hook(self, response: web.StreamResponse) -> None:
-        headers = response.headers
-        headers["Audit-Id"] = self.audit_id
-        # aiohttp's own, which tells clients and attackers something that is not theirs to know.
-        headers.popall("Server", None)
-        if "Cache-Control" not in headers:
-            headers["Cache-Control"] = "no-cache, private"
-
-
-def _new_audit_ids() -> Iterator[str]:
-    """Names that no other process gives out, in the form of random UUIDs: drawn once, then counted, which is cheap."""
-    prefix = str(uuid.uuid4())[:24]
-    return (f"{prefix}{number:012x}" for number in itertools.count(random.getrandbits(40)))
-
-
-_audit_ids = _new_audit_ids()
 
 
 def _error_response(http: web.BaseRequest, error: StatusError) -> web.Response:

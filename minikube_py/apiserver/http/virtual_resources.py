@@ -27,6 +27,7 @@ from ..selection import Selection
 from ..storage import Storage
 from ..strategy import Strategy
 from ..subresources import Subresources
+from .http_request import HttpRequest
 from .negotiation import negotiate, wants_pretty
 from .query import Query
 from .request import content_type_of, read_body
@@ -49,7 +50,7 @@ class VirtualResources:
         self._statuses = Storage(BY_GVR[COMPONENT_STATUSES], core_v1.ComponentStatus, Strategy(), "componentstatuses")
 
     async def respond(
-        self, http: web.BaseRequest, info: RequestInfo, query: Query, resource: ResourceType, user: UserInfo
+        self, http: HttpRequest, info: RequestInfo, query: Query, resource: ResourceType, user: UserInfo
     ) -> web.StreamResponse:
         """Raises: MethodNotAllowedError, and what the resource has to say."""
         if resource.gvr == COMPONENT_STATUSES:
@@ -62,6 +63,8 @@ class VirtualResources:
             type_of(*resource.gvk), resource.group_version, resource.kind, await read_body(http), content_type_of(http),
             query.text("fieldValidation"),
         )
+        if http.record is not None:
+            http.record.sent(obj)
         if isinstance(obj, core_v1.Binding):
             manager = query.text("fieldManager") or manager_from_user_agent(http.headers.get("User-Agent", ""))
             context = Context(user, query.has("dryRun"), manager, warnings)

@@ -1,0 +1,116 @@
+"""Where audit events go: a file, or another server. Events come encoded; both may shorten those that are too long.
+
+Source: k8s.io/apiserver/plugin/pkg/audit/{log,buffered,truncate}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from .event import Event, encode_event, legacy_line
+from .log_file import RotatingFile
+from .policy import LEVEL_NAMES, METADATA
+
+log = logging.getLogger(__name__)
+# Added to events that have lost their objects. Source: plugin/pkg/audit/truncate
+TRUNCATED = "audit.k8s.io/truncated"
+
+
+class Backend(Protocol):
+    """Takes events."""
+
+    def take(self, event: Event, line: bytes) -> bool:
+        """Take an event, which the caller changes afterwards, and its JSON; return whether it is safe."""
+
+
+class Truncation:
+    """How long an event may be; those that are longer lose their objects."""
+
+    def __init__(self, plugin: str, errors: Counter[str], *, enabled: bool, event_bytes_max: int) -> None:
+        self._plugin = plugin
+        self._errors = errors
+        self._enabled = enabled
+        self._event_bytes_max = event_bytes_max
+
+    def fitted(self, event: Event, line: bytes) -> bytes | None:
+        """The JSON to be recorded; None if it is too long whatever is left out."""
+        if not self._enabled or len(line) <= self._event_bytes_max:
+            return line
+        if LEVEL_NAMES.index(event.level) > METADATA:
+            line = encode_event(replace(
+                event, request_object=None, response_object=None, annotations={**event.annotations, TRUNCATED: "true"}))
+        if len(line) <= self._event_bytes_max:
+            return line
+        self._errors["truncate"] += 1
+        log.error("audit event is too large even after truncating plugin=%s id=%s bytes=%d", self._plugin, event.audit_id, len(line))
+        return None
+
+
+class LogBackend:
+    """Lines in a file.
+
+    Args:
+        batches: whether lines of a turn of the event loop are written together after it, instead of one by one at once.
+        legacy: whether lines have the old form, which is no JSON.
+        errors: counts events that are lost, by plugin.
+    """
+
+    def __init__(self, file: RotatingFile, truncation: Truncation, errors: Counter[str], *, batches: bool, legacy: bool) -> None:
+        self._file = file
+        self._truncation = truncation
+        self._errors = errors
+        self._batches = batches
+        self._legacy = legacy
+        self._lines: list[bytes] = []
+        self._failing = False
+        self._pruning: asyncio.Task[None] | None = None
+
+    def take(self, event: Event, line: bytes) -> bool:
+        fitted = self._truncation.fitted(event, line)
+        if fitted is None:
+            return False
+        if self._legacy:
+            fitted = legacy_line(event)
+        if not self._batches:
+            return self._write(fitted + b"\n", 1)
+        if not self._lines:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._lines.append(fitted + b"\n")
+        return True
+
+    def _flush(self) -> None:
+        lines, self._lines = self._lines, []
+        if lines:
+            self._write(b"".join(lines), len(lines))
+
+    def _write(self, data: bytes, events: int) -> bool:
+        try:
+            rotated = self._file.write(data)
+        except OSError as error:
+            self._errors["log"] += events
+            if not self._failing:
+                log.error("audit log cannot be written: events are lost until it can error=%s", error)
+            self._failing = True
+            return False
+        self._failing = False
+        if rotated and (self._pruning is None or self._pruning.done()):
+            self._pruning = asyncio.create_task(self._prune(), name="audit-log-prune")
+        return True
+
+    async def _prune(self) -> None:
+        try:
+            await asyncio.to_thread(self._file.prune)
+        except OSError as error:
+            log.error("old audit logs cannot be removed error=%s", error)
+
+    async def close(self) -> None:
+        """Write what is left."""
+        self._flush()
+        if self._pruning is not None:
+            await asyncio.wait([self._pruning])
+        self._file.close()
