@@ -1,12 +1,13 @@
-"""What expressions outside of schemas see: those of admission (match conditions, policies) and those that select devices.
+"""What expressions outside of schemas see: those of admission (match conditions, policies), those that select devices, and those that make
+users of tokens' claims.
 
 Source: staging/src/k8s.io/apiserver/pkg/admission/plugin/cel/compile.go, pkg/admission/plugin/policy/mutating,
-staging/src/k8s.io/dynamic-resource-allocation/cel/compile.go
+staging/src/k8s.io/dynamic-resource-allocation/cel/compile.go, staging/src/k8s.io/apiserver/pkg/authentication/cel/compile.go
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from . import types as t
@@ -97,9 +98,7 @@ class AdmissionExpressions:
             checked = check(source, seen, self._field_type, known=known, is_message=_is_patch if patches else None)
         except CompileError as error:
             raise ExpressionError(f"compilation failed: {error}") from error
-        if results and checked.type not in results:
-            raise ExpressionError(f"must evaluate to {results[0]}" if len(results) == 1 else
-                                  f"must evaluate to one of [{' '.join(_named(kind) for kind in results)}]")
+        _expect(checked, results)
         return checked
 
     def define(self, name: str, checked: Checked | None) -> None:
@@ -113,6 +112,36 @@ class AdmissionExpressions:
         if object_name == OBJECT.name or object_name.startswith(f"{OBJECT.name}."):
             return t.DYN
         return _FIELDS.get(object_name, {}).get(identifier)
+
+
+def check_claims(source: str, *results: Type) -> Checked:
+    """Compile an expression over `claims`, those of a token.
+
+    Args:
+        results: as of AdmissionExpressions.check.
+    Raises: ExpressionError.
+    """
+    return _check(source, {"claims": t.map_of(t.STRING, t.DYN)}, results)
+
+
+def check_user(source: str, *results: Type) -> Checked:
+    """Compile an expression over `user`, whom a token stands for. Raises: ExpressionError."""
+    return _check(source, {"user": _USER}, results)
+
+
+def _check(source: str, variables: Mapping[str, Type], results: Sequence[Type]) -> Checked:
+    try:
+        checked = check(source, variables, lambda name, identifier: _FIELDS.get(name, {}).get(identifier))
+    except CompileError as error:
+        raise ExpressionError(f"compilation failed: {error}") from error
+    _expect(checked, results)
+    return checked
+
+
+def _expect(checked: Checked, results: Sequence[Type]) -> None:
+    if results and checked.type not in results:
+        raise ExpressionError(f"must evaluate to {results[0]}" if len(results) == 1 else
+                              f"must evaluate to one of [{' '.join(_named(kind) for kind in results)}]")
 
 
 class ExpressionError(Exception):

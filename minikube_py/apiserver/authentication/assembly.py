@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..pki import Pki
 from ..webhook_client import WebhookClient
@@ -11,7 +12,7 @@ from .authenticator import Authenticator
 from .bootstrap import BootstrapTokens
 from .keys import ServiceAccountKeys
 from .openid_metadata import OpenIdMetadata
-from .options import AuthenticationArgs
+from .options import SIGNING_ALGORITHMS, AuthenticationArgs
 from .peer import PeerCertificates
 from .remembered import RememberedTokens
 from .request_header import RequestHeader
@@ -20,6 +21,9 @@ from .token_file import StaticTokens
 from .token_request import TokenIssuer
 from .tokens import TokenAuthenticator, Tokens
 from .webhook import WebhookTokens
+
+if TYPE_CHECKING:
+    from .oidc.configuration import AuthenticationConfiguration
 
 
 class Authentication:
@@ -51,10 +55,18 @@ class Authentication:
         # In upstream's order: what this server can tell by itself comes first.
         kinds: list[TokenAuthenticator] = [StaticTokens(token_auth_file)] if token_auth_file else []
         kinds += [service_accounts, BootstrapTokens(get_object)]
+        configuration = _configuration(args)
+        if configuration is not None:
+            # What `--oidc-issuer-url` leads to is held to RS256 unless it is told otherwise.
+            algorithms = args.oidc_signing_algs or (("RS256",) if args.oidc_issuer_url else SIGNING_ALGORITHMS)
+            kinds += self._issuers(configuration, algorithms, issuers)
         kinds += self._webhook_tokens(args, service_accounts.audiences)
         tokens = Tokens(kinds, audiences=service_accounts.audiences)
         peers = PeerCertificates(self.client_authorities, self.request_header.authorities)
-        self.authenticator = Authenticator(tokens, peers, self.request_header, anonymous=anonymous)
+        paths: list[str] = []
+        if configuration is not None and configuration.anonymous is not None:
+            anonymous, paths = configuration.anonymous.enabled, [condition.path for condition in configuration.anonymous.conditions]
+        self.authenticator = Authenticator(tokens, peers, self.request_header, anonymous=anonymous, anonymous_paths=paths)
         self.token_issuer = TokenIssuer(
             keys, get_object, issuer=issuers[0], audiences=service_accounts.audiences,
             max_expiration_s=int(args.service_account_max_token_expiration) or None,
@@ -62,6 +74,19 @@ class Authentication:
         )
         self.openid = OpenIdMetadata(keys, issuers[0], args.service_account_jwks_uri)
         self.families = service_accounts.counters.families
+
+    def _issuers(
+        self, configuration: AuthenticationConfiguration, algorithms: Collection[str], own_issuers: Sequence[str]
+    ) -> Iterator[TokenAuthenticator]:
+        from .oidc.provider import Provider
+        from .oidc.tokens import JwtTokens
+        from .oidc.validation import compiled
+
+        for jwt, mapping in zip(configuration.jwt, compiled(configuration, own_issuers), strict=True):
+            issuer = jwt.issuer
+            provider = Provider(issuer.url, authorities=issuer.certificate_authority, discovery_url=issuer.discovery_url)
+            self._closing.append(provider.close)
+            yield JwtTokens(provider, issuer.audiences, mapping, algorithms)
 
     def _webhook_tokens(self, args: AuthenticationArgs, audiences: Sequence[str]) -> Iterator[TokenAuthenticator]:
         path = args.authentication_token_webhook_config_file
@@ -93,6 +118,22 @@ def _service_account_keys(pki: Pki, args: AuthenticationArgs) -> ServiceAccountK
     if signing is not None or verifying:
         keys.load()
     return keys
+
+
+def _configuration(args: AuthenticationArgs) -> AuthenticationConfiguration | None:
+    """The issuers of JWTs, by file or by flags; None without any. Raises: ValueError, OSError."""
+    if args.authentication_config is None and not args.oidc_issuer_url:
+        return None
+    from .oidc.configuration import AuthenticationConfiguration, load, of_flags
+
+    if args.authentication_config is not None:
+        return load(args.authentication_config)
+    jwt = of_flags(
+        args.oidc_issuer_url, args.oidc_client_id, ca=args.oidc_ca_file.read_text() if args.oidc_ca_file is not None else "",
+        username_claim=args.oidc_username_claim, username_prefix=args.oidc_username_prefix, groups_claim=args.oidc_groups_claim,
+        groups_prefix=args.oidc_groups_prefix, required_claims=dict(args.oidc_required_claim),
+    )
+    return AuthenticationConfiguration(jwt=[jwt])
 
 
 def _bundle(own: bytes, more: Path | None) -> bytes:

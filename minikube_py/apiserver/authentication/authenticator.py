@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from base64 import urlsafe_b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from minikube_py.core.errors import UnauthorizedError
@@ -32,6 +32,9 @@ class Request(Protocol):
     def headers(self) -> Mapping[str, str]: ...
 
     @property
+    def path(self) -> str: ...
+
+    @property
     def transport(self) -> asyncio.Transport | None: ...
 
 
@@ -42,15 +45,18 @@ class Authenticator:
         peers: reads client certificates.
         request_header: how front proxies name users.
         anonymous: whether a request without credentials is let in.
+        anonymous_paths: on which paths alone; on all if empty.
     """
 
     def __init__(
-        self, tokens: Tokens, peers: PeerCertificates | None = None, request_header: RequestHeader | None = None, *, anonymous: bool = True
+        self, tokens: Tokens, peers: PeerCertificates | None = None, request_header: RequestHeader | None = None, *, anonymous: bool = True,
+        anonymous_paths: Collection[str] = (),
     ) -> None:
         self._tokens = tokens
         self._peers = peers or PeerCertificates()
         self._request_header = request_header or RequestHeader()
         self._anonymous = anonymous
+        self._anonymous_paths = frozenset(anonymous_paths)
 
     async def authenticate(self, request: Request) -> UserInfo:
         """Who sends the request; takes about a microsecond for a known connection or token.
@@ -64,7 +70,7 @@ class Authenticator:
                 return user
         token = bearer_token(request.headers)
         if token is None:
-            if self._anonymous and peer is None:
+            if self._anonymous and peer is None and (not self._anonymous_paths or request.path in self._anonymous_paths):
                 return ANONYMOUS
             raise UnauthorizedError("Unauthorized")
         try:

@@ -1,9 +1,9 @@
-"""Signed JSON Web Tokens in compact form, as far as service account tokens need them.
+"""Signed JSON Web Tokens in compact form, as far as service account tokens and OpenID tokens need them.
 
-The key decides the algorithm: a token whose header names another one is refused, so neither "none" nor a confusion of key kinds can
-pass. Own code because it is one signature over two base64 parts; the JWT libraries cost three times the import of all of this.
+Who verifies decides the algorithm, not the token: one whose header names another is refused, so neither "none" nor a confusion of key kinds
+can pass. Own code because it is one signature over two base64 parts; the JWT libraries cost three times the import of all of this.
 
-Source: RFC 7515, RFC 7518 (ES256, ES384, ES512, RS256), RFC 7517 (JWK); key id as pkg/serviceaccount/jwt.go.
+Source: RFC 7515, RFC 7518 (ES, RS and PS with SHA-2), RFC 7517 (JWK); key id as pkg/serviceaccount/jwt.go.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
+_HASHES: dict[str, hashes.HashAlgorithm] = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
 _CURVES: dict[str, tuple[str, str, hashes.HashAlgorithm]] = {
     "secp256r1": ("ES256", "P-256", hashes.SHA256()),
     "secp384r1": ("ES384", "P-384", hashes.SHA384()),
@@ -56,20 +58,7 @@ class VerifyingKey:
 
     def verifies(self, token: Token) -> bool:
         """Whether the token was signed by this key, with this key's algorithm."""
-        if token.algorithm != self.algorithm:
-            return False
-        try:
-            if isinstance(self.key, rsa.RSAPublicKey):
-                self.key.verify(token.signature, token.signed, padding.PKCS1v15(), hashes.SHA256())
-            else:
-                size = _coordinate_bytes(self.key)
-                if len(token.signature) != 2 * size:
-                    return False
-                numbers = (int.from_bytes(token.signature[:size]), int.from_bytes(token.signature[size:]))
-                self.key.verify(encode_dss_signature(*numbers), token.signed, ec.ECDSA(_CURVES[self.key.curve.name][2]))
-        except InvalidSignature:
-            return False
-        return True
+        return is_signed(token, self.key, (self.algorithm,))
 
     def jwk(self) -> dict[str, str]:
         """The key as RFC 7517 publishes it."""
@@ -100,6 +89,49 @@ class SigningKey(VerifyingKey):
             size = _coordinate_bytes(self.key)
             signature = b"".join(number.to_bytes(size) for number in decode_dss_signature(der))
         return f"{signed.decode()}.{encode(signature)}"
+
+
+def is_signed(token: Token, key: PublicKey, algorithms: Collection[str]) -> bool:
+    """Whether a key signed a token, by the token's algorithm, which must be one of these and one that the key can be used with."""
+    family, digest = token.algorithm[:2], _HASHES.get(token.algorithm[2:])
+    if token.algorithm not in algorithms or digest is None:
+        return False
+    try:
+        if isinstance(key, rsa.RSAPublicKey):
+            match family:
+                case "RS":
+                    key.verify(token.signature, token.signed, padding.PKCS1v15(), digest)
+                case "PS":
+                    key.verify(token.signature, token.signed, padding.PSS(padding.MGF1(digest), padding.PSS.DIGEST_LENGTH), digest)
+                case _:
+                    return False
+        else:
+            size = _coordinate_bytes(key)
+            if _CURVES.get(key.curve.name, ("",))[0] != token.algorithm or len(token.signature) != 2 * size:
+                return False
+            numbers = (int.from_bytes(token.signature[:size]), int.from_bytes(token.signature[size:]))
+            key.verify(encode_dss_signature(*numbers), token.signed, ec.ECDSA(digest))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def key_of_jwk(jwk: Mapping[str, Any]) -> PublicKey | None:
+    """The public key of a JWK; None for kinds of keys that sign no tokens here.
+
+    Raises: JwsError if it is malformed.
+    """
+    kind = jwk.get("kty")
+    if kind not in ("RSA", "EC"):
+        return None
+    try:
+        if kind == "RSA":
+            return rsa.RSAPublicNumbers(_decode_int(jwk["e"]), _decode_int(jwk["n"])).public_key()
+        curves: dict[object, ec.EllipticCurve] = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
+        curve = curves.get(jwk.get("crv"))
+        return None if curve is None else ec.EllipticCurvePublicNumbers(_decode_int(jwk["x"]), _decode_int(jwk["y"]), curve).public_key()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise JwsError(f"malformed key: {error}") from error
 
 
 def parse(text: str) -> Token:
@@ -141,6 +173,10 @@ def _algorithm(key: PublicKey) -> str:
 
 def _coordinate_bytes(key: PublicKey) -> int:
     return (key.key_size + 7) // 8
+
+
+def _decode_int(text: str) -> int:
+    return int.from_bytes(decode(text))
 
 
 def _encode_int(number: int) -> str:

@@ -18,6 +18,8 @@ from .webhook import VERSIONS
 
 # What the certificate of the server's own proxy says; its authority is made at the first start (`pki/`).
 PROXY_NAME = "system:auth-proxy"
+# Source: k8s.io/apiserver/plugin/pkg/authenticator/token/oidc (allowedSigningAlgs)
+SIGNING_ALGORITHMS = frozenset(family + bits for family in ("RS", "ES", "PS") for bits in ("256", "384", "512"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,12 @@ class AuthenticationArgs:
         authentication_token_webhook_config_file: kubeconfig of the webhook that judges tokens which nobody else knows.
         authentication_token_webhook_cache_ttl: how long its answers are believed.
         authentication_token_webhook_version: of the TokenReview that it speaks.
+        authentication_config: YAML, an AuthenticationConfiguration; its issuers, and who may come without credentials.
+        oidc_issuer_url, oidc_client_id: whose tokens are believed, and whom they must be meant for.
+        oidc_ca_file: PEM, who may have signed the issuer's certificate; without one, the system's.
+        oidc_username_prefix: "-" for none; "" for the issuer and "#", but for the claim "email".
+        oidc_required_claim: claims and their values.
+        oidc_signing_algs: what tokens may be signed by; RS256 if there are none.
     """
 
     client_ca_file: Path | None = None
@@ -57,6 +65,27 @@ class AuthenticationArgs:
     authentication_token_webhook_config_file: Path | None = None
     authentication_token_webhook_cache_ttl: float = 120.0
     authentication_token_webhook_version: str = "v1beta1"
+    authentication_config: Path | None = None
+    oidc_issuer_url: str = ""
+    oidc_client_id: str = ""
+    oidc_ca_file: Path | None = None
+    oidc_username_claim: str = "sub"
+    oidc_username_prefix: str = ""
+    oidc_groups_claim: str = ""
+    oidc_groups_prefix: str = ""
+    oidc_required_claim: tuple[tuple[str, str], ...] = ()
+    oidc_signing_algs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises: ValueError for options that exclude or need each other."""
+        flags = any((
+            self.oidc_issuer_url, self.oidc_client_id, self.oidc_ca_file, self.oidc_username_claim != "sub", self.oidc_username_prefix,
+            self.oidc_groups_claim, self.oidc_groups_prefix, self.oidc_required_claim, self.oidc_signing_algs,
+        ))
+        if flags and not (self.oidc_issuer_url and self.oidc_client_id):
+            raise ValueError("oidc-issuer-url and oidc-client-id must be specified together when any oidc-* flags are set")
+        if flags and self.authentication_config is not None:
+            raise ValueError("authentication-config file and oidc-* flags are mutually exclusive")
 
     @property
     def allowed_proxies(self) -> tuple[str, ...]:
@@ -116,6 +145,21 @@ def _webhook_version(text: str) -> str:
     return text
 
 
+def _claim(text: str) -> tuple[tuple[str, str]]:
+    key, separator, value = text.partition("=")
+    if not separator:
+        raise ValueError(f"malformed pair, expect string=string: {text}")
+    return ((key.strip(), value.strip()),)
+
+
+def _algorithms(text: str) -> tuple[str, ...]:
+    names = read_list(text)
+    for name in names:
+        if name not in SIGNING_ALGORITHMS:
+            raise ValueError(f'oidc: unsupported signing alg: "{name}"')
+    return names
+
+
 READERS: dict[str, Callable[[str], Any]] = {
     "client-ca-file": read_path,
     "requestheader-client-ca-file": read_path,
@@ -134,4 +178,14 @@ READERS: dict[str, Callable[[str], Any]] = {
     "authentication-token-webhook-config-file": read_path,
     "authentication-token-webhook-cache-ttl": parse_duration,
     "authentication-token-webhook-version": _webhook_version,
+    "authentication-config": read_path,
+    "oidc-issuer-url": str,
+    "oidc-client-id": str,
+    "oidc-ca-file": read_path,
+    "oidc-username-claim": str,
+    "oidc-username-prefix": str,
+    "oidc-groups-claim": str,
+    "oidc-groups-prefix": str,
+    "oidc-required-claim": _claim,
+    "oidc-signing-algs": _algorithms,
 }

@@ -14,8 +14,9 @@ from minikube_py.core.errors import UnauthorizedError
 
 
 class FakeRequest:
-    def __init__(self, headers: Mapping[str, str]) -> None:
+    def __init__(self, headers: Mapping[str, str], path: str = "/api") -> None:
         self.headers = headers
+        self.path = path
         self.transport: Any = None
 
 
