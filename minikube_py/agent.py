@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import uvloop
@@ -20,6 +20,7 @@ from minikube_py.client.informer import Informer, Informers, key_of
 from minikube_py.client.interface import Client
 from minikube_py.client.join import JoinError, NodeCredentials, enroll, join
 from minikube_py.client.join_protocol import TokenFormatError, parse_token
+from minikube_py.client.tunnel import Tunnel
 from minikube_py.core.errors import FatalError
 from minikube_py.core.process import run_until_stopped
 from minikube_py.cri.client import CriClient
@@ -48,12 +49,14 @@ class Agent:
     Args:
         client: the API, as this node.
         credentials: its certificates and its cluster's settings.
+        servers: URLs of those to which it keeps tunnels.
     """
 
-    def __init__(self, options: AgentOptions, client: Client, credentials: NodeCredentials) -> None:
+    def __init__(self, options: AgentOptions, client: Client, credentials: NodeCredentials, servers: Sequence[str] = ()) -> None:
         self._options = options
         self._client = client
         self._credentials = credentials
+        self._servers = servers
         self._informers = Informers(client)
 
     async def run(self) -> None:
@@ -76,6 +79,9 @@ class Agent:
             group.create_task(self._informers.run(), name="agent-informers")
             group.create_task(kubelet.run(), name="kubelet")
             group.create_task(server.run(), name="kubelet-server")
+            for url in self._servers:
+                tunnel = Tunnel(url, self._credentials.client_ssl_context, server.accept)
+                group.create_task(tunnel.run(), name="tunnel")
             group.create_task(self._run_network(kubelet), name="network")
 
     def _kubelet_options(self) -> KubeletOptions:
@@ -168,4 +174,4 @@ async def _join_and_run(options: AgentOptions, server: str, token: str) -> None:
         key=credentials.client_key.read_bytes(),
     )
     async with HttpClient(connection, user_agent="kubelet/minikube-py") as client:
-        await run_until_stopped(Agent(options, client, credentials).run())
+        await run_until_stopped(Agent(options, client, credentials, [credentials.server]).run())

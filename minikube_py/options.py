@@ -51,6 +51,7 @@ class ServerOptions:
     datastore_endpoint: str = ""
     secrets_encryption: bool = True
     secrets_encryption_provider: str = "aesgcm"
+    egress_selector_mode: str = "agent"
     disable_agent: bool = False
     disable_scheduler: bool = False
     disable_controller_manager: bool = False

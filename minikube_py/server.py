@@ -25,6 +25,8 @@ from minikube_py.apiserver.encryption.configuration import EncryptionConfigurati
 from minikube_py.apiserver.encryption.secrets_encryption import SecretsEncryption
 from minikube_py.apiserver.http.secrets_encrypt import PATH as SECRETS_ENCRYPT_PATH
 from minikube_py.apiserver.http.secrets_encrypt import SecretsEncryptPath
+from minikube_py.apiserver.http.tunnels import Tunnels
+from minikube_py.apiserver.join import PATHS as JOIN_PATHS
 from minikube_py.apiserver.join import JoinEndpoint
 from minikube_py.apiserver.options import ApiServerArgs
 from minikube_py.apiserver.pki import Pki, PkiError
@@ -92,9 +94,11 @@ class Server:
                 await encryption.attach(self._store)
             _, _ = await asyncio.gather(asyncio.to_thread(self._pki.ensure), self._store.open())
             registry_options = RegistryOptions(options.service_cidr, options.service_node_port_range)
-            self._api = api = Api(self._store, self._pki, registry_options, args)
+            tunnels = Tunnels(self._pki.client_ca.certificate_pem, enabled=options.egress_selector_mode != "disabled")
+            self._api = api = Api(self._store, self._pki, registry_options, args, tunnels)
             self._join = self._join_endpoint(api)
-            api.server.add_extra(self._join.answer)
+            for path in JOIN_PATHS:
+                api.server.add_extra(path, self._join.respond)
             api.paths.add(SECRETS_ENCRYPT_PATH, SecretsEncryptPath(encryption).respond)
             roles = self._roles
             api.health.add("poststarthook/rbac/bootstrap-roles", lambda: None if roles.is_set() else "not finished")

@@ -11,6 +11,7 @@ from typing import Any
 from minikube_py.apis.resources import BY_GVR, ResourceType
 from minikube_py.apis.scheme import gvk_of
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock
+from minikube_py.core.tunnel.handshake import CONNECT_PATH
 from minikube_py.store.interface import Store, WatchEvent
 from minikube_py.store.memory import MemoryStore
 from minikube_py.store.sqlite import SqliteStore
@@ -44,6 +45,7 @@ from .http.metrics import ServerMetrics
 from .http.paths import Paths
 from .http.server import ApiServer
 from .http.streams import Streams
+from .http.tunnels import Tunnels
 from .http.virtual_resources import VirtualResources
 from .http.watch import Watches
 from .local_client import LocalClient
@@ -132,10 +134,13 @@ class Api:
         server: the front door.
         authentication: all ways to log in.
         trust: tells aggregated API servers whom to trust; to be run.
+        tunnels: those that nodes have opened.
         definitions: serves custom resources; to be run.
     """
 
-    def __init__(self, store: SqliteStore | MemoryStore, pki: Pki, options: RegistryOptions, args: ApiServerArgs) -> None:
+    def __init__(
+        self, store: SqliteStore | MemoryStore, pki: Pki, options: RegistryOptions, args: ApiServerArgs, tunnels: Tunnels | None = None
+    ) -> None:
         authorization = Authorization(args.authorization)
         authorizer = authorization.authorizer
         plugins = [
@@ -154,7 +159,8 @@ class Api:
         )
         metrics = ServerMetrics(self.served)
         self.watches = Watches(self.registry, metrics)
-        self.streams = Streams(Kubelets(self.registry, pki.client_ssl_context(pki.kubelet_client)))
+        self.tunnels = tunnels or Tunnels(pki.client_ca.certificate_pem)
+        self.streams = Streams(Kubelets(self.registry, pki.client_ssl_context(pki.kubelet_client), self.tunnels))
         self._args = args
         events = self.registry.storage("", "v1", "events")
         if events is None:
@@ -184,6 +190,7 @@ class Api:
             authorizer=authorizer, paths=self.paths, metrics=metrics, lifecycle=self.lifecycle, virtual=virtual,
             streams=self.streams.handle, auditor=self.audit.auditor,
         )
+        self.server.add_extra(CONNECT_PATH, self.tunnels.respond)
 
     def _object(self, kind: str, namespace: str, name: str) -> Any:
         """What plugins look up, in the Registry that they are a part of."""

@@ -8,15 +8,14 @@ Source: docs.k3s.io/architecture#how-agent-node-registration-works
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import logging
 import re
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import msgspec
+from aiohttp import web
 
 from minikube_py.client.interface import Client
 from minikube_py.client.join_protocol import CA_PATH, JOIN_PATH, ClusterSettings, JoinRequest, JoinResponse
@@ -25,36 +24,20 @@ from minikube_py.core.errors import BadRequestError, ForbiddenError, MethodNotAl
 from .authentication.bootstrap import NODE_GROUP, BootstrapTokens
 from .authentication.peer import PeerCertificates
 from .authentication.user import NODE_USER_PREFIX, NODES, UserInfo
+from .http.request import read_body
+from .http.responses import raw_response
 from .node_passwords import claim
 from .pki import Pki
 from .server_token import ServerToken
 
 log = logging.getLogger(__name__)
 
+PATHS = (CA_PATH, JOIN_PATH)
 ADDRESSES_MAX = 64
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _NODE_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 
 Answer = tuple[int, str, bytes]
-
-
-class HttpRequest(Protocol):
-    """What is looked at in a request; `aiohttp.web.BaseRequest` has it."""
-
-    @property
-    def method(self) -> str: ...
-
-    @property
-    def path(self) -> str: ...
-
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-
-    @property
-    def remote(self) -> str | None: ...
-
-    @property
-    def transport(self) -> asyncio.Transport | None: ...
 
 
 class JoinEndpoint:
@@ -79,12 +62,11 @@ class JoinEndpoint:
         self._reserved = frozenset(name for name in reserved if not _is_loopback(name))
         self._peers = PeerCertificates(pki.client_ca.certificate_pem)
 
-    async def answer(self, http: HttpRequest, body: bytes) -> Answer | None:
-        """Answer a request of the HTTP server; None if its path is not one of these."""
-        if http.path not in (CA_PATH, JOIN_PATH):
-            return None
-        peer = self._peers.peer_of(http.transport)
-        return await self.handle(http.method, http.path, http.headers, body, http.remote or "", None if peer is None else peer.user)
+    async def respond(self, http: web.BaseRequest) -> web.Response:
+        """Answer a request for one of PATHS."""
+        body, peer = await read_body(http), self._peers.peer_of(http.transport)
+        user = None if peer is None else peer.user
+        return raw_response(*await self.handle(http.method, http.path, http.headers, body, http.remote or "", user))
 
     async def handle(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, remote: str, peer: UserInfo | None = None

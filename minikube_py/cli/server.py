@@ -40,6 +40,8 @@ DEFAULT_KUBECONFIG = "/etc/minikube-py/minikube-py.yaml"
 @click.option("--secrets-encryption/--no-secrets-encryption", default=True, show_default=True, help="Encrypt Secrets on the disk.")
 @click.option("--secrets-encryption-provider", type=click.Choice(["aesgcm", "aescbc", "secretbox"]), default="aesgcm", show_default=True,
               help="Cipher of new keys.")
+@click.option("--egress-selector-mode", type=click.Choice(["agent", "disabled"]), default="agent", show_default=True,
+              help="How the API server reaches nodes: by the tunnels that they open, or directly.")
 @click.option("--disable-agent", is_flag=True, help="Run no node on this machine.")
 @click.option("--disable-scheduler", is_flag=True, help="Run no scheduler.")
 @click.option("--disable-controller-manager", is_flag=True, help="Run no controllers.")
@@ -50,11 +52,11 @@ DEFAULT_KUBECONFIG = "/etc/minikube-py/minikube-py.yaml"
 def server(
     data_dir: str, log_level: str, bind_address: str, https_listen_port: int, advertise_address: str | None, tls_san: tuple[str, ...],
     token: str | None, token_file: str | None, cluster_cidr: str, service_cidr: str, service_node_port_range: str, cluster_dns: str,
-    cluster_domain: str, datastore_endpoint: str, secrets_encryption: bool, secrets_encryption_provider: str, disable_agent: bool,
-    disable_scheduler: bool, disable_controller_manager: bool, write_kubeconfig: str | None, write_kubeconfig_mode: str,
-    kube_apiserver_arg: tuple[str, ...], node_name: str | None,
-    node_ip: str | None, node_label: tuple[str, ...], node_taint: tuple[str, ...], container_runtime_endpoint: str | None,
-    pause_image: str | None, overlay: str, kubelet_arg: tuple[str, ...],
+    cluster_domain: str, datastore_endpoint: str, secrets_encryption: bool, secrets_encryption_provider: str, egress_selector_mode: str,
+    disable_agent: bool, disable_scheduler: bool, disable_controller_manager: bool, write_kubeconfig: str | None,
+    write_kubeconfig_mode: str, kube_apiserver_arg: tuple[str, ...], node_name: str | None, node_ip: str | None,
+    node_label: tuple[str, ...], node_taint: tuple[str, ...], container_runtime_endpoint: str | None, pause_image: str | None,
+    overlay: str, kubelet_arg: tuple[str, ...],
 ) -> None:
     """Run a control plane, and a node on the same machine."""
     from minikube_py.core.errors import FatalError
@@ -73,7 +75,7 @@ def server(
         tls_sans=tls_san, token=token, token_file=Path(token_file) if token_file else None, cluster_cidr=cluster_cidr,
         service_cidr=service_cidr, service_node_port_range=parse_port_range(service_node_port_range), cluster_dns=cluster_dns,
         cluster_domain=cluster_domain, datastore_endpoint=datastore_endpoint, secrets_encryption=secrets_encryption,
-        secrets_encryption_provider=secrets_encryption_provider, disable_agent=disable_agent,
+        secrets_encryption_provider=secrets_encryption_provider, egress_selector_mode=egress_selector_mode, disable_agent=disable_agent,
         disable_scheduler=disable_scheduler, disable_controller_manager=disable_controller_manager,
         write_kubeconfig=Path(write_kubeconfig or DEFAULT_KUBECONFIG), write_kubeconfig_mode=int(write_kubeconfig_mode, 8),
         kube_apiserver_args=kube_apiserver_arg,

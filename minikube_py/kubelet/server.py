@@ -23,6 +23,7 @@ from minikube_py.apis import core_v1
 from minikube_py.apis.scheme import encode
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock, parse_rfc3339
 from minikube_py.core.errors import BadRequestError, ForbiddenError, InternalError, NotFoundError, StatusError
+from minikube_py.core.tunnel.handshake import KUBELET, SERVER
 from minikube_py.cri.errors import CriError, CriNotFoundError
 
 from .channel_stream import exit_status, failure, success
@@ -65,11 +66,13 @@ class KubeletServer:
         self._ssl_context = ssl_context
         self._address = address
         self._clock = clock
+        self._runner: web.AppRunner | None = None
 
     async def run(self) -> None:
         """Serve until cancelled."""
         runner = web.AppRunner(self.app(), handler_cancellation=True, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
         await runner.setup()
+        self._runner = runner
         try:
             site = web.TCPSite(runner, self._address, self.port, ssl_context=self._ssl_context, reuse_address=True)
             await site.start()
@@ -78,6 +81,18 @@ class KubeletServer:
             await asyncio.get_running_loop().create_future()
         finally:
             await runner.cleanup()
+
+    async def accept(self, target: str) -> asyncio.BaseProtocol:
+        """The end of a stream of the node's tunnel.
+
+        Raises: ConnectionRefusedError for any target but the kubelet.
+        """
+        if target != KUBELET:
+            raise ConnectionRefusedError(f'"{target}" cannot be reached through this node')
+        await self.ready.wait()
+        if self._runner is None or self._runner.server is None:
+            raise ConnectionRefusedError("the kubelet does not serve")
+        return self._runner.server()
 
     def app(self) -> web.Application:
         """The application, without its listener."""
@@ -97,7 +112,8 @@ class KubeletServer:
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Keep strangers out and answer errors as metav1.Status."""
         try:
-            if self._ssl_context is not None and not trusted(request.get_extra_info("peercert")):
+            through_tunnel = request.get_extra_info(SERVER) is not None
+            if self._ssl_context is not None and not through_tunnel and not trusted(request.get_extra_info("peercert")):
                 raise ForbiddenError("only the API server may use this node's API")
             return await handler(request)
         except StatusError as error:

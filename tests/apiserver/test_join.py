@@ -19,7 +19,7 @@ from cryptography import x509
 from minikube_py.apis import core_v1, meta_v1
 from minikube_py.apiserver.authentication.bootstrap import BootstrapTokens, new_token, token_secret
 from minikube_py.apiserver.authentication.peer import PeerCertificates
-from minikube_py.apiserver.join import JoinEndpoint
+from minikube_py.apiserver.join import PATHS, JoinEndpoint
 from minikube_py.apiserver.pki import Pki
 from minikube_py.apiserver.server_token import ServerTokenError, ensure_server_token
 from minikube_py.client.join import JoinError, NodeCredentials, enroll, join
@@ -61,13 +61,11 @@ class Server:
 
     async def answer(self, http: web.BaseRequest) -> web.Response:
         self.requests += 1
-        answer = await self.endpoint.answer(http, await http.read())
-        if answer is None:
-            peer = PeerCertificates(self.pki.client_ca.certificate_pem).peer_of(http.transport)
-            user = peer and peer.user
-            return web.json_response({"user": user and user.name, "groups": user and user.groups})
-        status, content_type, body = answer
-        return web.Response(status=status, content_type=content_type, body=body)
+        if http.path in PATHS:
+            return await self.endpoint.respond(http)
+        peer = PeerCertificates(self.pki.client_ca.certificate_pem).peer_of(http.transport)
+        user = peer and peer.user
+        return web.json_response({"user": user and user.name, "groups": user and user.groups})
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Server]:

@@ -1,21 +1,32 @@
-"""Where nodes are, and how this server talks to their kubelets.
+"""Where nodes are, and how this server talks to their kubelets: through the tunnel that a node has opened, or else directly.
 
 Source: pkg/kubelet/client/kubelet_client.go (NodeConnectionInfoGetter), pkg/util/node/node.go
 """
 
 from __future__ import annotations
 
+import asyncio
 import ssl
-from typing import Any
+from typing import Any, NamedTuple
 
 from minikube_py.core.errors import UnreasonedError, unknown_path
+from minikube_py.core.tunnel.handshake import KUBELET
 
 from ..registry import Registry
 from .relay import Relay
+from .tunnels import TunnelConnector, Tunnels
 
 KUBELET_PORT = 10250
 # Names of nodes are rarely names of hosts here: addresses first. Source: kube-apiserver --kubelet-preferred-address-types
 ADDRESS_TYPES = ("InternalIP", "ExternalIP", "Hostname")
+
+
+class Route(NamedTuple):
+    """The way to a kubelet: scheme and authority of its URLs, and who passes requests on."""
+
+    scheme: str
+    authority: str
+    relay: Relay
 
 
 class Kubelets:
@@ -23,17 +34,34 @@ class Kubelets:
 
     Args:
         context: TLS with the API server's client certificate, which kubelets trust.
-
-    Attributes:
-        relay: passes requests on to kubelets.
     """
 
-    def __init__(self, registry: Registry, context: ssl.SSLContext) -> None:
+    def __init__(self, registry: Registry, context: ssl.SSLContext, tunnels: Tunnels) -> None:
         self._registry = registry
-        self.relay = Relay(context)
+        self._tunnels = tunnels
+        self._direct = Relay(context)
+        self._tunnelled = Relay(connector=lambda: TunnelConnector(self._dial))
 
     async def close(self) -> None:
-        await self.relay.close()
+        await self._direct.close()
+        await self._tunnelled.close()
+
+    def route(self, node_name: str) -> Route:
+        """The way to a node's kubelet.
+
+        Raises: NotFoundError; UnreasonedError if the node has no address.
+        """
+        host, port = self.address(node_name)
+        if self._tunnels.find(node_name) is not None:
+            # Connections are kept by the URL's authority, so it names the node.
+            return Route("http", f"{node_name}:{port}", self._tunnelled)
+        return Route("https", authority(host, str(port)), self._direct)
+
+    async def _dial(self, node_name: str, _: int, protocol: asyncio.BaseProtocol) -> None:
+        tunnel = self._tunnels.find(node_name)
+        if tunnel is None:
+            raise ConnectionResetError("the tunnel of the node is closed")
+        await tunnel.open(KUBELET, protocol)
 
     def object(self, plural: str, namespace: str, name: str) -> Any:
         """An object of core/v1.
@@ -66,3 +94,9 @@ class Kubelets:
                     return address.address, port
         known = ",".join(f"{address.type}:{address.address}" for address in node.status.addresses)
         raise UnreasonedError(f"no preferred addresses found; known addresses: [{known}]")
+
+
+def authority(host: str, port: str) -> str:
+    """Host and port as URLs have them."""
+    host = f"[{host}]" if ":" in host else host
+    return f"{host}:{port}" if port else host

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from minikube_py.apis.resources import ResourceType
 from minikube_py.core.histogram import Histogram
+from minikube_py.core.tunnel.handshake import CONNECT_PATH
 
 from .request_info import RequestInfo, parse
 
@@ -32,6 +33,7 @@ VERBS = {
 CONNECTS = frozenset({"attach", "exec", "portforward", "proxy"})
 # Source: k8s.io/apiserver/pkg/server/filters/longrunning.go, as kube-apiserver configures it
 LONG_RUNNING = CONNECTS | {"log"}
+LONG_RUNNING_PATHS = ("/debug/pprof/", CONNECT_PATH)
 READ_ONLY = frozenset({"get", "list", "watch", "head"})
 PATHS = frozenset({"/", "/api", "/apis", "/debug", "/healthz", "/livez", "/metrics", "/openapi", "/readyz", "/version"})
 HEALTH_PATHS = ("/healthz", "/livez", "/readyz")
@@ -184,7 +186,7 @@ class ServerMetrics:
             info = parse(method, path, watch)
             known = not info.is_resource or self._find(info.group, info.version, info.resource) is not None
             long_running = info.verb == "watch" or (info.subresource in LONG_RUNNING if info.is_resource else
-                                                    info.path.startswith("/debug/pprof/"))
+                                                    info.path.startswith(LONG_RUNNING_PATHS))
             kind = "" if long_running else "readOnly" if info.verb in READ_ONLY else "mutating"
             target = Target(info, self.series(info, long_running=long_running), kind)
             if known:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import random
-from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from aiohttp import web
@@ -17,7 +16,7 @@ from yarl import URL
 
 from minikube_py.core.errors import BadRequestError, ServiceUnavailableError, unknown_method
 
-from .kubelets import Kubelets
+from .kubelets import Kubelets, Route, authority
 from .relay import Relay
 from .request_info import RequestInfo
 from .rewriting import Rewriting
@@ -27,14 +26,6 @@ SCHEMES = frozenset({"", "http", "https"})
 # What Go leaves as it is in a path besides letters, digits and "_.-~". Source: net/url (shouldEscape)
 SAFE = "/$&+,:;=@~"
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
-
-
-class Location(NamedTuple):
-    """What is passed on to: scheme and authority, and by which relay."""
-
-    scheme: str
-    authority: str
-    relay: Relay
 
 
 class Proxies:
@@ -67,24 +58,24 @@ class Proxies:
         rewriting = Rewriting(unquote(base), location.authority, http.headers.get("Host", ""), path)
         return await location.relay.pass_on(http, url, rewriting=rewriting)
 
-    def _location(self, info: RequestInfo) -> Location:
+    def _location(self, info: RequestInfo) -> Route:
         scheme, name, port = split_name(info.name, info.resource.removesuffix("s"))
         match info.resource:
             case "pods":
-                return Location(scheme or "http", self._pod(info.namespace, name, port), self._open)
+                return Route(scheme or "http", self._pod(info.namespace, name, port), self._open)
             case "services":
-                return Location(scheme or "http", self._service(info.namespace, name, port, info.name), self._open)
+                return Route(scheme or "http", self._service(info.namespace, name, port, info.name), self._open)
         host, kubelet_port = self._kubelets.address(name)
         if port in ("", str(kubelet_port)):
-            return Location("https", _authority(host, str(kubelet_port)), self._kubelets.relay)
+            return self._kubelets.route(name)
         _check_address(host)
-        return Location(scheme or "http", _authority(host, port), self._open)
+        return Route(scheme or "http", authority(host, port), self._open)
 
     def _pod(self, namespace: str, name: str, port: str) -> str:
         pod = self._kubelets.object("pods", namespace, name)
         port = port or next((str(c.ports[0].container_port) for c in pod.spec.containers if c.ports), "")
         _check_address(pod.status.pod_ip)
-        return _authority(pod.status.pod_ip, port)
+        return authority(pod.status.pod_ip, port)
 
     def _service(self, namespace: str, name: str, port: str, request: str) -> str:
         """A ready endpoint of a service's port."""
@@ -99,7 +90,7 @@ class Proxies:
         if not slices:
             raise ServiceUnavailableError(f'no endpoints available for service "{name}"')
         ready = [
-            _authority(address, str(item.port))
+            authority(address, str(item.port))
             for part in slices for item in part.ports if (item.name or "") == port and item.port
             for endpoint in part.endpoints if endpoint.conditions is None or endpoint.conditions.ready is not False
             for address in endpoint.addresses[:1] if _is_unicast(address)
@@ -143,11 +134,6 @@ def _cleaned(path: str) -> str:
         elif part not in ("", "."):
             kept.append(part)
     return "/" + "/".join(kept) + ("/" if kept and path.endswith("/") else "")
-
-
-def _authority(host: str, port: str) -> str:
-    host = f"[{host}]" if ":" in host else host
-    return f"{host}:{port}" if port else host
 
 
 def _check_address(address: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import aiohttp
 from aiohttp import web
@@ -45,10 +45,11 @@ class Relay:
 
     Args:
         tls: how backends are trusted that speak TLS, and what they are shown; False trusts all.
+        connector: makes what opens connections, if that is not the network.
     """
 
-    def __init__(self, tls: ssl.SSLContext | bool) -> None:
-        self._tls = tls
+    def __init__(self, tls: ssl.SSLContext | bool = False, *, connector: Callable[[], aiohttp.BaseConnector] | None = None) -> None:
+        self._connector = connector or (lambda: aiohttp.TCPConnector(ssl=tls, limit=0))
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -58,7 +59,7 @@ class Relay:
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=self._tls, limit=0), auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar(),
+                connector=self._connector(), auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S), skip_auto_headers=AUTOMATIC_HEADERS,
             )
         return self._session

@@ -42,9 +42,9 @@ from .metrics import APPLY_TYPES, Series, ServerMetrics, Target
 from .negotiation import wants_pretty
 from .paths import Paths
 from .query import Query, parse_query
-from .request import Request, read_body
+from .request import Request
 from .request_info import RequestInfo
-from .responses import compressed, not_found_page, raw_response, status_response
+from .responses import compressed, not_found_page, status_response
 from .virtual_resources import VirtualResources
 
 log = logging.getLogger(__name__)
@@ -52,8 +52,8 @@ log = logging.getLogger(__name__)
 Authenticate = Callable[[Any], Awaitable[UserInfo]]
 # Answers a resource request that is a stream (logs, exec, proxy): (request, info, query) -> response.
 Stream = Callable[[web.BaseRequest, RequestInfo, Query], Awaitable[web.StreamResponse]]
-# Answers paths outside of the API (join): (request, body) -> (status, content type, body); None if the path is not its own.
-Extra = Callable[[web.BaseRequest, bytes], Awaitable[tuple[int, str, bytes] | None]]
+# Answers a path outside of the API, with an authentication of its own (joining, tunnels).
+Extra = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 STREAMS = frozenset({
     ("pods", "log"), ("pods", "exec"), ("pods", "attach"), ("pods", "portforward"), ("pods", "proxy"), ("services", "proxy"),
@@ -102,14 +102,14 @@ class ApiServer:
         self._virtual = virtual
         self._streams = streams
         self._auditor = auditor
-        self._extra: Extra | None = None
+        self._extras: dict[str, Extra] = {}
         self._server: web.Server | None = None
         self._listeners: list[asyncio.Server] = []
         self._busy: set[Any] = set()
 
-    def add_extra(self, extra: Extra) -> None:
-        """Let `extra` answer paths outside of the API, with an authentication of its own."""
-        self._extra = extra
+    def add_extra(self, path: str, extra: Extra) -> None:
+        """Let `extra` answer a path outside of the API."""
+        self._extras[path] = extra
 
     async def listen(self, host: str, port: int, context: ssl.SSLContext | None) -> int:
         """Accept connections on an address; return the port.
@@ -223,10 +223,8 @@ class ApiServer:
         return self.metrics.series(target.info, apply=apply, dry_run=dry_run) if apply or dry_run else target.series
 
     async def _answer(self, http: HttpRequest, info: RequestInfo, query: Query) -> web.StreamResponse:
-        if self._extra is not None and not info.is_resource:
-            answer = await self._extra(http, await read_body(http))
-            if answer is not None:
-                return raw_response(*answer)
+        if info.path in self._extras:
+            return await self._extras[info.path](http)
         user = await self._authenticate(http) if self._auditor is None else await self._authenticate_audited(http, info, self._auditor)
         if is_impersonation(http.headers):
             user = await impersonated(http.headers, user, self._authorizer)

@@ -15,7 +15,7 @@ from yarl import URL
 
 from minikube_py.core.errors import BadRequestError, unknown_method
 
-from .kubelets import Kubelets
+from .kubelets import Kubelets, Route
 from .proxy import Proxies
 from .query import Query
 from .request_info import RequestInfo
@@ -46,10 +46,12 @@ class Streams:
             return await self._proxies.handle(http, info)
         if http.method not in (("GET",) if info.subresource == "log" else ("GET", "POST")):
             raise unknown_method()
-        url = self._pod_target(info, query)
-        return await self._kubelets.relay.pass_on(http, url, upgrade_required=info.subresource != "log")
+        route, target = self._pod_target(info, query)
+        url = URL(f"{route.scheme}://{route.authority}/{target}", encoded=True)
+        return await route.relay.pass_on(http, url, upgrade_required=info.subresource != "log")
 
-    def _pod_target(self, info: RequestInfo, query: Query) -> URL:
+    def _pod_target(self, info: RequestInfo, query: Query) -> tuple[Route, str]:
+        """The way to the pod's node, and what to ask there."""
         pod = self._kubelets.object("pods", info.namespace, info.name)
         target = f"{PATHS[info.subresource]}/{info.namespace}/{info.name}"
         if info.subresource != "portforward":
@@ -59,9 +61,7 @@ class Streams:
         parameters = [(name, value) for name, value in query.all if name != "container"]
         if info.subresource in ("exec", "attach"):
             parameters = [(RENAMED.get(name, name), _flag(name, value)) for name, value in parameters]
-        host, port = self._kubelets.address(pod.spec.node_name)
-        host = f"[{host}]" if ":" in host else host
-        return URL(f"https://{host}:{port}/{target}?{urlencode(parameters)}", encoded=True)
+        return self._kubelets.route(pod.spec.node_name), f"{target}?{urlencode(parameters)}"
 
 
 def container_name(pod: Any, wanted: str) -> str:

@@ -91,8 +91,8 @@ class Multiplexer:
             tasks = [writing, reading, *self._accepting.values()]
             for task in tasks:
                 task.cancel()
-            results = await asyncio.gather(*tasks, return_exceptions=True)
             self._end()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
         for result in results:
             if isinstance(result, Exception):
                 raise result

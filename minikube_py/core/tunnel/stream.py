@@ -22,6 +22,8 @@ CREDIT_BYTES = WINDOW_BYTES // 4
 # Bytes not yet sent at which a writer is told to wait, and to go on.
 WRITE_HIGH_BYTES = 256 * 1024
 WRITE_LOW_BYTES = 64 * 1024
+# Seconds that a closed stream waits for its peer to take what was written before.
+LINGER_S = 30.0
 
 
 class Link(Protocol):
@@ -64,6 +66,7 @@ class Stream(asyncio.Transport):
         self._peer_ended = False
         self._closing = False
         self._lost = False
+        self._linger: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """The other side has accepted."""
@@ -108,7 +111,9 @@ class Stream(asyncio.Transport):
         self._incoming_bytes += len(data)
         if self._incoming_bytes > WINDOW_BYTES - self._taken:
             return False
-        if self._reading_paused or self._incoming:
+        if self._closing:
+            self._took(len(data))
+        elif self._reading_paused or self._incoming:
             self._incoming.append(data)
         else:
             self._deliver(data)
@@ -151,6 +156,11 @@ class Stream(asyncio.Transport):
             self._lose(None)
         elif not self._outgoing:
             self._finish()
+        else:
+            # A peer that waits for its own data to be taken would never come to take ours.
+            self._incoming.clear()
+            self._took(self._incoming_bytes)
+            self._linger = self._loop.call_later(LINGER_S, self.abort)
 
     def abort(self) -> None:
         if self._lost:
@@ -205,14 +215,18 @@ class Stream(asyncio.Transport):
             self._lose(None)
 
     def _deliver(self, data: bytes) -> None:
-        self._incoming_bytes -= len(data)
         try:
             self._protocol.data_received(data)
         except Exception:
             log.exception("a reader of a stream failed stream=%d", self.number)
             self.abort()
-            return
-        self._taken += len(data)
+        else:
+            self._took(len(data))
+
+    def _took(self, count: int) -> None:
+        """So many bytes of the peer's are done with."""
+        self._incoming_bytes -= count
+        self._taken += count
         if self._taken >= CREDIT_BYTES and not self._peer_ended:
             count, self._taken = self._taken, 0
             self._link.grant(self, count)
@@ -226,5 +240,7 @@ class Stream(asyncio.Transport):
         if not self._lost:
             self._lost = True
             self._incoming.clear()
+            if self._linger is not None:
+                self._linger.cancel()
             # As every transport does: never from within a call of the protocol's own.
             self._loop.call_soon(self._protocol.connection_lost, error)

@@ -26,7 +26,7 @@ def outside_address() -> str:
 @asynccontextmanager
 async def backend(address: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """A server that tells what it was asked; yields its port."""
-    runner = web.ServerRunner(web.Server(_answer), handler_cancellation=True)
+    runner = web.ServerRunner(web.Server(tell), handler_cancellation=True)
     await runner.setup()
     site = web.TCPSite(runner, address, 0, ssl_context=tls)
     await site.start()
@@ -36,7 +36,8 @@ async def backend(address: str, tls: ssl.SSLContext | None = None) -> AsyncItera
         await runner.cleanup()
 
 
-async def _answer(request: web.BaseRequest) -> web.StreamResponse:
+async def tell(request: web.BaseRequest) -> web.StreamResponse:
+    """What was asked."""
     if request.path == "/refuse":
         return web.Response(status=403, text="not you")
     if request.headers.get("Upgrade", "").lower() == "websocket":

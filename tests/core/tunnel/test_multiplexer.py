@@ -107,6 +107,33 @@ async def test_abort_drops_what_waits_and_ends_the_other_side() -> None:
         assert (pair.near.streams, pair.far.streams) == (0, 0)
 
 
+async def test_closed_stream_takes_what_comes_so_that_both_sides_end() -> None:
+    """Each side has written more than the other takes before it takes anything itself."""
+    async with tunnel() as pair:
+        pair.paused = True
+        near, far = await pair.open()
+        near.transport.pause_reading()
+        near.transport.write(b"n" * (2 * WINDOW_BYTES))
+        far.transport.write(b"f" * (2 * WINDOW_BYTES))
+        await until(lambda: far.transport.get_write_buffer_size() == WINDOW_BYTES + 1)
+        near.transport.close()
+        await until(lambda: far.transport.get_write_buffer_size() == 0)
+        far.transport.resume_reading()
+        assert await far.lost is None
+        assert far.data == b"n" * (2 * WINDOW_BYTES)
+
+
+@pytest.mark.looptime
+async def test_closed_stream_is_dropped_when_its_peer_never_takes_the_rest() -> None:
+    async with tunnel() as pair:
+        pair.paused = True
+        near, _ = await pair.open()
+        near.transport.write(b"n" * (2 * WINDOW_BYTES))
+        near.transport.close()
+        assert await near.lost is None
+        await until(lambda: pair.far.streams == 0)
+
+
 async def test_reader_that_fails_loses_its_stream_alone() -> None:
     async with tunnel() as pair:
         near, far = await pair.open()
