@@ -20,6 +20,7 @@ from typing import Any, Self
 
 NETNS_DIR = Path("/run/netns")
 GATEWAY = "198.18.0.1"
+INNER_GATEWAY = "198.19.0.1"
 PREFIX = 24
 
 
@@ -35,14 +36,20 @@ def run(*command: str, check: bool = True, **options: Any) -> subprocess.Complet
 
 
 class Lan:
-    """A bridge in a namespace of its own, on which hosts hang. Its own address is the hosts' default gateway; it forwards nothing."""
+    """A bridge in a namespace of its own, on which hosts hang. Its own address is the hosts' default gateway; it forwards nothing.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        gateway: the bridge's address; hosts have the next ones.
+    """
+
+    def __init__(self, name: str, gateway: str = GATEWAY) -> None:
         self.name = name
+        self.gateway = gateway
         self.hosts: list[Host] = []
+        self._ports = 0
         run("ip", "netns", "add", name)
         self._ip("link", "add", "br0", "type", "bridge")
-        self._ip("addr", "add", f"{GATEWAY}/{PREFIX}", "dev", "br0")
+        self._ip("addr", "add", f"{gateway}/{PREFIX}", "dev", "br0")
         self._ip("link", "set", "br0", "up")
 
     def _ip(self, *arguments: str) -> str:
@@ -50,10 +57,15 @@ class Lan:
 
     def add_host(self, name: str) -> Host:
         """A new host with the next address."""
-        number = len(self.hosts) + 1
-        host = Host(f"{self.name}-{name}", f"198.18.0.{number + 1}", self.name, number)
+        port, address = self.plug()
+        host = Host(f"{self.name}-{name}", address, self, port)
         self.hosts.append(host)
         return host
+
+    def plug(self) -> tuple[str, str]:
+        """A free port of the bridge, and the address that belongs to it."""
+        self._ports += 1
+        return f"p{self._ports}", f"{self.gateway.rpartition('.')[0]}.{self._ports + 1}"
 
     def packets_to(self, network: str) -> int:
         """How many packets to a network have reached the bridge: those left a host without being caught.
@@ -67,7 +79,7 @@ class Lan:
 
     def count(self, *networks: str) -> None:
         """Count packets to these networks that arrive at the bridge from now on."""
-        devices = ", ".join(f'"p{number + 1}"' for number in range(len(self.hosts)))
+        devices = ", ".join(f'"p{number + 1}"' for number in range(self._ports))
         rules = "\n".join(f"ip daddr {network} counter" for network in networks)
         text = f"table netdev strays {{ chain in {{ type filter hook ingress devices = {{ {devices} }} priority 0; {rules}\n }}\n}}\n"
         run("nsenter", f"--net={NETNS_DIR / self.name}", "nft", "-f", "-", input=text)
@@ -84,19 +96,35 @@ class Lan:
         self.close()
 
 
+class NatLan(Lan):
+    """A network behind another one: its hosts reach the outer hosts as one address, and no outer host has a way to them."""
+
+    def __init__(self, name: str, outer: Lan, gateway: str = INNER_GATEWAY) -> None:
+        super().__init__(name, gateway)
+        port, address = outer.plug()
+        run("ip", "-netns", outer.name, "link", "add", port, "type", "veth", "peer", "name", "uplink", "netns", name)
+        run("ip", "-netns", outer.name, "link", "set", port, "master", "br0", "up")
+        self._ip("addr", "add", f"{address}/{PREFIX}", "dev", "uplink")
+        self._ip("link", "set", "uplink", "up")
+        inside = ("nsenter", f"--net={NETNS_DIR / name}")
+        run(*inside, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+        run(*inside, "nft", "-f", "-", input='table ip nat { chain out { type nat hook postrouting priority 100; oifname "uplink" masquerade; }; }\n'
+            'table ip guard { chain in { type filter hook forward priority 0; iifname "uplink" ct state new drop; }; }\n')
+
+
 class Host:
     """One host: a network namespace, and the processes that were started in it."""
 
-    def __init__(self, name: str, address: str, lan: str, number: int) -> None:
+    def __init__(self, name: str, address: str, lan: Lan, port: str) -> None:
         self.name = name
         self.address = address
         self.processes: list[subprocess.Popen[bytes]] = []
         run("ip", "netns", "add", name)
-        run("ip", "-netns", lan, "link", "add", f"p{number}", "type", "veth", "peer", "name", "eth0", "netns", name)
-        run("ip", "-netns", lan, "link", "set", f"p{number}", "master", "br0", "up")
+        run("ip", "-netns", lan.name, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", name)
+        run("ip", "-netns", lan.name, "link", "set", port, "master", "br0", "up")
         for arguments in (
             ("link", "set", "lo", "up"), ("addr", "add", f"{address}/{PREFIX}", "dev", "eth0"), ("link", "set", "eth0", "up"),
-            ("route", "add", "default", "via", GATEWAY),
+            ("route", "add", "default", "via", lan.gateway),
         ):
             run("ip", "-netns", name, *arguments)
 

@@ -58,13 +58,13 @@ class KubeletServer:
     """
 
     def __init__(
-        self, kubelet: Kubelet, ssl_context: ssl.SSLContext | None, *, address: str = "0.0.0.0", clock: Clock = SYSTEM_CLOCK
+        self, kubelet: Kubelet, ssl_context: ssl.SSLContext | None, *, address: str = "", clock: Clock = SYSTEM_CLOCK
     ) -> None:
         self.ready = asyncio.Event()
         self.port = kubelet.options.port
         self._kubelet = kubelet
         self._ssl_context = ssl_context
-        self._address = address
+        self._address = address or kubelet.options.argument("address", "0.0.0.0")
         self._clock = clock
         self._runner: web.AppRunner | None = None
 

@@ -83,8 +83,8 @@ class Cluster:
         self.server = self._add_node("server")
         (self.home / "tokens.csv").write_text('secret-token,admin,1,"system:masters"\n')
 
-    def _add_node(self, name: str) -> Node:
-        node = Node(self.lan.add_host(name), self.home / name)
+    def _add_node(self, name: str, lan: Lan | None = None) -> Node:
+        node = Node((lan or self.lan).add_host(name), self.home / name)
         self.nodes.append(node)
         return node
 
@@ -96,13 +96,25 @@ class Cluster:
         )
         self.wait(lambda: self.server.alive() and self.try_kubectl("get", "--raw", "/readyz") == "ok", "the API server to be ready")
 
-    def join(self, name: str = "agent") -> Node:
-        """Start an agent on a host of its own and wait until its node is ready."""
-        node = self._add_node(name)
-        token = (self.server.data / "server" / "token").read_text().strip()
-        node.start("agent", "--server", f"https://{self.server.host.address}:6443", "--token", token)
+    def join(self, name: str = "agent", *arguments: str, lan: Lan | None = None) -> Node:
+        """Start an agent on a host of its own and wait until its node is ready.
+
+        Args:
+            lan: the network of the host, if it is not the server's.
+        """
+        node = self._add_node(name, lan)
+        self.start_agent(node, *arguments)
         self.wait_node_ready(node)
         return node
+
+    def start_agent(self, node: Node, *arguments: str) -> None:
+        """Start a node's agent, or start it again."""
+        node.start("agent", "--server", f"https://{self.server.host.address}:6443", "--token", self.token, *arguments)
+
+    @property
+    def token(self) -> str:
+        """The token of the server."""
+        return (self.server.data / "server" / "token").read_text().strip()
 
     def wait_node_ready(self, node: Node) -> None:
         self.wait(lambda: node.alive() and self.node_condition(node.host.name) == "True", f"node {node.host.name} to be ready")

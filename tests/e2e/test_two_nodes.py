@@ -62,8 +62,7 @@ def test_a_node_that_stops_is_noticed_and_comes_back(pair: Cluster) -> None:
     agent.kill()
     pair.wait(lambda: pair.node_condition(agent.host.name) == "Unknown", "the node to be noticed missing", 120)
     assert pair.fetch(f"http://{pair.get('service', 'there')['spec']['clusterIP']}/", agent.host) == "there\n", "its pods run on"
-    token = (pair.server.data / "server" / "token").read_text().strip()
-    agent.start("agent", "--server", f"https://{pair.server.host.address}:6443", "--token", token)
+    pair.start_agent(agent)
     pair.wait_node_ready(agent)
     again = pair.pods("default", "app=there")[0]["status"]["containerStatuses"][0]
     assert (again["containerID"], again["restartCount"]) == (containers["containerID"], 0)
@@ -71,8 +70,7 @@ def test_a_node_that_stops_is_noticed_and_comes_back(pair: Cluster) -> None:
 
 def test_a_wrong_token_and_a_wrong_pin_are_refused(pair: Cluster) -> None:
     host = pair.nodes[1].host
-    good = (pair.server.data / "server" / "token").read_text().strip()
-    pin, _, secret = good.partition("::")
+    pin, _, secret = pair.token.partition("::")
     for token, word in ((f"{pin}::server:wrong", "token"), (f"K10{'0' * 64}::{secret}", "CA")):
         done = host.run(
             "timeout", "20", str(PROGRAM), "agent",
