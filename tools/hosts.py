@@ -108,8 +108,11 @@ class NatLan(Lan):
         self._ip("link", "set", "uplink", "up")
         inside = ("nsenter", f"--net={NETNS_DIR / name}")
         run(*inside, "sysctl", "-qw", "net.ipv4.ip_forward=1")
-        run(*inside, "nft", "-f", "-", input='table ip nat { chain out { type nat hook postrouting priority 100; oifname "uplink" masquerade; }; }\n'
-            'table ip guard { chain in { type filter hook forward priority 0; iifname "uplink" ct state new drop; }; }\n')
+        rules = (
+            'table ip nat { chain out { type nat hook postrouting priority 100; oifname "uplink" masquerade; }; }\n'
+            'table ip guard { chain in { type filter hook forward priority 0; iifname "uplink" ct state new drop; }; }\n'
+        )
+        run(*inside, "nft", "-f", "-", input=rules)
 
 
 class Host:
