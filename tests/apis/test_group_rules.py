@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from minikube_py.apis import scheme
-from minikube_py.apis.defaults import set_defaults
 from minikube_py.apis.validation import validate_create, validate_update
+from tests.apis.tables import build, changed
 
 TABLES = sorted((Path(__file__).parent / "rules").glob("*.yaml"))
 ROWS = [row for table in TABLES for row in yaml.safe_load(table.read_text())]
@@ -37,30 +37,6 @@ SENTENCES = {
     "$IDENTIFIER": "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or "
                    "'_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName', regex used for validation is '[A-Za-z_][A-Za-z0-9_]*')",
 }
-
-
-def build(document: dict[str, Any]) -> Any:
-    group, _, version = document["apiVersion"].rpartition("/")
-    obj = scheme.from_document(scheme.type_of(group, version, document["kind"]), document)
-    set_defaults(obj)
-    return obj
-
-
-def changed(document: Any, changes: dict[str, Any]) -> Any:
-    """A copy of the document with values set at JSON pointers."""
-    document = yaml.safe_load(yaml.safe_dump(document))
-    for pointer, value in changes.items():
-        *parents, last = [step.replace("~1", "/") for step in pointer[1:].split("/")]
-        at = document
-        for step in parents:
-            at = at[int(step)] if isinstance(at, list) else at.setdefault(step, {})
-        if isinstance(at, list):
-            at[int(last)] = value
-        elif value is None:
-            del at[last]
-        else:
-            at[last] = value
-    return document
 
 
 def expected(says: list[str]) -> list[str]:

@@ -8,13 +8,17 @@ Source: pkg/registry/*/strategy.go (WarningsOnCreate, WarningsOnUpdate)
 from __future__ import annotations
 
 from ..object import Object
-from . import classes, networking
+from . import classes, core_kinds, networking, pods, services, volumes, workloads
 from .tables import OnCreate, OnUpdate
 
 __all__ = ["warnings_on_create", "warnings_on_update"]
 
-_CREATE: OnCreate = {**classes.CREATE, **networking.CREATE}
-_UPDATE: OnUpdate = {**classes.UPDATE, **networking.UPDATE}
+_CREATE: OnCreate = {
+    **classes.CREATE, **core_kinds.CREATE, **networking.CREATE, **pods.CREATE, **services.CREATE, **volumes.CREATE, **workloads.CREATE,
+}
+_UPDATE: OnUpdate = {
+    **classes.UPDATE, **core_kinds.UPDATE, **networking.UPDATE, **pods.UPDATE, **services.UPDATE, **volumes.UPDATE, **workloads.UPDATE,
+}
 
 
 def warnings_on_create(obj: Object) -> list[str]:

@@ -25,7 +25,7 @@ def ingress_status(new: Ingress, old: Ingress) -> list[str]:
     """Addresses of the load balancer that are written unusually."""
     balancers = new.status.load_balancer.ingress if new.status.load_balancer is not None else []
     return [text for index, entry in enumerate(balancers) if entry.ip
-            for text in warnings_for_ip(f"status.loadBalancer.ingress[{index}].ip", entry.ip)]
+            for text in warnings_for_ip(f"status.loadBalancer.ingress[{index}]", entry.ip)]
 
 
 def network_policy(obj: NetworkPolicy) -> list[str]:

@@ -23,6 +23,7 @@ from minikube_py.apis.resources import ResourceType
 from minikube_py.apis.scheme import decoder, encode, encode_sorted, prune, to_document
 from minikube_py.apis.structural import CoercionError, Schema, compile_schema
 from minikube_py.apis.validation import validate_create, validate_update
+from minikube_py.apis.warnings import finalizers
 from minikube_py.core.errors import BadRequestError, Cause, MethodNotAllowedError, invalid, unknown_path
 from minikube_py.store.interface import Entry
 
@@ -103,11 +104,17 @@ class CustomStrategy(Strategy):
         return encode_sorted({name: value for name, value in obj.content.items() if name != "status" or not self.status})
 
     def causes_of_create(self, obj: CustomObject, context: Context) -> list[Cause]:
-        return self._with_schema(validate_create(cast(Any, obj)), obj, None, context)
+        causes = self._with_schema(validate_create(cast(Any, obj)), obj, None, context)
+        if not causes and context.warnings is not None:
+            context.warnings.extend(finalizers.of_added(obj.metadata.finalizers))
+        return causes
 
     def causes_of_update(self, new: CustomObject, old: CustomObject, subresource: str, context: Context) -> list[Cause]:
         causes = validate_update(cast(Any, new), cast(Any, old), subresource)
-        return self._with_schema(causes, new, old, context, status=subresource == "status")
+        causes = self._with_schema(causes, new, old, context, status=subresource == "status")
+        if not causes and not subresource and context.warnings is not None:
+            context.warnings.extend(finalizers.of_added(new.metadata.finalizers, old.metadata.finalizers))
+        return causes
 
     def _with_schema(
         self, causes: list[Cause], obj: CustomObject, old: CustomObject | None, context: Context, *, status: bool = False
