@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minikube_py.apis.disabled import drop_disabled_fields
 from minikube_py.apis.scheme import encode
 from minikube_py.apis.validation import validate_create, validate_update
 from minikube_py.apis.warnings import warnings_on_create, warnings_on_update
@@ -51,6 +52,7 @@ class Strategy:
 
     def prepare_create(self, obj: Any, context: Context) -> None:
         """Set what a client may not choose. The object is new and may be changed."""
+        drop_disabled_fields(obj)
         if self.generation:
             obj.metadata.generation = 1
         if self.status and hasattr(obj, "status"):
@@ -60,6 +62,7 @@ class Strategy:
         """Keep what an update of the main resource may not change."""
         if self.status and hasattr(new, "status"):
             new.status = old.status
+        drop_disabled_fields(new, old)
         self.count_generation(new, old)
 
     def prepare_status_update(self, new: Any, old: Any, context: Context) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from minikube_py.apis import meta_v1
 from minikube_py.apis.core_v1 import Container, PodSpec, ResourceRequirements
+from minikube_py.apis.pod_resources import qos_class
 from minikube_py.apis.resources import RESOURCES, RETURNED_WHEN_DELETED, ResourceType
 from minikube_py.apiserver.strategies import CONDITIONAL, stored
-from minikube_py.apiserver.strategies.pods import qos_class
 from tests.conftest import ControlPlane
 
 KEPT = [resource for resource in RESOURCES if stored(resource)]

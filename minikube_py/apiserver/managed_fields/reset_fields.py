@@ -41,11 +41,11 @@ def _reset(*paths: str) -> Reset:
 
 
 _STATUS, _SPEC, _METADATA_AND_SPEC = _reset("status"), _reset("spec"), _reset("metadata", "spec")
-_RESIZED: FieldSet = {"f:containers": {ANY_ELEMENT: {"f:resizePolicy": {}, "f:resources": {}}}}
+_RESIZED: FieldSet = {ANY_ELEMENT: {"f:resizePolicy": {}, "f:resources": {}}}
 _OTHERS: Final[dict[tuple[str, str], Reset]] = {
     ("pods", "status"): _reset("spec", "metadata.deletionTimestamp", "metadata.ownerReferences"),
     ("pods", "ephemeralcontainers"): Reset({}, {"f:spec": {"f:ephemeralContainers": {}}}),
-    ("pods", "resize"): Reset({}, {"f:spec": _RESIZED}),
+    ("pods", "resize"): Reset({}, {"f:spec": {"f:containers": _RESIZED, "f:initContainers": _RESIZED}}),
     ("namespaces", "finalize"): _STATUS,
     ("deployments.apps", "status"): _reset("spec", "metadata.labels"),
     ("certificatesigningrequests.certificates.k8s.io", "status"): _reset("spec", "status.conditions"),

@@ -25,25 +25,29 @@ from .cluster import (
     LeaseStrategy,
     NamespaceStrategy,
     NodeStrategy,
-    PersistentVolumeClaimStrategy,
-    PersistentVolumeStrategy,
     PlainStrategy,
     RbacStrategy,
+    ServiceAccountStrategy,
     StatusAloneStrategy,
     TimedEventStrategy,
 )
 from .definitions import CustomResourceDefinitionStrategy
-from .devices import ResourceClaimStrategy, ResourceClaimTemplateStrategy, ResourceSliceStrategy
+from .devices import ResourceClaimStrategy, ResourceClaimTemplateStrategy
+from .endpoint_slices import EndpointSliceStrategy
 from .pods import PodStrategy
 from .services import ServiceStrategy
+from .volumes import PersistentVolumeClaimStrategy, PersistentVolumeStrategy
+from .workloads import DaemonSetStrategy, DeploymentStrategy
 
 STRATEGIES: dict[str, Callable[[], Strategy]] = {
     "apiservices.apiregistration.k8s.io": ApiServiceStrategy,
     "certificatesigningrequests.certificates.k8s.io": CertificateSigningRequestStrategy,
     "csidrivers.storage.k8s.io": CsiDriverStrategy,
     "customresourcedefinitions.apiextensions.k8s.io": CustomResourceDefinitionStrategy,
+    "daemonsets.apps": DaemonSetStrategy,
+    "deployments.apps": DeploymentStrategy,
     "endpoints": CreateOnUpdateStrategy,
-    "endpointslices.discovery.k8s.io": GenerationOnlyStrategy,
+    "endpointslices.discovery.k8s.io": EndpointSliceStrategy,
     "events": EventStrategy,
     "events.events.k8s.io": TimedEventStrategy,
     "horizontalpodautoscalers.autoscaling": HorizontalPodAutoscalerStrategy,
@@ -56,16 +60,15 @@ STRATEGIES: dict[str, Callable[[], Strategy]] = {
     "persistentvolumes": PersistentVolumeStrategy,
     "pods": PodStrategy,
     "priorityclasses.scheduling.k8s.io": PriorityClassStrategy,
-    "resourceslices.resource.k8s.io": ResourceSliceStrategy,
+    "serviceaccounts": ServiceAccountStrategy,
     **dict.fromkeys(
         (f"{plural}.rbac.authorization.k8s.io" for plural in ("clusterroles", "clusterrolebindings", "roles", "rolebindings")),
         RbacStrategy),
     **dict.fromkeys(
-        ("configmaps", "secrets", "podtemplates", "serviceaccounts", "controllerrevisions.apps", "storageclasses.storage.k8s.io"),
-        PlainStrategy),
+        ("configmaps", "secrets", "controllerrevisions.apps", "storageclasses.storage.k8s.io"), PlainStrategy),
     **dict.fromkeys(
-        ("deployments.apps", "replicasets.apps", "statefulsets.apps", "daemonsets.apps", "replicationcontrollers",
-         "cronjobs.batch", "ingresses.networking.k8s.io", "poddisruptionbudgets.policy"), GenerationStrategy),
+        ("replicasets.apps", "statefulsets.apps", "replicationcontrollers", "cronjobs.batch", "ingresses.networking.k8s.io",
+         "poddisruptionbudgets.policy"), GenerationStrategy),
     **dict.fromkeys(
         ("flowschemas.flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
          "validatingadmissionpolicies.admissionregistration.k8s.io"), GenerationStatusAloneStrategy),
@@ -74,7 +77,8 @@ STRATEGIES: dict[str, Callable[[], Strategy]] = {
         ("networkpolicies.networking.k8s.io", "ingressclasses.networking.k8s.io",
          "validatingwebhookconfigurations.admissionregistration.k8s.io", "mutatingwebhookconfigurations.admissionregistration.k8s.io",
          "validatingadmissionpolicybindings.admissionregistration.k8s.io", "mutatingadmissionpolicies.admissionregistration.k8s.io",
-         "mutatingadmissionpolicybindings.admissionregistration.k8s.io", "deviceclasses.resource.k8s.io"), GenerationOnlyStrategy),
+         "mutatingadmissionpolicybindings.admissionregistration.k8s.io", "deviceclasses.resource.k8s.io",
+         "resourceslices.resource.k8s.io", "podtemplates"), GenerationOnlyStrategy),
 }
 
 # Strategies that look at other objects.

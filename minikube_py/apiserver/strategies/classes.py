@@ -22,16 +22,11 @@ class PriorityClassStrategy(Strategy):
 
 
 class CsiDriverStrategy(Strategy):
-    """The generation counts changes alone: a driver that never changed has none. A field behind VolumeLimitScaling is dropped."""
+    """The generation counts changes alone: a driver that never changed has none."""
 
     status = False
 
-    def prepare_create(self, obj: CSIDriver, context: Context) -> None:
-        super().prepare_create(obj, context)
-        obj.spec.prevent_pod_scheduling_if_missing = None
-
     def prepare_update(self, new: CSIDriver, old: CSIDriver, context: Context) -> None:
-        new.spec.prevent_pod_scheduling_if_missing = None
         super().prepare_update(new, old, context)
         if self.desired(new) != self.desired(old):
             new.metadata.generation = old.metadata.generation + 1

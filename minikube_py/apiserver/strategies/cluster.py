@@ -47,32 +47,35 @@ class NamespaceStrategy(Strategy):
 
 
 class NodeStrategy(Strategy):
-    """A new node is tainted until its controller has seen it ready. Source: plugin/pkg/admission/nodetaint, pkg/registry/core/node"""
+    """A new node brings its status, and is tainted until its controller has seen it ready. Configurations from the API are of the past.
+
+    Source: pkg/registry/core/node/strategy.go, plugin/pkg/admission/nodetaint
+    """
 
     NOT_READY = "node.kubernetes.io/not-ready"
 
-    def prepare_create(self, obj: Any, context: Context) -> None:
+    def prepare_create(self, obj: core_v1.Node, context: Context) -> None:
+        obj.spec.config_source = obj.status.config = None
         if all(taint.key != self.NOT_READY for taint in obj.spec.taints):
             obj.spec.taints = [*obj.spec.taints, core_v1.Taint(key=self.NOT_READY, effect="NoSchedule")]
 
+    def prepare_update(self, new: core_v1.Node, old: core_v1.Node, context: Context) -> None:
+        super().prepare_update(new, old, context)
+        if old.spec.config_source is None:
+            new.spec.config_source = None
+
+    def prepare_status_update(self, new: core_v1.Node, old: core_v1.Node, context: Context) -> None:
+        super().prepare_status_update(new, old, context)
+        if old.status.config is None:
+            new.status.config = None
+
 
 class LeaseStrategy(Strategy):
-    """Heartbeats: written often, worthless after a power cut. Fields behind CoordinatedLeaderElection are dropped.
-
-    Source: pkg/registry/coordination/lease/strategy.go
-    """
+    """Heartbeats: written often, worthless after a power cut. Source: pkg/registry/coordination/lease/strategy.go"""
 
     durable = False
     status = False
     create_on_update = True
-
-    def prepare_create(self, obj: Any, context: Context) -> None:
-        super().prepare_create(obj, context)
-        obj.spec.strategy = obj.spec.preferred_holder = None
-
-    def prepare_update(self, new: Any, old: Any, context: Context) -> None:
-        super().prepare_update(new, old, context)
-        new.spec.strategy = new.spec.preferred_holder = None
 
 
 class EventStrategy(Strategy):
@@ -137,16 +140,16 @@ class CreateOnUpdateStrategy(Strategy):
     status = False
 
 
-class PersistentVolumeStrategy(Strategy):
-    def prepare_create(self, obj: Any, context: Context) -> None:
-        super().prepare_create(obj, context)
-        obj.status = core_v1.PersistentVolumeStatus(phase="Pending")
+class ServiceAccountStrategy(PlainStrategy):
+    """Secrets are referred to by name alone. Source: pkg/registry/core/serviceaccount/strategy.go"""
 
-
-class PersistentVolumeClaimStrategy(Strategy):
-    def prepare_create(self, obj: Any, context: Context) -> None:
+    def prepare_create(self, obj: core_v1.ServiceAccount, context: Context) -> None:
         super().prepare_create(obj, context)
-        obj.status = core_v1.PersistentVolumeClaimStatus(phase="Pending")
+        obj.secrets = [core_v1.ObjectReference(name=secret.name) for secret in obj.secrets]
+
+    def prepare_update(self, new: core_v1.ServiceAccount, old: core_v1.ServiceAccount, context: Context) -> None:
+        super().prepare_update(new, old, context)
+        new.secrets = [core_v1.ObjectReference(name=secret.name) for secret in new.secrets]
 
 
 class ApiServiceStrategy(Strategy):

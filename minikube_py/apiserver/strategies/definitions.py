@@ -30,6 +30,7 @@ class CustomResourceDefinitionStrategy(Strategy):
     generation = True
     unconditional_update = False
     marks_deletion = True
+    status_keeps_metadata = True
 
     def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
         self._clock = clock

@@ -1,8 +1,8 @@
-"""Strategies of claims, templates and slices of devices.
+"""Strategies of claims and templates of devices.
 
-Access for administrators is for namespaces that are labelled for it. Fields behind gates that are off are dropped.
+Access for administrators is for namespaces that are labelled for it.
 
-Source: pkg/registry/resource/{resourceclaim,resourceclaimtemplate,resourceslice}/strategy.go, pkg/dra/util (AuthorizedForAdmin)
+Source: pkg/registry/resource/{resourceclaim,resourceclaimtemplate}/strategy.go, pkg/dra/util (AuthorizedForAdmin)
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from minikube_py.apis.resource_v1 import (
     ResourceClaim,
     ResourceClaimSpec,
     ResourceClaimTemplate,
-    ResourceSlice,
 )
 from minikube_py.apis.scheme import decoder
 from minikube_py.core.errors import Cause
@@ -99,29 +98,6 @@ class ResourceClaimTemplateStrategy(Strategy):
 
     def causes_of_create(self, obj: ResourceClaimTemplate, context: Context) -> list[Cause]:
         return self._access.of_requests(obj.spec.spec, obj.metadata.namespace) + super().causes_of_create(obj, context)
-
-
-class ResourceSliceStrategy(Strategy):
-    """What a driver publishes."""
-
-    generation = True
-    status = False
-
-    def prepare_create(self, obj: ResourceSlice, context: Context) -> None:
-        super().prepare_create(obj, context)
-        _drop_alpha(obj)
-
-    def prepare_update(self, new: ResourceSlice, old: ResourceSlice, context: Context) -> None:
-        _drop_alpha(new)
-        super().prepare_update(new, old, context)
-
-
-def _drop_alpha(obj: ResourceSlice) -> None:
-    """Clear the fields of DRAListTypeAttributes and DRANodeAllocatableResources."""
-    for device in obj.spec.devices:
-        device.node_allocatable_resource_mappings = {}
-        for attribute in device.attributes.values():
-            attribute.bools, attribute.ints, attribute.strings, attribute.versions = [], [], [], []
 
 
 def _results(claim: ResourceClaim) -> list[DeviceRequestAllocationResult]:

@@ -1,4 +1,7 @@
-"""Strategy of pods. Source: pkg/registry/core/pod/strategy.go, pkg/registry/core/pod/storage/storage.go"""
+"""Strategy of pods.
+
+Source: pkg/registry/core/pod/strategy.go, pkg/registry/core/pod/storage/storage.go
+"""
 
 from __future__ import annotations
 
@@ -6,57 +9,65 @@ from typing import Any
 
 import msgspec
 
-from minikube_py.apis import core_v1
-from minikube_py.apis.quantity import milli_value
-from minikube_py.apis.scheme import deep_copy
-from minikube_py.core.errors import Cause, invalid
+from minikube_py.apis.core_v1 import Container, Pod, PodCondition, PodStatus
+from minikube_py.apis.disabled import drop_disabled_fields
+from minikube_py.apis.pod_resources import qos_class
 
 from ..context import Context
 from ..strategy import Strategy
+from .pod_fields import merge_label_keys, take_app_armor_from_annotations
 
 
 class PodStrategy(Strategy):
+    """Parts of a pod are written apart: its status, its ephemeral containers, what its containers may use, and its node."""
+
     generation = True
     graceful = True
 
-    def prepare_create(self, obj: Any, context: Context) -> None:
+    def prepare_create(self, obj: Pod, context: Context) -> None:
         obj.metadata.generation = 1
-        obj.status = core_v1.PodStatus(phase="Pending", qos_class=qos_class(obj.spec))
+        obj.status = PodStatus(phase="Pending", qos_class=qos_class(obj.spec))
+        drop_disabled_fields(obj)
         if obj.spec.scheduling_gates:
-            obj.status.conditions = [core_v1.PodCondition(
+            obj.status.conditions = [PodCondition(
                 type="PodScheduled", status="False", reason="SchedulingGated",
                 message="Scheduling is blocked due to non-empty scheduling gates"
             )]
+        merge_label_keys(obj)
+        take_app_armor_from_annotations(obj, context)
 
-    def prepare_status_update(self, new: Any, old: Any, context: Context) -> None:
+    def prepare_status_update(self, new: Pod, old: Pod, context: Context) -> None:
         super().prepare_status_update(new, old, context)
         new.metadata.owner_references = old.metadata.owner_references
-        new.status.qos_class = old.status.qos_class
+        new.metadata.deletion_timestamp = old.metadata.deletion_timestamp
+        new.status.qos_class = new.status.qos_class or old.status.qos_class
+        _keep_observed_generations(new.status, old.status)
+        drop_disabled_fields(new, old)
 
-    def prepare_binding(self, new: Any, old: Any, context: Context) -> None:
+    def prepare_binding(self, new: Pod, old: Pod, context: Context) -> None:
         """The binding subresource has made `new`. A binding is no change of what is wanted: the generation stays."""
         new.metadata.generation = old.metadata.generation
 
-    def prepare_ephemeralcontainers(self, new: Any, old: Any, context: Context) -> None:
+    def prepare_ephemeralcontainers(self, new: Pod, old: Pod, context: Context) -> None:
         added = new.spec.ephemeral_containers
         new.metadata = msgspec.structs.replace(old.metadata, managed_fields=new.metadata.managed_fields)
         new.spec = msgspec.structs.replace(old.spec, ephemeral_containers=added)
         new.status = old.status
+        drop_disabled_fields(new, old)
         self.count_generation(new, old)
 
-    def prepare_resize(self, new: Any, old: Any, context: Context) -> None:
-        """Only the resources of containers, and how they are resized, change."""
-        spec = deep_copy(old.spec)
-        for kept, wanted in zip(spec.containers, new.spec.containers, strict=False):
-            if kept.name == wanted.name:
-                kept.resources, kept.resize_policy = wanted.resources, wanted.resize_policy
-        qos = qos_class(spec)
-        if qos != qos_class(old.spec):
-            why = f'Invalid value: "{qos}": Pod QOS Class may not change as a result of resizing'
-            raise invalid("", "Pod", old.metadata.name, [Cause("FieldValueInvalid", why, "spec")])
-        new.metadata = msgspec.structs.replace(old.metadata, managed_fields=new.metadata.managed_fields)
-        new.spec = spec
-        new.status = old.status
+    def prepare_resize(self, new: Pod, old: Pod, context: Context) -> None:
+        """Only what the pod and its containers may use, and how they are resized, change.
+
+        Containers that came, went or changed places are left for validation to refuse.
+        """
+        own, was = new.spec, old.spec
+        if len(own.containers) == len(was.containers) and len(own.init_containers) == len(was.init_containers):
+            new.metadata = msgspec.structs.replace(old.metadata, managed_fields=new.metadata.managed_fields)
+            new.spec = msgspec.structs.replace(
+                was, containers=_resized(own.containers, was.containers),
+                init_containers=_resized(own.init_containers, was.init_containers), resources=own.resources)
+            new.status = old.status
         self.count_generation(new, old)
 
     def grace_period(self, obj: Any, asked: int | None) -> int:
@@ -67,21 +78,20 @@ class PodStrategy(Strategy):
         return 1 if seconds < 0 else int(seconds)
 
 
-def qos_class(spec: core_v1.PodSpec) -> str:
-    """Guaranteed, Burstable or BestEffort. Source: pkg/apis/core/v1/helper/qos/qos.go"""
-    any_set = False
-    guaranteed = True
-    for container in (*spec.containers, *spec.init_containers):
-        resources = container.resources
-        requests = _compute(resources.requests) if resources else {}
-        bounds = _compute(resources.limits) if resources else {}
-        any_set = any_set or bool(requests) or bool(bounds)
-        guaranteed = guaranteed and len(bounds) == 2 and (not requests or requests == bounds or all(
-            milli_value(requests[name]) == milli_value(bounds[name]) for name in requests))
-    if not any_set:
-        return "BestEffort"
-    return "Guaranteed" if guaranteed else "Burstable"
+def _resized(new: list[Container], old: list[Container]) -> list[Container]:
+    if any(item.name != known.name for item, known in zip(new, old, strict=True)):
+        return new
+    return [msgspec.structs.replace(known, resources=item.resources, resize_policy=item.resize_policy)
+            for item, known in zip(new, old, strict=True)]
 
 
-def _compute(quantities: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in quantities.items() if name in ("cpu", "memory") and value not in ("0", 0)}
+def _keep_observed_generations(new: PodStatus, old: PodStatus) -> None:
+    """A client that knows nothing of generations does not clear them; conditions of one type are told apart by their order."""
+    new.observed_generation = new.observed_generation or old.observed_generation
+    known: dict[str, list[int | None]] = {}
+    for condition in old.conditions:
+        known.setdefault(condition.type, []).append(condition.observed_generation)
+    kept = [(condition, generations.pop(0) if (generations := known.get(condition.type)) else None) for condition in new.conditions]
+    if any(generation and not condition.observed_generation for condition, generation in kept):
+        new.conditions = [msgspec.structs.replace(condition, observed_generation=condition.observed_generation or generation)
+                          for condition, generation in kept]

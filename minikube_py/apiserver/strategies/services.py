@@ -11,6 +11,8 @@ import ipaddress
 import random
 from typing import Any
 
+import msgspec
+
 from minikube_py.apis import core_v1
 from minikube_py.apis.scheme import decoder
 from minikube_py.apis.validation.services import needs_health_check
@@ -19,6 +21,8 @@ from minikube_py.store.interface import Entry, Store, WatchEvent
 
 from ..context import Context
 from ..strategy import Strategy
+
+_WITH_NODE_PORTS = ("NodePort", "LoadBalancer")
 
 
 class Allocator:
@@ -123,10 +127,10 @@ class ServiceStrategy(Strategy):
             if not spec.health_check_node_port:
                 spec.health_check_node_port = known.health_check_node_port
         _drop_unneeded(spec, known)
-        if spec.type == "ExternalName":
-            spec.cluster_ip, spec.cluster_ips, spec.ip_families, spec.ip_family_policy = "", [], [], None
-        else:
-            self._set_families(spec)
+        balancer = new.status.load_balancer
+        if spec.type != "LoadBalancer" and balancer is not None and balancer.ingress:
+            new.status = msgspec.structs.replace(new.status, load_balancer=core_v1.LoadBalancerStatus())
+        self._set_families(spec)
 
     def validate_update(self, new: Any, old: Any, context: Context) -> list[Cause]:
         return self._allocate(new, old)
@@ -236,21 +240,31 @@ def _drop_unneeded(spec: core_v1.ServiceSpec, known: core_v1.ServiceSpec) -> Non
 
     Source: pkg/registry/core/service/strategy.go (dropTypeDependentFields)
     """
-    external = ("NodePort", "LoadBalancer")
-    if known.type in external and spec.type not in external:
-        same = {(port.protocol, port.port): port.node_port for port in known.ports}
-        for port in spec.ports:
-            if port.node_port == same.get((port.protocol, port.port)):
+    if known.type != "ExternalName" and spec.type == "ExternalName":
+        if (spec.cluster_ip, spec.cluster_ips) == (known.cluster_ip, known.cluster_ips):
+            spec.cluster_ip, spec.cluster_ips = "", []
+        if spec.ip_families == known.ip_families:
+            spec.ip_families = []
+        if spec.ip_family_policy == known.ip_family_policy:
+            spec.ip_family_policy = None
+    if known.type in _WITH_NODE_PORTS and spec.type not in _WITH_NODE_PORTS:
+        had = {port.node_port for port in known.ports}
+        if all(port.node_port in had for port in spec.ports if port.node_port):
+            for port in spec.ports:
                 port.node_port = 0
-        if spec.external_traffic_policy == known.external_traffic_policy and not spec.external_ips:
-            spec.external_traffic_policy = ""
+    if needs_health_check(known) and not needs_health_check(spec) and spec.health_check_node_port == known.health_check_node_port:
+        spec.health_check_node_port = 0
     if known.type == "LoadBalancer" and spec.type != "LoadBalancer":
         if spec.allocate_load_balancer_node_ports == known.allocate_load_balancer_node_ports:
             spec.allocate_load_balancer_node_ports = None
         if spec.load_balancer_class == known.load_balancer_class:
             spec.load_balancer_class = None
-    if needs_health_check(known) and not needs_health_check(spec) and spec.health_check_node_port == known.health_check_node_port:
-        spec.health_check_node_port = 0
+    if _reached_from_outside(known) and not _reached_from_outside(spec) and spec.external_traffic_policy == known.external_traffic_policy:
+        spec.external_traffic_policy = ""
+
+
+def _reached_from_outside(spec: core_v1.ServiceSpec) -> bool:
+    return spec.type in _WITH_NODE_PORTS or (spec.type == "ClusterIP" and bool(spec.external_ips))
 
 
 def _spec(entry: Entry) -> core_v1.ServiceSpec:
