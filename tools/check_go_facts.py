@@ -13,10 +13,14 @@ from pathlib import Path
 
 import msgspec
 
-from minikube_py.apis.shapes import BOOL, FLOAT, INT, STRING, derive, key_of
+from minikube_py.apis.shapes import BOOL, BYTES, FLOAT, INT, LIST, MAP, SCHEMA_OR, STRING, derive, key_of
 from tools.generate_go_types import TYPE_META, fields_of, flatten, structs
-from tools.go_facts import KEPT, OMITTED, POINTERS
+from tools.go_facts import KEPT, OMITTED, POINTERS, VALUES
 from tools.go_types import GoField, GoTypes
+
+PARTS = ("metadata", "spec", "status")
+# Held by value and left out nevertheless, by `omitzero`.
+OMITZERO = ("meta_v1.ObjectMeta.creationTimestamp",)
 
 
 def differences(types: dict[str, list[GoField]]) -> Iterator[str]:
@@ -29,8 +33,12 @@ def differences(types: dict[str, list[GoField]]) -> Iterator[str]:
             if field.encode_name not in flat or field.encode_name in TYPE_META:
                 continue
             go = flat[field.encode_name][2]
-            if derive(field.type).kind in (STRING, INT, FLOAT, BOOL) and go.pointer != (fact in POINTERS):
-                yield f"{fact}: {'a pointer' if go.pointer else 'no pointer'}"
+            kind = derive(field.type).kind
+            if kind in (LIST, MAP, BYTES, SCHEMA_OR) or fact in OMITZERO:
+                continue
+            by_value = fact not in POINTERS if kind in (STRING, INT, FLOAT, BOOL) else fact in VALUES or field.encode_name in PARTS
+            if go.pointer == by_value:
+                yield f"{fact}: {'a pointer' if go.pointer else 'by value'}"
             if (go.omitempty and fact in KEPT) or (not go.omitempty and fact in OMITTED):
                 yield f"{fact}: {'omitempty' if go.omitempty else 'no omitempty'}"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import NoneType
+
 from msgspec import field
 
 from . import meta_v1
@@ -71,7 +73,7 @@ class MutatingAdmissionPolicySpec(Object):
 
 class MutatingWebhook(Object):
     admission_review_versions: list[str] = field(default_factory=lambda: [])
-    client_config: WebhookClientConfig | None = None
+    client_config: WebhookClientConfig = field(default_factory=lambda: WebhookClientConfig())
     failure_policy: str | None = None
     match_conditions: list[MatchCondition] = []
     match_policy: str | None = None
@@ -80,7 +82,7 @@ class MutatingWebhook(Object):
     object_selector: meta_v1.LabelSelector | None = None
     reinvocation_policy: str | None = None
     rules: list[RuleWithOperations] = []
-    side_effects: str | None = field(default_factory=lambda: None)
+    side_effects: str | None = field(default_factory=NoneType)
     timeout_seconds: Int32 | None = None
 
 
@@ -177,7 +179,7 @@ class ValidatingAdmissionPolicyStatus(Object):
 
 class ValidatingWebhook(Object):
     admission_review_versions: list[str] = field(default_factory=lambda: [])
-    client_config: WebhookClientConfig | None = None
+    client_config: WebhookClientConfig = field(default_factory=lambda: WebhookClientConfig())
     failure_policy: str | None = None
     match_conditions: list[MatchCondition] = []
     match_policy: str | None = None
@@ -185,7 +187,7 @@ class ValidatingWebhook(Object):
     namespace_selector: meta_v1.LabelSelector | None = None
     object_selector: meta_v1.LabelSelector | None = None
     rules: list[RuleWithOperations] = []
-    side_effects: str | None = field(default_factory=lambda: None)
+    side_effects: str | None = field(default_factory=NoneType)
     timeout_seconds: Int32 | None = None
 
 

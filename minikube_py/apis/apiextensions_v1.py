@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import Any
 
 from msgspec import field
 
 from . import meta_v1
-from .object import Int32, Int64, Object, Time
+from .object import Int32, Int64, Object, TimeOrNull
 
 
 class CustomResourceColumnDefinition(Object):
@@ -34,7 +35,7 @@ class CustomResourceDefinition(Object):
 
 class CustomResourceDefinitionCondition(Object):
     status: str = field(default_factory=str)
-    last_transition_time: Time = ""
+    last_transition_time: TimeOrNull = field(default_factory=NoneType)
     message: str = ""
     observed_generation: Int64 = 0
     reason: str = ""
@@ -53,14 +54,14 @@ class CustomResourceDefinitionNames(Object):
 class CustomResourceDefinitionSpec(Object):
     conversion: CustomResourceConversion | None = None
     group: str = field(default_factory=str)
-    names: CustomResourceDefinitionNames | None = None
+    names: CustomResourceDefinitionNames = field(default_factory=lambda: CustomResourceDefinitionNames())
     preserve_unknown_fields: bool = False
     scope: str = field(default_factory=str)
     versions: list[CustomResourceDefinitionVersion] = field(default_factory=lambda: [])
 
 
 class CustomResourceDefinitionStatus(Object):
-    accepted_names: CustomResourceDefinitionNames | None = None
+    accepted_names: CustomResourceDefinitionNames = field(default_factory=lambda: CustomResourceDefinitionNames())
     conditions: list[CustomResourceDefinitionCondition] = field(default_factory=lambda: [])
     observed_generation: Int64 = 0
     stored_versions: list[str] = field(default_factory=lambda: [])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import NoneType
+
 from msgspec import field
 
 from . import meta_v1
-from .object import Int32, Object, Time
+from .object import Int32, Object, TimeOrNull
 
 
 class APIService(Object):
@@ -18,7 +20,7 @@ class APIService(Object):
 
 class APIServiceCondition(Object):
     status: str = field(default_factory=str)
-    last_transition_time: Time = ""
+    last_transition_time: TimeOrNull = field(default_factory=NoneType)
     message: str = ""
     reason: str = ""
     type: str = field(default_factory=str)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import Any
 
 from msgspec import field
 
 from . import core_v1, meta_v1
-from .object import Int32, Int64, IntOrString, Object, Time
+from .object import Int32, Int64, IntOrString, Object, TimeOrNull
 
 
 class ControllerRevision(Object):
     kind: str = ""
     api_version: str = ""
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    data: Any = None
+    data: Any = field(default_factory=NoneType)
     revision: Int64 = field(default_factory=int)
 
 
@@ -28,7 +29,7 @@ class DaemonSet(Object):
 
 class DaemonSetCondition(Object):
     status: str = field(default_factory=str)
-    last_transition_time: Time = ""
+    last_transition_time: TimeOrNull = field(default_factory=NoneType)
     message: str = ""
     reason: str = ""
     type: str = field(default_factory=str)
@@ -39,7 +40,7 @@ class DaemonSetSpec(Object):
     revision_history_limit: Int32 | None = None
     selector: meta_v1.LabelSelector | None = None
     template: core_v1.PodTemplateSpec = field(default_factory=core_v1.PodTemplateSpec)
-    update_strategy: DaemonSetUpdateStrategy | None = None
+    update_strategy: DaemonSetUpdateStrategy = field(default_factory=lambda: DaemonSetUpdateStrategy())
 
 
 class DaemonSetStatus(Object):
@@ -70,8 +71,8 @@ class Deployment(Object):
 
 class DeploymentCondition(Object):
     status: str = field(default_factory=str)
-    last_transition_time: Time = ""
-    last_update_time: Time = ""
+    last_transition_time: TimeOrNull = field(default_factory=NoneType)
+    last_update_time: TimeOrNull = field(default_factory=NoneType)
     message: str = ""
     reason: str = ""
     type: str = field(default_factory=str)
@@ -84,7 +85,7 @@ class DeploymentSpec(Object):
     replicas: Int32 | None = None
     revision_history_limit: Int32 | None = None
     selector: meta_v1.LabelSelector | None = None
-    strategy: DeploymentStrategy | None = None
+    strategy: DeploymentStrategy = field(default_factory=lambda: DeploymentStrategy())
     template: core_v1.PodTemplateSpec = field(default_factory=core_v1.PodTemplateSpec)
 
 
@@ -115,7 +116,7 @@ class ReplicaSet(Object):
 
 class ReplicaSetCondition(Object):
     status: str = field(default_factory=str)
-    last_transition_time: Time = ""
+    last_transition_time: TimeOrNull = field(default_factory=NoneType)
     message: str = ""
     reason: str = ""
     type: str = field(default_factory=str)
@@ -163,7 +164,7 @@ class StatefulSet(Object):
 
 class StatefulSetCondition(Object):
     status: str = field(default_factory=str)
-    last_transition_time: Time = ""
+    last_transition_time: TimeOrNull = field(default_factory=NoneType)
     message: str = ""
     reason: str = ""
     type: str = field(default_factory=str)
@@ -188,7 +189,7 @@ class StatefulSetSpec(Object):
     selector: meta_v1.LabelSelector | None = None
     service_name: str = field(default_factory=str)
     template: core_v1.PodTemplateSpec = field(default_factory=core_v1.PodTemplateSpec)
-    update_strategy: StatefulSetUpdateStrategy | None = None
+    update_strategy: StatefulSetUpdateStrategy = field(default_factory=lambda: StatefulSetUpdateStrategy())
     volume_claim_templates: list[core_v1.PersistentVolumeClaim] = []
 
 

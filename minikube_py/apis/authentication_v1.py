@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import NoneType
+
 from msgspec import field
 
 from . import meta_v1
-from .object import Int64, Object, Time
+from .object import Int64, Object, TimeOrNull
 
 
 class BoundObjectReference(Object):
@@ -23,7 +25,7 @@ class SelfSubjectReview(Object):
 
 
 class SelfSubjectReviewStatus(Object):
-    user_info: UserInfo | None = None
+    user_info: UserInfo = field(default_factory=lambda: UserInfo())
 
 
 class TokenRequest(Object):
@@ -37,11 +39,11 @@ class TokenRequest(Object):
 class TokenRequestSpec(Object):
     audiences: list[str] = field(default_factory=lambda: [])
     bound_object_ref: BoundObjectReference | None = None
-    expiration_seconds: Int64 | None = field(default_factory=lambda: None)
+    expiration_seconds: Int64 | None = field(default_factory=NoneType)
 
 
 class TokenRequestStatus(Object):
-    expiration_timestamp: Time = ""
+    expiration_timestamp: TimeOrNull = field(default_factory=NoneType)
     token: str = field(default_factory=str)
 
 
@@ -62,7 +64,7 @@ class TokenReviewStatus(Object):
     audiences: list[str] = []
     authenticated: bool = False
     error: str = ""
-    user: UserInfo | None = None
+    user: UserInfo = field(default_factory=lambda: UserInfo())
 
 
 class UserInfo(Object):

@@ -25,7 +25,7 @@ class HorizontalPodAutoscaler(Object):
 class HorizontalPodAutoscalerSpec(Object):
     max_replicas: Int32 = field(default_factory=int)
     min_replicas: Int32 | None = None
-    scale_target_ref: CrossVersionObjectReference | None = None
+    scale_target_ref: CrossVersionObjectReference = field(default_factory=lambda: CrossVersionObjectReference())
     target_cpu_utilization_percentage: Int32 | None = field(default=None, name="targetCPUUtilizationPercentage")
 
 

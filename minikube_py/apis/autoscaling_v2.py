@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from types import NoneType
+
 from msgspec import field
 
 from . import meta_v1
-from .object import Int32, Int64, Object, Quantity, Time
+from .object import Int32, Int64, Object, Quantity, Time, TimeOrNull
 
 
 class ContainerResourceMetricSource(Object):
     container: str = field(default_factory=str)
     name: str = field(default_factory=str)
-    target: MetricTarget | None = None
+    target: MetricTarget = field(default_factory=lambda: MetricTarget())
 
 
 class ContainerResourceMetricStatus(Object):
     container: str = field(default_factory=str)
-    current: MetricValueStatus | None = None
+    current: MetricValueStatus = field(default_factory=lambda: MetricValueStatus())
     name: str = field(default_factory=str)
 
 
@@ -27,13 +29,13 @@ class CrossVersionObjectReference(Object):
 
 
 class ExternalMetricSource(Object):
-    metric: MetricIdentifier | None = None
-    target: MetricTarget | None = None
+    metric: MetricIdentifier = field(default_factory=lambda: MetricIdentifier())
+    target: MetricTarget = field(default_factory=lambda: MetricTarget())
 
 
 class ExternalMetricStatus(Object):
-    current: MetricValueStatus | None = None
-    metric: MetricIdentifier | None = None
+    current: MetricValueStatus = field(default_factory=lambda: MetricValueStatus())
+    metric: MetricIdentifier = field(default_factory=lambda: MetricIdentifier())
 
 
 class HPAScalingPolicy(Object):
@@ -64,7 +66,7 @@ class HorizontalPodAutoscalerBehavior(Object):
 
 class HorizontalPodAutoscalerCondition(Object):
     status: str = field(default_factory=str)
-    last_transition_time: Time = ""
+    last_transition_time: TimeOrNull = field(default_factory=NoneType)
     message: str = ""
     reason: str = ""
     type: str = field(default_factory=str)
@@ -75,7 +77,7 @@ class HorizontalPodAutoscalerSpec(Object):
     max_replicas: Int32 = field(default_factory=int)
     metrics: list[MetricSpec] = []
     min_replicas: Int32 | None = None
-    scale_target_ref: CrossVersionObjectReference | None = None
+    scale_target_ref: CrossVersionObjectReference = field(default_factory=lambda: CrossVersionObjectReference())
 
 
 class HorizontalPodAutoscalerStatus(Object):
@@ -124,32 +126,32 @@ class MetricValueStatus(Object):
 
 
 class ObjectMetricSource(Object):
-    described_object: CrossVersionObjectReference | None = None
-    metric: MetricIdentifier | None = None
-    target: MetricTarget | None = None
+    described_object: CrossVersionObjectReference = field(default_factory=lambda: CrossVersionObjectReference())
+    metric: MetricIdentifier = field(default_factory=lambda: MetricIdentifier())
+    target: MetricTarget = field(default_factory=lambda: MetricTarget())
 
 
 class ObjectMetricStatus(Object):
-    current: MetricValueStatus | None = None
-    described_object: CrossVersionObjectReference | None = None
-    metric: MetricIdentifier | None = None
+    current: MetricValueStatus = field(default_factory=lambda: MetricValueStatus())
+    described_object: CrossVersionObjectReference = field(default_factory=lambda: CrossVersionObjectReference())
+    metric: MetricIdentifier = field(default_factory=lambda: MetricIdentifier())
 
 
 class PodsMetricSource(Object):
-    metric: MetricIdentifier | None = None
-    target: MetricTarget | None = None
+    metric: MetricIdentifier = field(default_factory=lambda: MetricIdentifier())
+    target: MetricTarget = field(default_factory=lambda: MetricTarget())
 
 
 class PodsMetricStatus(Object):
-    current: MetricValueStatus | None = None
-    metric: MetricIdentifier | None = None
+    current: MetricValueStatus = field(default_factory=lambda: MetricValueStatus())
+    metric: MetricIdentifier = field(default_factory=lambda: MetricIdentifier())
 
 
 class ResourceMetricSource(Object):
     name: str = field(default_factory=str)
-    target: MetricTarget | None = None
+    target: MetricTarget = field(default_factory=lambda: MetricTarget())
 
 
 class ResourceMetricStatus(Object):
-    current: MetricValueStatus | None = None
+    current: MetricValueStatus = field(default_factory=lambda: MetricValueStatus())
     name: str = field(default_factory=str)

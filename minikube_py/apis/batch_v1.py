@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import NoneType
+
 from msgspec import field
 
 from . import core_v1, meta_v1
-from .object import Int32, Int64, Object, Time
+from .object import Int32, Int64, Object, Time, TimeOrNull
 
 
 class CronJob(Object):
@@ -43,8 +45,8 @@ class Job(Object):
 
 class JobCondition(Object):
     status: str = field(default_factory=str)
-    last_probe_time: Time = ""
-    last_transition_time: Time = ""
+    last_probe_time: TimeOrNull = field(default_factory=NoneType)
+    last_transition_time: TimeOrNull = field(default_factory=NoneType)
     message: str = ""
     reason: str = ""
     type: str = field(default_factory=str)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import NoneType
+
 from msgspec import field
 
 from . import meta_v1
-from .object import Int32, Object, Time
+from .object import Int32, Object, TimeOrNull
 
 
 class CertificateSigningRequest(Object):
@@ -18,8 +20,8 @@ class CertificateSigningRequest(Object):
 
 class CertificateSigningRequestCondition(Object):
     status: str = field(default_factory=str)
-    last_transition_time: Time = ""
-    last_update_time: Time = ""
+    last_transition_time: TimeOrNull = field(default_factory=NoneType)
+    last_update_time: TimeOrNull = field(default_factory=NoneType)
     message: str = ""
     reason: str = ""
     type: str = field(default_factory=str)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import NoneType
+
 from msgspec import field
 
 from . import meta_v1
-from .object import Int32, Int64, IntOrString, MicroTime, Object, Quantity, Time
+from .object import Int32, Int64, IntOrString, MicroTimeOrNull, Object, Quantity, Time, TimeOrNull
 
 
 class AWSElasticBlockStoreVolumeSource(Object):
@@ -43,7 +45,7 @@ class AzureDiskVolumeSource(Object):
 class AzureFilePersistentVolumeSource(Object):
     read_only: bool = False
     secret_name: str = field(default_factory=str)
-    secret_namespace: str | None = field(default_factory=lambda: None)
+    secret_namespace: str | None = field(default_factory=NoneType)
     share_name: str = field(default_factory=str)
 
 
@@ -57,7 +59,7 @@ class Binding(Object):
     kind: str = ""
     api_version: str = ""
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    target: ObjectReference | None = None
+    target: ObjectReference = field(default_factory=lambda: ObjectReference())
 
 
 class CSIPersistentVolumeSource(Object):
@@ -198,7 +200,7 @@ class Container(Object):
     ports: list[ContainerPort] = []
     readiness_probe: Probe | None = None
     resize_policy: list[ContainerResizePolicy] = []
-    resources: ResourceRequirements | None = None
+    resources: ResourceRequirements = field(default_factory=lambda: ResourceRequirements())
     restart_policy: str | None = None
     restart_policy_rules: list[ContainerRestartRule] = []
     security_context: SecurityContext | None = None
@@ -254,17 +256,17 @@ class ContainerState(Object):
 
 
 class ContainerStateRunning(Object):
-    started_at: Time = ""
+    started_at: TimeOrNull = field(default_factory=NoneType)
 
 
 class ContainerStateTerminated(Object):
     container_id: str = field(default="", name="containerID")
     exit_code: Int32 = field(default_factory=int)
-    finished_at: Time = ""
+    finished_at: TimeOrNull = field(default_factory=NoneType)
     message: str = ""
     reason: str = ""
     signal: Int32 = 0
-    started_at: Time = ""
+    started_at: TimeOrNull = field(default_factory=NoneType)
 
 
 class ContainerStateWaiting(Object):
@@ -278,13 +280,13 @@ class ContainerStatus(Object):
     container_id: str = field(default="", name="containerID")
     image: str = field(default_factory=str)
     image_id: str = field(default_factory=str, name="imageID")
-    last_state: ContainerState | None = None
+    last_state: ContainerState = field(default_factory=lambda: ContainerState())
     name: str = field(default_factory=str)
     ready: bool = field(default_factory=bool)
     resources: ResourceRequirements | None = None
     restart_count: Int32 = field(default_factory=int)
     started: bool | None = None
-    state: ContainerState | None = None
+    state: ContainerState = field(default_factory=lambda: ContainerState())
     stop_signal: str | None = None
     user: ContainerUser | None = None
     volume_mounts: list[VolumeMountStatus] = []
@@ -379,7 +381,7 @@ class EphemeralContainer(Object):
     ports: list[ContainerPort] = []
     readiness_probe: Probe | None = None
     resize_policy: list[ContainerResizePolicy] = []
-    resources: ResourceRequirements | None = None
+    resources: ResourceRequirements = field(default_factory=lambda: ResourceRequirements())
     restart_policy: str | None = None
     restart_policy_rules: list[ContainerRestartRule] = []
     security_context: SecurityContext | None = None
@@ -405,23 +407,23 @@ class Event(Object):
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
     action: str = ""
     count: Int32 = 0
-    event_time: MicroTime = ""
-    first_timestamp: Time = ""
-    involved_object: ObjectReference | None = None
-    last_timestamp: Time = ""
+    event_time: MicroTimeOrNull = field(default_factory=NoneType)
+    first_timestamp: TimeOrNull = field(default_factory=NoneType)
+    involved_object: ObjectReference = field(default_factory=lambda: ObjectReference())
+    last_timestamp: TimeOrNull = field(default_factory=NoneType)
     message: str = ""
     reason: str = ""
     related: ObjectReference | None = None
     reporting_component: str = field(default_factory=str)
     reporting_instance: str = field(default_factory=str)
     series: EventSeries | None = None
-    source: EventSource | None = None
+    source: EventSource = field(default_factory=lambda: EventSource())
     type: str = ""
 
 
 class EventSeries(Object):
     count: Int32 = 0
-    last_observed_time: MicroTime = ""
+    last_observed_time: MicroTimeOrNull = field(default_factory=NoneType)
 
 
 class EventSource(Object):
@@ -478,7 +480,7 @@ class GCEPersistentDiskVolumeSource(Object):
 
 class GRPCAction(Object):
     port: Int32 = field(default_factory=int)
-    service: str | None = field(default_factory=lambda: None)
+    service: str | None = field(default_factory=NoneType)
 
 
 class GitRepoVolumeSource(Object):
@@ -504,7 +506,7 @@ class HTTPGetAction(Object):
     host: str = ""
     http_headers: list[HTTPHeader] = []
     path: str = ""
-    port: IntOrString | None = None
+    port: IntOrString = field(default_factory=int)
     scheme: str = ""
 
 
@@ -650,7 +652,7 @@ class Namespace(Object):
 
 class NamespaceCondition(Object):
     status: str = field(default_factory=str)
-    last_transition_time: Time = ""
+    last_transition_time: TimeOrNull = field(default_factory=NoneType)
     message: str = ""
     reason: str = ""
     type: str = field(default_factory=str)
@@ -691,8 +693,8 @@ class NodeAllocatableResourceClaimStatus(Object):
 
 class NodeCondition(Object):
     status: str = field(default_factory=str)
-    last_heartbeat_time: Time = ""
-    last_transition_time: Time = ""
+    last_heartbeat_time: TimeOrNull = field(default_factory=NoneType)
+    last_transition_time: TimeOrNull = field(default_factory=NoneType)
     message: str = ""
     reason: str = ""
     type: str = field(default_factory=str)
@@ -710,7 +712,7 @@ class NodeConfigStatus(Object):
 
 
 class NodeDaemonEndpoints(Object):
-    kubelet_endpoint: DaemonEndpoint | None = None
+    kubelet_endpoint: DaemonEndpoint = field(default_factory=lambda: DaemonEndpoint())
 
 
 class NodeFeatures(Object):
@@ -758,11 +760,11 @@ class NodeStatus(Object):
     capacity: dict[str, Quantity] = {}
     conditions: list[NodeCondition] = []
     config: NodeConfigStatus | None = None
-    daemon_endpoints: NodeDaemonEndpoints | None = None
+    daemon_endpoints: NodeDaemonEndpoints = field(default_factory=lambda: NodeDaemonEndpoints())
     declared_features: list[str] = []
     features: NodeFeatures | None = None
     images: list[ContainerImage] = []
-    node_info: NodeSystemInfo | None = None
+    node_info: NodeSystemInfo = field(default_factory=lambda: NodeSystemInfo())
     phase: str = ""
     runtime_handlers: list[NodeRuntimeHandler] = []
     volumes_attached: list[AttachedVolume] = []
@@ -820,8 +822,8 @@ class PersistentVolumeClaim(Object):
 
 class PersistentVolumeClaimCondition(Object):
     status: str = field(default_factory=str)
-    last_probe_time: Time = ""
-    last_transition_time: Time = ""
+    last_probe_time: TimeOrNull = field(default_factory=NoneType)
+    last_transition_time: TimeOrNull = field(default_factory=NoneType)
     message: str = ""
     reason: str = ""
     type: str = field(default_factory=str)
@@ -831,7 +833,7 @@ class PersistentVolumeClaimSpec(Object):
     access_modes: list[str] = []
     data_source: TypedLocalObjectReference | None = None
     data_source_ref: TypedObjectReference | None = None
-    resources: VolumeResourceRequirements | None = None
+    resources: VolumeResourceRequirements = field(default_factory=lambda: VolumeResourceRequirements())
     selector: meta_v1.LabelSelector | None = None
     storage_class_name: str | None = None
     volume_attributes_class_name: str | None = None
@@ -851,7 +853,7 @@ class PersistentVolumeClaimStatus(Object):
 
 
 class PersistentVolumeClaimTemplate(Object):
-    metadata: meta_v1.ObjectMeta | None = None
+    metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
     spec: PersistentVolumeClaimSpec = field(default_factory=lambda: PersistentVolumeClaimSpec())
 
 
@@ -945,8 +947,8 @@ class PodCertificateProjection(Object):
 
 class PodCondition(Object):
     status: str = field(default_factory=str)
-    last_probe_time: Time = ""
-    last_transition_time: Time = ""
+    last_probe_time: TimeOrNull = field(default_factory=NoneType)
+    last_transition_time: TimeOrNull = field(default_factory=NoneType)
     message: str = ""
     observed_generation: Int64 = 0
     reason: str = ""
@@ -1110,7 +1112,7 @@ class PortworxVolumeSource(Object):
 
 
 class PreferredSchedulingTerm(Object):
-    preference: NodeSelectorTerm | None = None
+    preference: NodeSelectorTerm = field(default_factory=lambda: NodeSelectorTerm())
     weight: Int32 = field(default_factory=int)
 
 
@@ -1173,7 +1175,7 @@ class ReplicationController(Object):
 
 class ReplicationControllerCondition(Object):
     status: str = field(default_factory=str)
-    last_transition_time: Time = ""
+    last_transition_time: TimeOrNull = field(default_factory=NoneType)
     message: str = ""
     reason: str = ""
     type: str = field(default_factory=str)
@@ -1202,7 +1204,7 @@ class ResourceClaim(Object):
 
 class ResourceFieldSelector(Object):
     container_name: str = ""
-    divisor: Quantity | None = None
+    divisor: Quantity = field(default_factory=lambda: "0")
     resource: str = field(default_factory=str)
 
 
@@ -1373,7 +1375,7 @@ class ServicePort(Object):
     node_port: Int32 = 0
     port: Int32 = field(default_factory=int)
     protocol: str = ""
-    target_port: IntOrString | None = None
+    target_port: IntOrString = field(default_factory=int)
 
 
 class ServiceSpec(Object):
@@ -1401,7 +1403,7 @@ class ServiceSpec(Object):
 
 class ServiceStatus(Object):
     conditions: list[meta_v1.Condition] = []
-    load_balancer: LoadBalancerStatus | None = None
+    load_balancer: LoadBalancerStatus = field(default_factory=lambda: LoadBalancerStatus())
 
 
 class SessionAffinityConfig(Object):
@@ -1435,7 +1437,7 @@ class Sysctl(Object):
 
 class TCPSocketAction(Object):
     host: str = ""
-    port: IntOrString | None = None
+    port: IntOrString = field(default_factory=int)
 
 
 class Taint(Object):
@@ -1475,13 +1477,13 @@ class TopologySpreadConstraint(Object):
 
 class TypedLocalObjectReference(Object):
     kind: str = field(default_factory=str)
-    api_group: str | None = field(default_factory=lambda: None)
+    api_group: str | None = field(default_factory=NoneType)
     name: str = field(default_factory=str)
 
 
 class TypedObjectReference(Object):
     kind: str = field(default_factory=str)
-    api_group: str | None = field(default_factory=lambda: None)
+    api_group: str | None = field(default_factory=NoneType)
     name: str = field(default_factory=str)
     namespace: str | None = None
 
@@ -1573,7 +1575,7 @@ class VsphereVirtualDiskVolumeSource(Object):
 
 
 class WeightedPodAffinityTerm(Object):
-    pod_affinity_term: PodAffinityTerm | None = None
+    pod_affinity_term: PodAffinityTerm = field(default_factory=lambda: PodAffinityTerm())
     weight: Int32 = field(default_factory=int)
 
 

@@ -12,7 +12,6 @@ from typing import Final
 
 from .apiextensions_v1 import (
     CustomResourceDefinition,
-    CustomResourceDefinitionNames,
     CustomResourceDefinitionVersion,
     CustomResourceSubresources,
 )
@@ -51,7 +50,7 @@ def resource_type(crd: CustomResourceDefinition, version_name: str) -> ResourceT
     Raises: KeyError if the definition has no such version.
     """
     group, version = crd.spec.group, version_of(crd, version_name)
-    names = crd.status.accepted_names or CustomResourceDefinitionNames()
+    names = crd.status.accepted_names
     hashes = [storage_version_hash(group, stored.name, names.kind) for stored in crd.spec.versions if stored.storage and stored.served]
     return ResourceType(
         group=group,

@@ -68,12 +68,12 @@ def _accept_names(
     definition: CustomResourceDefinition, all_definitions: Iterable[CustomResourceDefinition]
 ) -> tuple[CustomResourceDefinitionNames, CustomResourceDefinitionCondition]:
     """The names that a definition gets: those it asks for as far as nobody else in its group has them, else those it had."""
-    wanted = definition.spec.names or CustomResourceDefinitionNames()
-    had = definition.status.accepted_names or CustomResourceDefinitionNames()
+    wanted = definition.spec.names
+    had = definition.status.accepted_names
     resources, kinds = set(), set()
     for other in all_definitions:
         taken = other.status.accepted_names
-        if other.spec.group == definition.spec.group and taken is not None:
+        if other.spec.group == definition.spec.group:
             resources |= {taken.plural, taken.singular, *taken.short_names}
             kinds |= {taken.kind, taken.list_kind}
     names = msgspec.structs.replace(had, categories=wanted.categories)

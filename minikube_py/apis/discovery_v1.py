@@ -10,7 +10,7 @@ from .object import Int32, Object
 
 class Endpoint(Object):
     addresses: list[str] = field(default_factory=lambda: [])
-    conditions: EndpointConditions | None = None
+    conditions: EndpointConditions = field(default_factory=lambda: EndpointConditions())
     deprecated_topology: dict[str, str] = {}
     hints: EndpointHints | None = None
     hostname: str | None = None

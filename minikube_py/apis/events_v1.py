@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import NoneType
+
 from msgspec import field
 
 from . import core_v1, meta_v1
-from .object import Int32, MicroTime, Object, Time
+from .object import Int32, MicroTimeOrNull, Object, TimeOrNull
 
 
 class Event(Object):
@@ -14,13 +16,13 @@ class Event(Object):
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
     action: str = ""
     deprecated_count: Int32 = 0
-    deprecated_first_timestamp: Time = ""
-    deprecated_last_timestamp: Time = ""
-    deprecated_source: core_v1.EventSource | None = None
-    event_time: MicroTime = ""
+    deprecated_first_timestamp: TimeOrNull = field(default_factory=NoneType)
+    deprecated_last_timestamp: TimeOrNull = field(default_factory=NoneType)
+    deprecated_source: core_v1.EventSource = field(default_factory=core_v1.EventSource)
+    event_time: MicroTimeOrNull = field(default_factory=NoneType)
     note: str = ""
     reason: str = ""
-    regarding: core_v1.ObjectReference | None = None
+    regarding: core_v1.ObjectReference = field(default_factory=core_v1.ObjectReference)
     related: core_v1.ObjectReference | None = None
     reporting_controller: str = ""
     reporting_instance: str = ""
@@ -30,4 +32,4 @@ class Event(Object):
 
 class EventSeries(Object):
     count: Int32 = field(default_factory=int)
-    last_observed_time: MicroTime = ""
+    last_observed_time: MicroTimeOrNull = field(default_factory=NoneType)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import NoneType
+
 from msgspec import field
 
 from . import meta_v1
-from .object import Int32, Object, Time
+from .object import Int32, Object, TimeOrNull
 
 
 class ExemptPriorityLevelConfiguration(Object):
@@ -27,7 +29,7 @@ class FlowSchema(Object):
 
 class FlowSchemaCondition(Object):
     status: str = ""
-    last_transition_time: Time = ""
+    last_transition_time: TimeOrNull = field(default_factory=NoneType)
     message: str = ""
     reason: str = ""
     type: str = ""
@@ -36,7 +38,7 @@ class FlowSchemaCondition(Object):
 class FlowSchemaSpec(Object):
     distinguisher_method: FlowDistinguisherMethod | None = None
     matching_precedence: Int32 = field(default_factory=int)
-    priority_level_configuration: PriorityLevelConfigurationReference | None = None
+    priority_level_configuration: PriorityLevelConfigurationReference = field(default_factory=lambda: PriorityLevelConfigurationReference())
     rules: list[PolicyRulesWithSubjects] = []
 
 
@@ -56,8 +58,8 @@ class LimitResponse(Object):
 class LimitedPriorityLevelConfiguration(Object):
     borrowing_limit_percent: Int32 | None = None
     lendable_percent: Int32 | None = None
-    limit_response: LimitResponse | None = None
-    nominal_concurrency_shares: Int32 | None = field(default_factory=lambda: None)
+    limit_response: LimitResponse = field(default_factory=lambda: LimitResponse())
+    nominal_concurrency_shares: Int32 | None = field(default_factory=NoneType)
 
 
 class NonResourcePolicyRule(Object):
@@ -81,7 +83,7 @@ class PriorityLevelConfiguration(Object):
 
 class PriorityLevelConfigurationCondition(Object):
     status: str = ""
-    last_transition_time: Time = ""
+    last_transition_time: TimeOrNull = field(default_factory=NoneType)
     message: str = ""
     reason: str = ""
     type: str = ""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import Any
 
 from msgspec import field
 
-from .object import NO_FIELDS, FieldsV1, Int32, Int64, Object, Time
+from .object import NO_FIELDS, FieldsV1, Int32, Int64, Object, Time, TimeOrNull
 
 
 class APIGroup(Object):
     kind: str = ""
     api_version: str = ""
     name: str = field(default_factory=str)
-    preferred_version: GroupVersionForDiscovery | None = None
+    preferred_version: GroupVersionForDiscovery = field(default_factory=lambda: GroupVersionForDiscovery())
     server_address_by_client_cidrs: list[ServerAddressByClientCIDR] = field(default_factory=list, name="serverAddressByClientCIDRs")
     versions: list[GroupVersionForDiscovery] = field(default_factory=lambda: [])
 
@@ -53,7 +54,7 @@ class APIVersions(Object):
 
 class Condition(Object):
     status: str = field(default_factory=str)
-    last_transition_time: Time = ""
+    last_transition_time: TimeOrNull = field(default_factory=NoneType)
     message: str = field(default_factory=str)
     observed_generation: Int64 = 0
     reason: str = field(default_factory=str)
@@ -184,5 +185,5 @@ class StatusDetails(Object):
 
 
 class WatchEvent(Object):
-    object: Any = None
+    object: Any = field(default_factory=NoneType)
     type: str = field(default_factory=str)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import NoneType
+
 from msgspec import field
 
 from . import core_v1, meta_v1
@@ -9,9 +11,9 @@ from .object import Int32, IntOrString, Object
 
 
 class HTTPIngressPath(Object):
-    backend: IngressBackend | None = None
+    backend: IngressBackend = field(default_factory=lambda: IngressBackend())
     path: str = ""
-    path_type: str | None = field(default_factory=lambda: None)
+    path_type: str | None = field(default_factory=NoneType)
 
 
 class HTTPIngressRuleValue(Object):
@@ -59,7 +61,7 @@ class IngressClassParametersReference(Object):
     api_group: str | None = None
     name: str = field(default_factory=str)
     namespace: str | None = None
-    scope: str | None = field(default_factory=lambda: None)
+    scope: str | None = field(default_factory=NoneType)
 
 
 class IngressClassSpec(Object):
@@ -90,7 +92,7 @@ class IngressRule(Object):
 
 class IngressServiceBackend(Object):
     name: str = field(default_factory=str)
-    port: ServiceBackendPort | None = None
+    port: ServiceBackendPort = field(default_factory=lambda: ServiceBackendPort())
 
 
 class IngressSpec(Object):
@@ -101,7 +103,7 @@ class IngressSpec(Object):
 
 
 class IngressStatus(Object):
-    load_balancer: IngressLoadBalancerStatus | None = None
+    load_balancer: IngressLoadBalancerStatus = field(default_factory=lambda: IngressLoadBalancerStatus())
 
 
 class IngressTLS(Object):
@@ -141,7 +143,7 @@ class NetworkPolicyPort(Object):
 class NetworkPolicySpec(Object):
     egress: list[NetworkPolicyEgressRule] = []
     ingress: list[NetworkPolicyIngressRule] = []
-    pod_selector: meta_v1.LabelSelector | None = None
+    pod_selector: meta_v1.LabelSelector = field(default_factory=meta_v1.LabelSelector)
     policy_types: list[str] = []
 
 

@@ -2,8 +2,8 @@
 
 Owns how a struct meets the wire: camelCase names, unset fields left out, unknown fields refused. Field conventions are Go's: strings,
 numbers and booleans are "", 0 and False when unset, and then left out, also where somebody wrote them; where upstream has a pointer the
-type says `| None`, and an explicit zero stays. A field with a factory has no `omitempty` upstream and is always written. Lists and maps are
-empty when unset.
+type says `| None`, and an explicit zero stays. A field with a factory is always written, as Go does without `omitempty` and for structs by
+value. Lists and maps are empty when unset.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ _DAYS = (
 _MOMENT = rf"(?:{_DAYS})T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 Time = Annotated[str, Meta(pattern=rf"\A(?:{_MOMENT}Z)?\Z")]
 MicroTime = Annotated[str, Meta(pattern=rf"\A(?:{_MOMENT}\.[0-9]{{6}}Z)?\Z")]
+# Times that Go holds by value: unset they are null, on the wire too.
+TimeOrNull = Annotated[str, Meta(pattern=rf"\A{_MOMENT}Z\Z")] | None
+MicroTimeOrNull = Annotated[str, Meta(pattern=rf"\A{_MOMENT}\.[0-9]{{6}}Z\Z")] | None
 # A set of fields stays as it is written: nobody but the API server's managed_fields reads it. NO_FIELDS is unset (by identity).
 FieldsV1 = Raw
 NO_FIELDS = Raw(b"")

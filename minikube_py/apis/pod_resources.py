@@ -19,7 +19,8 @@ def aggregate(spec: PodSpec, side: str) -> dict[str, Quantity]:
         side: "requests" or "limits".
     """
     def amounts(container: Container) -> dict[str, Quantity]:
-        return getattr(container.resources, side) if container.resources is not None else {}
+        found: dict[str, Quantity] = getattr(container.resources, side)
+        return found
 
     names = dict.fromkeys(name for c in (*spec.containers, *spec.init_containers) for name in amounts(c))
     needed: dict[str, Quantity] = {}
@@ -44,9 +45,7 @@ def qos_class(spec: PodSpec) -> str:
     if spec.resources is not None and (spec.resources.requests or spec.resources.limits):
         return _qos_of([(_compute(spec.resources.requests), _compute(spec.resources.limits))])
     containers = (*spec.containers, *spec.init_containers)
-    return _qos_of([
-        (_compute(c.resources.requests), _compute(c.resources.limits)) if c.resources is not None else ({}, {}) for c in containers
-    ])
+    return _qos_of([(_compute(c.resources.requests), _compute(c.resources.limits)) for c in containers])
 
 
 def _qos_of(amounts: list[tuple[dict[str, Quantity], dict[str, Quantity]]]) -> str:

@@ -24,7 +24,7 @@ class ClusterRoleBinding(Object):
     kind: str = ""
     api_version: str = ""
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    role_ref: RoleRef | None = None
+    role_ref: RoleRef = field(default_factory=lambda: RoleRef())
     subjects: list[Subject] = []
 
 
@@ -47,7 +47,7 @@ class RoleBinding(Object):
     kind: str = ""
     api_version: str = ""
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    role_ref: RoleRef | None = None
+    role_ref: RoleRef = field(default_factory=lambda: RoleRef())
     subjects: list[Subject] = []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import Any
 
 from msgspec import field
@@ -22,7 +23,7 @@ class AllocatedDeviceStatus(Object):
 
 class AllocationResult(Object):
     allocation_timestamp: Time = ""
-    devices: DeviceAllocationResult | None = None
+    devices: DeviceAllocationResult = field(default_factory=lambda: DeviceAllocationResult())
     node_selector: core_v1.NodeSelector | None = None
 
 
@@ -47,7 +48,7 @@ class CapacityRequirements(Object):
 
 
 class Counter(Object):
-    value: Quantity | None = None
+    value: Quantity = field(default_factory=lambda: "0")
 
 
 class CounterSet(Object):
@@ -95,7 +96,7 @@ class DeviceAttribute(Object):
 
 class DeviceCapacity(Object):
     request_policy: CapacityRequestPolicy | None = None
-    value: Quantity | None = None
+    value: Quantity = field(default_factory=lambda: "0")
 
 
 class DeviceClaim(Object):
@@ -144,7 +145,7 @@ class DeviceRequest(Object):
 
 
 class DeviceRequestAllocationResult(Object):
-    admin_access: bool | None = field(default_factory=lambda: None)
+    admin_access: bool | None = field(default_factory=NoneType)
     binding_conditions: list[str] = []
     binding_failure_conditions: list[str] = []
     consumed_capacity: dict[str, Quantity] = {}
@@ -208,7 +209,7 @@ class NodeAllocatableResourceMapping(Object):
 
 class OpaqueDeviceConfiguration(Object):
     driver: str = field(default_factory=str)
-    parameters: Any = None
+    parameters: Any = field(default_factory=NoneType)
 
 
 class ResourceClaim(Object):
@@ -227,7 +228,7 @@ class ResourceClaimConsumerReference(Object):
 
 
 class ResourceClaimSpec(Object):
-    devices: DeviceClaim | None = None
+    devices: DeviceClaim = field(default_factory=lambda: DeviceClaim())
 
 
 class ResourceClaimStatus(Object):
@@ -268,5 +269,5 @@ class ResourceSliceSpec(Object):
     node_name: str | None = None
     node_selector: core_v1.NodeSelector | None = None
     per_device_node_selection: bool | None = None
-    pool: ResourcePool | None = None
+    pool: ResourcePool = field(default_factory=lambda: ResourcePool())
     shared_counters: list[CounterSet] = []

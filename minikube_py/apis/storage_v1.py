@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import NoneType
+
 from msgspec import field
 
 from . import core_v1, meta_v1
-from .object import Int32, Int64, Object, Quantity, Time
+from .object import Int32, Int64, Object, Quantity, TimeOrNull
 
 
 class CSIDriver(Object):
@@ -91,7 +93,7 @@ class VolumeAttachmentSource(Object):
 class VolumeAttachmentSpec(Object):
     attacher: str = field(default_factory=str)
     node_name: str = field(default_factory=str)
-    source: VolumeAttachmentSource | None = None
+    source: VolumeAttachmentSource = field(default_factory=lambda: VolumeAttachmentSource())
 
 
 class VolumeAttachmentStatus(Object):
@@ -112,7 +114,7 @@ class VolumeAttributesClass(Object):
 class VolumeError(Object):
     error_code: Int32 | None = None
     message: str = ""
-    time: Time = ""
+    time: TimeOrNull = field(default_factory=NoneType)
 
 
 class VolumeNodeResources(Object):

@@ -7,7 +7,7 @@ Source: pkg/registry/core/pod/storage/storage.go (BindingREST, LegacyBindingREST
 from __future__ import annotations
 
 from minikube_py.apis import meta_v1
-from minikube_py.apis.core_v1 import Binding, ObjectReference, Pod, PodCondition
+from minikube_py.apis.core_v1 import Binding, Pod, PodCondition
 from minikube_py.apis.validation.causes import not_supported, required
 from minikube_py.core.clock import rfc3339
 from minikube_py.core.errors import BadRequestError, UnreasonedError, aggregate, conflict
@@ -54,7 +54,7 @@ class Bindings:
 
 def _node_of(binding: Binding) -> str:
     """The name of the node that a binding is to. Raises: UnreasonedError. Upstream gives no reason here."""
-    target = binding.target or ObjectReference()
+    target = binding.target
     causes = []
     if target.kind not in ("", "Node"):
         causes.append(not_supported("target.kind", target.kind, ("Node", "<empty>")))

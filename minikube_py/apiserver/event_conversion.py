@@ -14,7 +14,7 @@ def event_to_core(event: events_v1.Event) -> core_v1.Event:
     """events.k8s.io/v1 to core/v1."""
     series = event.series
     return core_v1.Event(
-        kind="Event", api_version="v1", metadata=event.metadata, involved_object=event.regarding or core_v1.ObjectReference(),
+        kind="Event", api_version="v1", metadata=event.metadata, involved_object=event.regarding,
         related=event.related, reason=event.reason, message=event.note, type=event.type, action=event.action,
         event_time=event.event_time, reporting_component=event.reporting_controller, reporting_instance=event.reporting_instance,
         source=event.deprecated_source, first_timestamp=event.deprecated_first_timestamp,

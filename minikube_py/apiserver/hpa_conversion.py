@@ -28,7 +28,7 @@ def hpa_v2_to_v1(new: autoscaling_v2.HorizontalPodAutoscaler) -> autoscaling_v1.
     old.spec = autoscaling_v1.HorizontalPodAutoscalerSpec(
         min_replicas=spec.min_replicas, max_replicas=spec.max_replicas,
         scale_target_ref=autoscaling_v1.CrossVersionObjectReference(
-            kind=reference.kind, name=reference.name, api_version=reference.api_version) if reference else None,
+            kind=reference.kind, name=reference.name, api_version=reference.api_version),
     )
     old.status = autoscaling_v1.HorizontalPodAutoscalerStatus(
         current_replicas=status.current_replicas, desired_replicas=status.desired_replicas, last_scale_time=status.last_scale_time,
@@ -39,7 +39,7 @@ def hpa_v2_to_v1(new: autoscaling_v2.HorizontalPodAutoscaler) -> autoscaling_v1.
         old.spec.target_cpu_utilization_percentage = targets[0]
     for current in status.current_metrics:
         source = current.resource
-        if current.type == "Resource" and source is not None and source.name == "cpu" and source.current is not None \
+        if current.type == "Resource" and source is not None and source.name == "cpu" \
                 and source.current.average_utilization is not None:
             old.status.current_cpu_utilization_percentage = source.current.average_utilization
     return old
@@ -48,7 +48,7 @@ def hpa_v2_to_v1(new: autoscaling_v2.HorizontalPodAutoscaler) -> autoscaling_v1.
 def _cpu_target(metric: MetricSpec) -> int | None:
     """The target that v1 has a field for, if the metric is that."""
     source = metric.resource
-    if metric.type != "Resource" or source is None or source.name != "cpu" or source.target is None:
+    if metric.type != "Resource" or source is None or source.name != "cpu":
         return None
     return source.target.average_utilization
 
@@ -65,7 +65,7 @@ def _annotations(new: autoscaling_v2.HorizontalPodAutoscaler) -> dict[str, str]:
         annotations[forms.BEHAVIOR] = forms.write_behavior(new.spec.behavior)
     if new.status.conditions:
         annotations[forms.CONDITIONS] = forms.write([
-            forms.Condition(type=condition.type, status=condition.status, last_transition_time=condition.last_transition_time or None,
+            forms.Condition(type=condition.type, status=condition.status, last_transition_time=condition.last_transition_time,
                             reason=condition.reason, message=condition.message) for condition in new.status.conditions])
     return annotations
 
@@ -80,7 +80,7 @@ def hpa_v1_to_v2(old: autoscaling_v1.HorizontalPodAutoscaler) -> autoscaling_v2.
         min_replicas=spec.min_replicas, max_replicas=spec.max_replicas, behavior=forms.read_behavior(annotations),
         metrics=_metrics(spec, annotations),
         scale_target_ref=autoscaling_v2.CrossVersionObjectReference(
-            kind=reference.kind, name=reference.name, api_version=reference.api_version) if reference else None,
+            kind=reference.kind, name=reference.name, api_version=reference.api_version),
     )
     new.status = autoscaling_v2.HorizontalPodAutoscalerStatus(
         current_replicas=status.current_replicas, desired_replicas=status.desired_replicas, last_scale_time=status.last_scale_time,
@@ -88,7 +88,7 @@ def hpa_v1_to_v2(old: autoscaling_v1.HorizontalPodAutoscaler) -> autoscaling_v2.
     )
     for condition in forms.read(annotations, forms.CONDITIONS, list[forms.Condition]) or ():
         new.status.conditions.append(autoscaling_v2.HorizontalPodAutoscalerCondition(
-            type=condition.type, status=condition.status, last_transition_time=condition.last_transition_time or "",
+            type=condition.type, status=condition.status, last_transition_time=condition.last_transition_time,
             reason=condition.reason, message=condition.message))
     return new
 

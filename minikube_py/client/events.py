@@ -38,7 +38,7 @@ class _Known:
 
     name: str
     count: int
-    first: str
+    first: str | None
 
 
 def object_reference(obj: Any, field_path: str = "") -> core_v1.ObjectReference:
@@ -105,7 +105,7 @@ class EventRecorder:
                 log.debug("event not written, no server reason=%s error=%s", event.reason, error)
 
     async def _write(self, event: core_v1.Event) -> None:
-        involved = event.involved_object or core_v1.ObjectReference()
+        involved = event.involved_object
         key = (involved.kind, involved.namespace, involved.name, involved.uid, involved.field_path, event.type, event.reason, event.message)
         known = self._known.get(key)
         if known is not None:

@@ -67,4 +67,4 @@ def _kind(definition: CustomResourceDefinition) -> tuple[type[Object], frozenset
         return None
     kind = cast("type[Object]", kept_type(definition))
     group, names = definition.spec.group, definition.status.accepted_names
-    return kind, frozenset((group, version, names.kind if names is not None else "") for version in versions)
+    return kind, frozenset((group, version, names.kind) for version in versions)

@@ -130,7 +130,7 @@ def _age_rank(time: str, now: datetime) -> int:
 
 def _ready_time(pod: Pod) -> str:
     ready = condition_of(pod.status.conditions, "Ready")
-    return ready.last_transition_time if ready is not None and ready.status == "True" else ""
+    return ready.last_transition_time or "" if ready is not None and ready.status == "True" else ""
 
 
 def _restarts(pod: Pod) -> tuple[int, int]:

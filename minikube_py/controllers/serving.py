@@ -78,7 +78,7 @@ def port_of(pod: Pod, port: ServicePort) -> int | None:
     target = port.target_port
     if isinstance(target, int):
         return target or port.port
-    if target is None or target == "":
+    if target == "":
         return port.port
     restartable = [container for container in pod.spec.init_containers if container.restart_policy == "Always"]
     for container in [*pod.spec.containers, *restartable]:
@@ -99,7 +99,7 @@ def reference_to(pod: Pod) -> ObjectReference:
 
 def trigger_time(service: Service, pods: list[Pod]) -> str:
     """When what the endpoints show was caused: the newest start of the Service or change of readiness."""
-    times = [service.metadata.creation_timestamp]
+    times: list[str | None] = [service.metadata.creation_timestamp]
     for pod in pods:
         ready = condition_of(pod.status.conditions, "Ready")
         if ready is not None:

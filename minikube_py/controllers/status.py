@@ -46,7 +46,7 @@ def is_true(conditions: Sequence[Any], condition_type: str) -> bool:
     return row is not None and row.status == "True"
 
 
-def age_s(now: datetime, time: str) -> float:
+def age_s(now: datetime, time: str | None) -> float:
     """Seconds since a Time; 0 for an unset one."""
     return (now - parse_rfc3339(time)).total_seconds() if time else 0.0
 

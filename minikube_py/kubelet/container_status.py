@@ -73,9 +73,9 @@ def _status(given: StatusInput, container: AnyContainer, previous: core_v1.Conta
     older = next((info for info in attempts[1:] if info.phase == "exited"), None)
     if older is not None:
         status.last_state = _state(older)
-    elif previous is not None and previous.last_state is not None and previous.restart_count == newest.attempt:
+    elif previous is not None and previous.restart_count == newest.attempt:
         status.last_state = previous.last_state
-    given_resources = container.resources or core_v1.ResourceRequirements()
+    given_resources = container.resources
     status.allocated_resources = dict(given_resources.requests)
     status.resources = core_v1.ResourceRequirements(limits=dict(given_resources.limits), requests=dict(given_resources.requests))
     if newest.running:
@@ -83,7 +83,7 @@ def _status(given: StatusInput, container: AnyContainer, previous: core_v1.Conta
         status.started, status.ready = readiness.started, readiness.started and readiness.ready
     _apply_reason(given, container, newest, status, init)
     if init and not (isinstance(container, core_v1.Container) and is_sidecar(container)):
-        terminated = status.state.terminated if status.state is not None else None
+        terminated = status.state.terminated
         status.ready = terminated is not None and terminated.exit_code == 0
         status.started = status.started if newest.running else False
     return status
@@ -94,7 +94,7 @@ def _apply_reason(given: StatusInput, container: AnyContainer, newest: Container
     why = given.reasons.get(container.name)
     if why is None or newest.running or given.terminal or not restarts(given.pod, container, newest, init=init):
         return
-    if status.state is not None and status.state.terminated is not None:
+    if status.state.terminated is not None:
         status.last_state = status.state
     status.state = core_v1.ContainerState(waiting=core_v1.ContainerStateWaiting(reason=why[0], message=why[1]))
 
@@ -118,9 +118,9 @@ def _without_container(given: StatusInput, container: AnyContainer, previous: co
         name=container.name, image=container.image, restart_count=0, ready=False, started=False, last_state=core_v1.ContainerState(),
         volume_mounts=_mounts(container),
     )
-    if previous is not None and previous.state is not None:
+    if previous is not None:
         status.restart_count = previous.restart_count
-        status.last_state = previous.last_state or core_v1.ContainerState()
+        status.last_state = previous.last_state
         if previous.state.terminated is not None:
             status.state = previous.state
             status.container_id, status.image, status.image_id = previous.container_id, previous.image, previous.image_id

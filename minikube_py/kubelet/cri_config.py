@@ -140,7 +140,7 @@ def container_resources(pod: core_v1.Pod, container: AnyContainer, node: NodeFac
     """A container's shares, quota and limits."""
     if isinstance(container, core_v1.EphemeralContainer):
         return runtime_v1.LinuxContainerResources(cpu_shares=cpu_shares(0), oom_score_adj=1000)
-    given = container.resources or core_v1.ResourceRequirements()
+    given = container.resources
     limit = milli_value(given.limits.get("cpu", 0))
     request = milli_value(given.requests.get("cpu", given.limits.get("cpu", 0)))
     quota = cpu_quota_us(limit)

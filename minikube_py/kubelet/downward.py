@@ -64,7 +64,7 @@ def resource_value(
     kind, _, resource = selector.resource.partition(".")
     if kind not in ("limits", "requests") or not resource:
         raise FieldError(f"unsupported container resource : {selector.resource}")
-    resources = container.resources or core_v1.ResourceRequirements()
+    resources = container.resources
     quantity: Quantity | None = resources.limits.get(resource) if kind == "limits" else resources.requests.get(resource)
     if quantity is None and kind == "limits":
         quantity = allocatable.get(resource)

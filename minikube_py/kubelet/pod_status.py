@@ -68,12 +68,12 @@ def phase(pod: core_v1.Pod, status: core_v1.PodStatus, *, terminal: bool = False
     running = waiting = stopped = succeeded = 0
     for container in status.container_statuses:
         state, last = container.state, container.last_state
-        if state is not None and state.running is not None:
+        if state.running is not None:
             running += 1
-        elif state is not None and state.terminated is not None:
+        elif state.terminated is not None:
             stopped += 1
             succeeded += state.terminated.exit_code == 0
-        elif last is not None and last.terminated is not None:
+        elif last.terminated is not None:
             stopped += 1
         else:
             waiting += 1
@@ -102,13 +102,13 @@ def _init_counts(pod: core_v1.Pod, status: core_v1.PodStatus) -> tuple[int, int,
     """Ordinary init containers that have yet to succeed, sidecars that have not started, ordinary ones that failed."""
     pending = sidecars = failed = 0
     for container, shown in zip(pod.spec.init_containers, status.init_container_statuses, strict=True):
-        state = shown.state or core_v1.ContainerState()
+        state = shown.state
         if is_sidecar(container):
             sidecars += not shown.started
         elif state.terminated is not None:
             failed += state.terminated.exit_code != 0
         else:
-            last = shown.last_state.terminated if shown.last_state is not None else None
+            last = shown.last_state.terminated
             if state.waiting is not None and last is not None and last.exit_code != 0:
                 failed += 1
             else:
@@ -148,8 +148,8 @@ def keep_transition_times(status: core_v1.PodStatus, before: core_v1.PodStatus) 
 def _initialized(pod: core_v1.Pod, status: core_v1.PodStatus) -> core_v1.PodCondition:
     incomplete = []
     started = any(
-        (container.state is not None and (container.state.running is not None or container.state.terminated is not None))
-        or (container.last_state is not None and container.last_state.terminated is not None)
+        container.state.running is not None or container.state.terminated is not None
+        or container.last_state.terminated is not None
         for container in status.container_statuses
     )
     for container, shown in zip(pod.spec.init_containers, status.init_container_statuses, strict=True):

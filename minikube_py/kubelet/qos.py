@@ -49,7 +49,7 @@ def qos_class(pod: core_v1.Pod) -> QosClass:
     if pod.spec.resources is not None and (pod.spec.resources.requests or pod.spec.resources.limits):
         every = [pod.spec.resources]
     else:
-        every = [container.resources or core_v1.ResourceRequirements() for container in all_containers(pod)]
+        every = [container.resources for container in all_containers(pod)]
     names = ("cpu", "memory")
     if not any(nano_value(given.get(name, 0)) > 0 for r in every for given in (r.requests, r.limits) for name in names):
         return "BestEffort"
@@ -80,7 +80,7 @@ def oom_score_adj(pod: core_v1.Pod, container: core_v1.Container, memory_capacit
 def _memory_request(pod: core_v1.Pod, container: core_v1.Container) -> int:
     """A container's memory request in bytes; a sidecar is no more likely to be killed than the app container that asks least."""
     def own(of: core_v1.Container) -> int:
-        return value(of.resources.requests.get("memory", 0)) if of.resources else 0
+        return value(of.resources.requests.get("memory", 0))
 
     if is_sidecar(container) and pod.spec.containers:
         return max(own(container), min(own(app) for app in pod.spec.containers))

@@ -103,7 +103,7 @@ def pod_cgroup_limits(pod: core_v1.Pod, pids_max: int | None) -> CgroupLimits:
         if pod.spec.resources is not None and name in pod.spec.resources.limits:
             return True
         return all(
-            container.resources is not None and nano_value(container.resources.limits.get(name, 0)) > 0
+            nano_value(container.resources.limits.get(name, 0)) > 0
             for container in [*pod.spec.containers, *pod.spec.init_containers]
         )
 
@@ -116,12 +116,10 @@ def pod_cgroup_limits(pod: core_v1.Pod, pids_max: int | None) -> CgroupLimits:
 
 def container_memory_limit(container: core_v1.Container) -> int:
     """Bytes; 0 is no limit."""
-    return whole_value(container.resources.limits.get("memory", 0)) if container.resources else 0
+    return whole_value(container.resources.limits.get("memory", 0))
 
 
 def _picked(container: core_v1.Container, pick: Pick) -> dict[str, int]:
-    if container.resources is None:
-        return {}
     return {name: nano_value(given) for name, given in pick(container.resources).items()}
 
 

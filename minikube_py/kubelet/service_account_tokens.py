@@ -76,7 +76,7 @@ class ServiceAccountTokens:
         )
         account = pod.spec.service_account_name or "default"
         answer = await self._client.call(core_v1.ServiceAccount, account, pod.metadata.namespace, "token", request)
-        if not isinstance(answer, authentication_v1.TokenRequest):
+        if not isinstance(answer, authentication_v1.TokenRequest) or answer.status.expiration_timestamp is None:
             raise TypeError(f"unexpected answer to a token request: {type(answer).__name__}")
         ends_at_s = parse_rfc3339(answer.status.expiration_timestamp).timestamp()
         renew_after_s = min((ends_at_s - asked_at_s) * RENEW_AT, RENEW_AFTER_S)

@@ -110,7 +110,7 @@ def host_ports(spec: core_v1.PodSpec) -> tuple[HostPort, ...]:
 
 def _container(container: core_v1.Container, statuses: Mapping[str, core_v1.ContainerStatus], defaults: Amounts | None) -> Amounts:
     """The requests of one container: while it is resized, the larger of what it has and what it asks for."""
-    found = amounts(container.resources.requests) if container.resources is not None else {}
+    found = amounts(container.resources.requests)
     status = statuses.get(container.name)
     if status is not None:
         _raise_to(found, amounts(status.allocated_resources))

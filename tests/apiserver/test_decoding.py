@@ -273,7 +273,7 @@ def test_bad_base64_is_told_in_gos_words(text: str, offset: int) -> None:
     ("2026-02-01T10:00:00.9876543Z", "2026-02-01T10:00:00Z", None),
     ("2026-02-01T01:00:00+02:30", "2026-01-31T22:30:00Z", None),
     ("2026-01-31T23:00:00.000001-01:00", "2026-02-01T00:00:00Z", "2026-02-01T00:00:00.000001Z"),
-    ("2024-02-29T00:00:00Z", "2024-02-29T00:00:00Z", None), ("0001-01-01T00:00:00Z", "", None),
+    ("2024-02-29T00:00:00Z", "2024-02-29T00:00:00Z", None),
     ("2026-02-29T00:00:00Z", None, None), ("2026-02-01t10:00:00Z", None, None), ("2026-02-01T10:00:00z", None, None),
     ("2026-02-01T10:00:00Z\n", None, None), ("2026-02-01T24:00:00Z", None, None), ("2026-02-01T10:60:00Z", None, None),
     ("9999-12-31T23:00:00-02:00", None, None), ("\u0662026-02-01T10:00:00Z", None, None),
@@ -291,6 +291,14 @@ def test_times_are_kept_as_go_writes_them(text: str, time: str | None, micro: st
     last, event = read({"lastTimestamp": text}), read({"eventTime": text})
     assert (last and last.last_timestamp) == time
     assert (event and event.event_time) == micro
+
+
+@pytest.mark.parametrize(("time", "micro"), [("null", "null"), ('"0001-01-01T00:00:00Z"', '"0001-01-01T00:00:00.000000Z"')])
+def test_the_zero_time_is_null_or_left_out(time: str, micro: str) -> None:
+    body = f'{{"lastTimestamp":{time},"series":{{"lastObservedTime":{micro}}},"metadata":{{"deletionTimestamp":{time}}}}}'
+    document = to_document(decode_object(Event, "v1", "Event", body.encode(), JSON, "Strict")[0])
+    assert document["lastTimestamp"] is document["series"]["lastObservedTime"] is None
+    assert "deletionTimestamp" not in document["metadata"]
 
 
 def test_what_go_reads_is_read() -> None:

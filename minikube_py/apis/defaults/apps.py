@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from ..apps_v1 import (
     DaemonSet,
-    DaemonSetUpdateStrategy,
     Deployment,
-    DeploymentStrategy,
     ReplicaSet,
     RollingUpdateDaemonSet,
     RollingUpdateDeployment,
@@ -17,7 +15,6 @@ from ..apps_v1 import (
     StatefulSet,
     StatefulSetPersistentVolumeClaimRetentionPolicy,
     StatefulSetSpec,
-    StatefulSetUpdateStrategy,
 )
 from .pods import set_template_spec
 from .storage import set_claim
@@ -33,8 +30,6 @@ def set_deployment(deployment: Deployment) -> None:
     set_template_spec(spec.template)
     if spec.replicas is None:
         spec.replicas = 1
-    if spec.strategy is None:
-        spec.strategy = DeploymentStrategy()
     strategy = spec.strategy
     if not strategy.type:
         strategy.type = _ROLLING
@@ -60,8 +55,6 @@ def set_replica_set(replica_set: ReplicaSet) -> None:
 def set_daemon_set(daemon_set: DaemonSet) -> None:
     spec = daemon_set.spec
     set_template_spec(spec.template)
-    if spec.update_strategy is None:
-        spec.update_strategy = DaemonSetUpdateStrategy()
     strategy = spec.update_strategy
     if not strategy.type:
         strategy.type = _ROLLING
@@ -97,8 +90,6 @@ def set_stateful_set(stateful_set: StatefulSet) -> None:
 
 
 def _set_update_strategy(spec: StatefulSetSpec) -> None:
-    if spec.update_strategy is None:
-        spec.update_strategy = StatefulSetUpdateStrategy()
     strategy = spec.update_strategy
     if not strategy.type:
         strategy.type = _ROLLING

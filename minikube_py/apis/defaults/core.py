@@ -10,7 +10,6 @@ from ..core_v1 import (
     Endpoints,
     LimitRange,
     LimitRangeItem,
-    LoadBalancerStatus,
     Namespace,
     Node,
     ReplicationController,
@@ -45,8 +44,6 @@ def set_service(service: Service) -> None:
         spec.external_traffic_policy = "Cluster"
     if spec.internal_traffic_policy is None and kind in ("NodePort", "LoadBalancer", "ClusterIP"):
         spec.internal_traffic_policy = "Cluster"
-    if service.status.load_balancer is None:
-        service.status.load_balancer = LoadBalancerStatus()
     if kind == "LoadBalancer":
         if spec.allocate_load_balancer_node_ports is None:
             spec.allocate_load_balancer_node_ports = True

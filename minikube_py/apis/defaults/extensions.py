@@ -30,11 +30,10 @@ _WEBHOOK_TIMEOUT_S = 10
 def set_definition(definition: CustomResourceDefinition) -> None:
     spec = definition.spec
     names = spec.names
-    if names is not None:
-        if not names.singular:
-            names.singular = names.kind.lower()
-        if not names.list_kind and names.kind:
-            names.list_kind = f"{names.kind}List"
+    if not names.singular:
+        names.singular = names.kind.lower()
+    if not names.list_kind and names.kind:
+        names.list_kind = f"{names.kind}List"
     if spec.conversion is None:
         spec.conversion = CustomResourceConversion(strategy="None")
     webhook = spec.conversion.webhook
@@ -66,7 +65,7 @@ def set_webhook(webhook: ValidatingWebhook | MutatingWebhook) -> None:
     for rule in webhook.rules:
         if rule.scope is None:
             rule.scope = "*"
-    service = webhook.client_config.service if webhook.client_config is not None else None
+    service = webhook.client_config.service
     if service is not None and service.port is None:
         service.port = _HTTPS
     if isinstance(webhook, MutatingWebhook) and webhook.reinvocation_policy is None:

@@ -6,8 +6,7 @@ Source: pkg/apis/networking/v1/defaults.go, pkg/apis/discovery/v1/defaults.go
 from __future__ import annotations
 
 from ..discovery_v1 import EndpointSlice
-from ..meta_v1 import LabelSelector
-from ..networking_v1 import Ingress, IngressClass, IngressLoadBalancerStatus, NetworkPolicy
+from ..networking_v1 import IngressClass, NetworkPolicy
 from .table import Defaults
 
 
@@ -19,13 +18,6 @@ def set_network_policy(policy: NetworkPolicy) -> None:
                 port.protocol = "TCP"
     if not spec.policy_types:
         spec.policy_types = ["Ingress", "Egress"] if spec.egress else ["Ingress"]
-    if spec.pod_selector is None:
-        spec.pod_selector = LabelSelector()
-
-
-def set_ingress(ingress: Ingress) -> None:
-    if ingress.status.load_balancer is None:
-        ingress.status.load_balancer = IngressLoadBalancerStatus()
 
 
 def set_ingress_class(ingress_class: IngressClass) -> None:
@@ -43,5 +35,5 @@ def set_endpoint_slice(endpoint_slice: EndpointSlice) -> None:
 
 
 DEFAULTS: Defaults = {
-    NetworkPolicy: set_network_policy, Ingress: set_ingress, IngressClass: set_ingress_class, EndpointSlice: set_endpoint_slice,
+    NetworkPolicy: set_network_policy, IngressClass: set_ingress_class, EndpointSlice: set_endpoint_slice,
 }

@@ -99,10 +99,7 @@ def set_container(container: Container | EphemeralContainer) -> None:
         container.termination_message_path = "/dev/termination-log"
     if not container.termination_message_policy:
         container.termination_message_policy = "File"
-    if container.resources is None:
-        container.resources = ResourceRequirements()
-    else:
-        quantities.requirements(container.resources)
+    quantities.requirements(container.resources)
     if container.ports:
         _set_ports(container.ports)
     if container.env:
@@ -163,7 +160,7 @@ def _set_env(env: list[core_v1.EnvVar]) -> None:
 
 def _requests_from_limits(container: Container) -> None:
     resources = container.resources
-    if resources is not None and resources.limits:
+    if resources.limits:
         requests = resources.requests
         for name, amount in resources.limits.items():
             requests.setdefault(name, amount)
@@ -187,7 +184,7 @@ def _pod_level_resources(spec: PodSpec, resources: ResourceRequirements) -> None
             if name in _POD_LEVEL or name.startswith(_HUGE_PAGES):
                 resources.requests.setdefault(name, amount)
     else:
-        everyone = [c.resources.limits if c.resources else {} for c in (*spec.containers, *spec.init_containers)]
+        everyone = [c.resources.limits for c in (*spec.containers, *spec.init_containers)]
         for name, amount in aggregate(spec, "limits").items():
             if name in _POD_LEVEL and all(name in limits for limits in everyone):
                 resources.limits[name] = amount

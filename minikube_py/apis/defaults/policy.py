@@ -28,7 +28,7 @@ def set_autoscaler(autoscaler: autoscaling_v2.HorizontalPodAutoscaler) -> None:
         spec.metrics = [MetricSpec(type="Resource", resource=ResourceMetricSource(name="cpu", target=target))]
     for metric in spec.metrics:
         source = metric.resource or metric.container_resource or metric.pods or metric.object or metric.external
-        if source is not None and source.target is not None:
+        if source is not None:
             source.target.average_value = single(source.target.average_value)
             source.target.value = single(source.target.value)
     if spec.behavior is not None:
@@ -55,7 +55,7 @@ def set_autoscaler_v1(autoscaler: autoscaling_v1.HorizontalPodAutoscaler) -> Non
 
 
 def set_binding(binding: RoleBinding | ClusterRoleBinding) -> None:
-    if binding.role_ref is not None and not binding.role_ref.api_group:
+    if not binding.role_ref.api_group:
         binding.role_ref.api_group = RBAC_GROUP
     for subject in binding.subjects:
         if not subject.api_group and subject.kind in ("User", "Group"):
@@ -85,7 +85,7 @@ def set_priority_level(level: PriorityLevelConfiguration) -> None:
 
 
 def _set_queuing(limited: LimitedPriorityLevelConfiguration) -> None:
-    queuing = limited.limit_response.queuing if limited.limit_response is not None else None
+    queuing = limited.limit_response.queuing
     if queuing is not None:
         queuing.hand_size = queuing.hand_size or 8
         queuing.queues = queuing.queues or 64

@@ -6,6 +6,7 @@ Source: pkg/apis/resource/v1/defaults.go
 from __future__ import annotations
 
 from ...core.clock import SYSTEM_CLOCK, rfc3339
+from ..quantity import canonical
 from ..resource_v1 import (
     CapacityRequirements,
     Device,
@@ -30,8 +31,6 @@ def set_claim_template(template: ResourceClaimTemplate) -> None:
 
 
 def set_claim_spec(spec: ResourceClaimSpec) -> None:
-    if spec.devices is None:
-        return
     for request in spec.devices.requests:
         if request.exactly is not None:
             _set_request(request.exactly)
@@ -64,15 +63,15 @@ def set_slice(resource_slice: ResourceSlice) -> None:
         _set_device(device)
     for counters in resource_slice.spec.shared_counters:
         for counter in counters.counters.values():
-            counter.value = single(counter.value)
+            counter.value = canonical(counter.value)
 
 
 def _set_device(device: Device) -> None:
     for capacity in device.capacity.values():
-        capacity.value = single(capacity.value)
+        capacity.value = canonical(capacity.value)
     for consumption in device.consumes_counters:
         for counter in consumption.counters.values():
-            counter.value = single(counter.value)
+            counter.value = canonical(counter.value)
     for mapping in device.node_allocatable_resource_mappings.values():
         mapping.allocation_multiplier = single(mapping.allocation_multiplier) or "1"
     for taint in device.taints:

@@ -66,7 +66,7 @@ def set_csi_driver(driver: CSIDriver) -> None:
 
 def set_attachment(attachment: VolumeAttachment) -> None:
     source = attachment.spec.source
-    if source is not None and source.inline_volume_spec is not None:
+    if source.inline_volume_spec is not None:
         set_volume_spec(source.inline_volume_spec)
 
 

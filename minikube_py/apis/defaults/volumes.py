@@ -6,7 +6,7 @@ Source: pkg/apis/core/v1/defaults.go
 from __future__ import annotations
 
 from .. import core_v1
-from ..core_v1 import EmptyDirVolumeSource, PersistentVolumeClaimSpec, Volume, VolumeResourceRequirements
+from ..core_v1 import EmptyDirVolumeSource, PersistentVolumeClaimSpec, Volume
 from . import quantities
 from .images import image_pull_policy
 
@@ -44,8 +44,6 @@ def set_host_path(source: core_v1.HostPathVolumeSource) -> None:
 def set_claim_spec(spec: PersistentVolumeClaimSpec) -> None:
     if spec.volume_mode is None:
         spec.volume_mode = "Filesystem"
-    if spec.resources is None:
-        spec.resources = VolumeResourceRequirements()
     else:
         quantities.requirements(spec.resources)
 

@@ -88,7 +88,7 @@ def deployment(causes: Causes, obj: Deployment) -> None:
     non_negative(causes, "spec.replicas", spec.replicas)
     _selector(causes, "spec.selector", spec.selector, "deployment")
     _replicated_template(causes, spec.selector, spec.template)
-    _deployment_strategy(causes, "spec.strategy", spec.strategy or DeploymentStrategy())
+    _deployment_strategy(causes, "spec.strategy", spec.strategy)
     non_negative(causes, "spec.minReadySeconds", spec.min_ready_seconds)
     non_negative(causes, "spec.revisionHistoryLimit", spec.revision_history_limit)
     deadline_s = spec.progress_deadline_seconds
@@ -145,7 +145,7 @@ def daemon_set(causes: Causes, obj: DaemonSet) -> None:
     template_spec(causes, "spec.template", spec.template)
     _restarts_always(causes, "spec.template", spec.template, "DaemonSet")
     non_negative(causes, "spec.minReadySeconds", spec.min_ready_seconds)
-    _daemon_strategy(causes, "spec.updateStrategy", spec.update_strategy or DaemonSetUpdateStrategy())
+    _daemon_strategy(causes, "spec.updateStrategy", spec.update_strategy)
     non_negative(causes, "spec.revisionHistoryLimit", spec.revision_history_limit)
 
 
@@ -182,7 +182,7 @@ def stateful_set(causes: Causes, obj: StatefulSet) -> None:
         causes.append(required("spec.podManagementPolicy"))
     elif policy not in ("OrderedReady", "Parallel"):
         causes.append(invalid("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'"))
-    _stateful_strategy(causes, "spec.updateStrategy", spec.update_strategy or StatefulSetUpdateStrategy())
+    _stateful_strategy(causes, "spec.updateStrategy", spec.update_strategy)
     retention = spec.persistent_volume_claim_retention_policy
     for value, wire in ((retention.when_deleted, "whenDeleted"), (retention.when_scaled, "whenScaled")) if retention is not None else ():
         if value not in ("Retain", "Delete"):

@@ -57,7 +57,7 @@ def autoscaler(causes: Causes, obj: HorizontalPodAutoscaler) -> None:
 
 def update_autoscaler(causes: Causes, new: HorizontalPodAutoscaler, old: HorizontalPodAutoscaler) -> None:
     """References keep an apiVersion that these rules would refuse, and zero replicas stay allowed where they were."""
-    now, was = new.spec.scale_target_ref or CrossVersionObjectReference(), old.spec.scale_target_ref or CrossVersionObjectReference()
+    now, was = new.spec.scale_target_ref, old.spec.scale_target_ref
     same = (now.kind, now.api_version) == (was.kind, was.api_version)
     described = [metric.object.described_object or CrossVersionObjectReference() for metric in old.spec.metrics
                  if metric.type == "Object" and metric.object is not None]
@@ -68,7 +68,7 @@ def update_autoscaler(causes: Causes, new: HorizontalPodAutoscaler, old: Horizon
 
 def _target_rules(obj: HorizontalPodAutoscaler) -> _Reference:
     target = obj.spec.scale_target_ref
-    return _Reference(no_group=target is not None and target.kind == "ReplicationController")
+    return _Reference(no_group=target.kind == "ReplicationController")
 
 
 def _spec(causes: Causes, obj: HorizontalPodAutoscaler, lowest: int, target: _Reference, described: _Reference) -> None:
@@ -161,7 +161,7 @@ def _resource(causes: Causes, path: str, source: ResourceMetricSource | Containe
             causes.append(required(f"{path}.container", "must specify a container"))
         else:
             matches(causes, f"{path}.container", source.container, syntax.dns_label)
-    target = source.target or MetricTarget()
+    target = source.target
     _target(causes, f"{path}.target", target)
     if target.average_utilization is None and target.average_value is None:
         causes.append(required(f"{path}.target.averageUtilization", "must set either a target raw value or a target utilization"))

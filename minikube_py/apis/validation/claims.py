@@ -54,7 +54,7 @@ def claim_spec(causes: Causes, path: str, spec: PersistentVolumeClaimSpec) -> No
         causes.append(required(f"{path}.accessModes", "at least 1 access mode is required"))
     label_selector(causes, f"{path}.selector", spec.selector)
     access_modes(causes, f"{path}.accessModes", spec.access_modes)
-    storage = spec.resources.requests.get("storage") if spec.resources is not None else None
+    storage = spec.resources.requests.get("storage")
     where = f"{path}.resources[storage]"
     if storage is None:
         causes.append(required(where))
@@ -100,10 +100,9 @@ def _data_source(causes: Causes, path: str, name: str, kind: str, group: str) ->
 def claim_template(causes: Causes, path: str, template: core_v1.PersistentVolumeClaimTemplate) -> None:
     """The template of an ephemeral volume's claim: labels and annotations are all the metadata that it may have."""
     meta = template.metadata
-    if meta is not None:
-        check_annotations(causes, f"{path}.metadata.annotations", meta.annotations)
-        labels(causes, f"{path}.metadata.labels", meta.labels)
-        _only_labels_and_annotations(causes, f"{path}.metadata", meta)
+    check_annotations(causes, f"{path}.metadata.annotations", meta.annotations)
+    labels(causes, f"{path}.metadata.labels", meta.labels)
+    _only_labels_and_annotations(causes, f"{path}.metadata", meta)
     claim_spec(causes, f"{path}.spec", template.spec)
 
 
@@ -116,8 +115,8 @@ def update_claim(causes: Causes, new: PersistentVolumeClaim, old: PersistentVolu
     claim(causes, new)
     _immutable_spec(causes, new, old)
     own, was = new.spec, old.spec
-    size = own.resources.requests.get("storage", "0") if own.resources is not None else "0"
-    size_was = was.resources.requests.get("storage", "0") if was.resources is not None else "0"
+    size = own.resources.requests.get("storage", "0")
+    size_was = was.resources.requests.get("storage", "0")
     if compare(size, size_was) < 0 and compare(size, old.status.capacity.get("storage", "0")) <= 0:
         causes.append(forbidden("spec.resources.requests.storage", "field can not be less than status.capacity"))
     immutable(causes, "volumeMode", own.volume_mode, was.volume_mode)
@@ -144,7 +143,7 @@ def _immutable_spec(causes: Causes, new: PersistentVolumeClaim, old: PersistentV
         if class_name is not None and was.storage_class_name is None and annotation_was in (None, class_name):
             own.storage_class_name = None
     if new.status.phase == "Bound":
-        if own.resources is not None and own.resources.requests and was.resources is not None and "storage" in was.resources.requests:
+        if own.resources.requests and "storage" in was.resources.requests:
             requests = {**own.resources.requests, "storage": was.resources.requests["storage"]}
             own.resources = msgspec.structs.replace(own.resources, requests=requests)
         own.volume_attributes_class_name = was.volume_attributes_class_name

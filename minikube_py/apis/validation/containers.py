@@ -79,7 +79,7 @@ def container(causes: Causes, path: str, item: Container | EphemeralContainer, s
     if item.image_pull_policy not in PULL_POLICIES:
         pull_policy(causes, f"{path}.imagePullPolicy", item.image_pull_policy)
     own = item.resources
-    if own is not None and (own.limits or own.requests or own.claims):
+    if own.limits or own.requests or own.claims:
         resources.requirements(causes, f"{path}.resources", own, scope.claims)
     if item.resize_policy:
         _resize_policy(causes, f"{path}.resizePolicy", item.resize_policy, scope)

@@ -149,9 +149,9 @@ def update_replication_controller(causes: Causes, new: ReplicationController, ol
 
 def binding(causes: Causes, obj: Binding) -> None:
     target = obj.target
-    if target is not None and target.kind not in ("", "Node"):
+    if target.kind not in ("", "Node"):
         causes.append(not_supported("target.kind", target.kind, ("Node", "<empty>")))
-    if target is None or not target.name:
+    if not target.name:
         causes.append(required("target.name"))
 
 
@@ -161,7 +161,7 @@ def event(causes: Causes, obj: Event, controller_wire: str = "reportingComponent
     Args:
         controller_wire: the name of the field that says who reports, which is another in events.k8s.io.
     """
-    about = obj.involved_object.namespace if obj.involved_object is not None else ""
+    about = obj.involved_object.namespace
     where = obj.metadata.namespace
     if about:
         agrees = bool(obj.event_time) or about == where

@@ -56,11 +56,11 @@ class _Options:
 
 
 def definition(causes: Causes, obj: CustomResourceDefinition) -> None:
-    names = obj.spec.names or CustomResourceDefinitionNames()
+    names = obj.spec.names
     if obj.metadata.name and obj.metadata.name != f"{names.plural}.{obj.spec.group}":
         causes.append(invalid("metadata.name", obj.metadata.name, 'must be spec.names.plural+"."+spec.group'))
     _spec(causes, obj, internal(obj.spec), _Options())
-    _names(causes, obj.status.accepted_names or CustomResourceDefinitionNames(), "status.acceptedNames")
+    _names(causes, obj.status.accepted_names, "status.acceptedNames")
     _stored_versions(causes, obj)
     _approval(causes, obj, None)
     _preserve(causes, obj)
@@ -68,7 +68,7 @@ def definition(causes: Causes, obj: CustomResourceDefinition) -> None:
 
 def update_definition(causes: Causes, new: CustomResourceDefinition, old: CustomResourceDefinition) -> None:
     _update_spec(causes, new, old)
-    _names(causes, new.status.accepted_names or CustomResourceDefinitionNames(), "status.acceptedNames")
+    _names(causes, new.status.accepted_names, "status.acceptedNames")
     _stored_versions(causes, new)
     _approval(causes, new, old)
     if not old.spec.preserve_unknown_fields:
@@ -90,7 +90,7 @@ def _update_spec(causes: Causes, new: CustomResourceDefinition, old: CustomResou
         many_selectable=_many_selectable(spec, before),
         same_schemas=_same_schemas(new, old),
     ))
-    names, was = new.spec.names or CustomResourceDefinitionNames(), old.spec.names or CustomResourceDefinitionNames()
+    names, was = new.spec.names, old.spec.names
     if established:
         immutable(causes, "spec.scope", new.spec.scope, old.spec.scope)
         immutable(causes, "spec.names.kind", names.kind, was.kind)
@@ -99,7 +99,7 @@ def _update_spec(causes: Causes, new: CustomResourceDefinition, old: CustomResou
 
 
 def update_definition_status(causes: Causes, new: CustomResourceDefinition, old: CustomResourceDefinition) -> None:
-    _names(causes, new.status.accepted_names or CustomResourceDefinitionNames(), "status.acceptedNames")
+    _names(causes, new.status.accepted_names, "status.acceptedNames")
 
 
 def _spec(causes: Causes, obj: CustomResourceDefinition, spec: InternalSpec, options: _Options) -> None:
@@ -117,7 +117,7 @@ def _spec(causes: Causes, obj: CustomResourceDefinition, spec: InternalSpec, opt
     structural = strict.structural or not preserve or has_defaults or has_schema_with(spec, extended)
     options = replace(options, strict=replace(strict, structural=structural))
     _versions(causes, spec, options)
-    names = obj.spec.names or CustomResourceDefinitionNames()
+    names = obj.spec.names
     for text, wire in ((names.plural, "plural"), (names.singular, "singular"), (names.kind, "kind"), (names.list_kind, "listKind")):
         if not text:
             causes.append(required(f"spec.names.{wire}"))

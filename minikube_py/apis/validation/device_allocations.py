@@ -12,7 +12,6 @@ from ..resource_v1 import (
     AllocatedDeviceStatus,
     AllocationResult,
     DeviceAllocationConfiguration,
-    DeviceAllocationResult,
     DeviceRequestAllocationResult,
     NetworkDeviceData,
     ResourceClaim,
@@ -52,7 +51,7 @@ def update_claim_status(causes: Causes, new: ResourceClaim, old: ResourceClaim, 
 
 
 def _allocated(allocation: AllocationResult | None) -> set[DeviceID]:
-    results = allocation.devices.results if allocation is not None and allocation.devices is not None else ()
+    results = allocation.devices.results if allocation is not None else ()
     return {(result.driver, result.pool, result.device, result.share_id) for result in results}
 
 
@@ -118,7 +117,7 @@ def _interface_address(causes: Causes, path: str, text: str) -> None:
 
 
 def _allocation(causes: Causes, path: str, allocation: AllocationResult, reference: Check[str]) -> None:
-    devices = allocation.devices or DeviceAllocationResult()
+    devices = allocation.devices
 
     def result(causes: Causes, path: str, item: DeviceRequestAllocationResult) -> None:
         reference(causes, f"{path}.request", item.request)

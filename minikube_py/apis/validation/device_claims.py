@@ -47,7 +47,7 @@ def request_names(claim: DeviceClaim) -> Requests:
 
 
 def claim_spec(causes: Causes, path: str, spec: ResourceClaimSpec) -> None:
-    devices = spec.devices or DeviceClaim()
+    devices = spec.devices
     where, names = f"{path}.devices", request_names(devices)
     unique(causes, f"{where}.requests", devices.requests, ITEMS_MAX, _request, lambda request: request.name)
     limited(causes, f"{where}.constraints", devices.constraints, ITEMS_MAX, partial(_constraint, names))
@@ -132,7 +132,7 @@ def update_resource_claim(causes: Causes, new: ResourceClaim, old: ResourceClaim
 
 
 def update_status(causes: Causes, new: ResourceClaim, old: ResourceClaim) -> None:
-    names = request_names(new.spec.devices or DeviceClaim())
+    names = request_names(new.spec.devices)
     update_claim_status(causes, new, old, partial(request_reference, names))
 
 

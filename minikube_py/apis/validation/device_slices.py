@@ -19,7 +19,6 @@ from ..resource_v1 import (
     DeviceAttribute,
     DeviceCapacity,
     DeviceCounterConsumption,
-    ResourcePool,
     ResourceSlice,
     ResourceSliceSpec,
 )
@@ -52,7 +51,7 @@ def update_resource_slice(causes: Causes, new: ResourceSlice, old: ResourceSlice
 
 
 def _slice(causes: Causes, path: str, spec: ResourceSliceSpec, old: ResourceSliceSpec | None) -> None:
-    pool = spec.pool or ResourcePool()
+    pool = spec.pool
     driver_name(causes, f"{path}.driver", spec.driver)
     pool_name(causes, f"{path}.pool.name", pool.name)
     if pool.resource_slice_count <= 0:
@@ -60,7 +59,7 @@ def _slice(causes: Causes, path: str, spec: ResourceSliceSpec, old: ResourceSlic
     if pool.generation < 0:
         causes.append(invalid(f"{path}.pool.generation", pool.generation, "must be greater than or equal to zero"))
     if old is not None:
-        immutable(causes, f"{path}.pool.name", pool.name, old.pool.name if old.pool is not None else "")
+        immutable(causes, f"{path}.pool.name", pool.name, old.pool.name)
         immutable(causes, f"{path}.driver", spec.driver, old.driver)
         immutable(causes, f"{path}.nodeName", spec.node_name, old.node_name)
     _nodes(causes, path, spec)
@@ -162,7 +161,7 @@ def _single_capacity(causes: Causes, path: str, item: DeviceCapacity) -> None:
 
 def _shared_capacity(causes: Causes, path: str, item: DeviceCapacity) -> None:
     if item.request_policy is not None:
-        _policy(causes, f"{path}.requestPolicy", item.value if item.value is not None else "0", item.request_policy)
+        _policy(causes, f"{path}.requestPolicy", item.value, item.request_policy)
 
 
 def _policy(causes: Causes, path: str, capacity: Quantity, policy: CapacityRequestPolicy) -> None:

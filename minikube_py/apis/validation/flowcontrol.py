@@ -78,7 +78,7 @@ def flow_schema(causes: Causes, obj: FlowSchema) -> None:
     if method is not None and method.type not in ("ByNamespace", "ByUser"):
         causes.append(not_supported("spec.distinguisherMethod.type", method, ("ByNamespace", "ByUser")))
     level = spec.priority_level_configuration
-    if level is None or not level.name:
+    if not level.name:
         causes.append(required("spec.priorityLevelConfiguration.name", "must reference a priority level"))
     else:
         matches(causes, "spec.priorityLevelConfiguration.name", level.name, syntax.dns_subdomain)
@@ -213,7 +213,7 @@ def _shares(causes: Causes, path: str, part: ExemptPriorityLevelConfiguration | 
     if (part.nominal_concurrency_shares or 0) < 0:
         causes.append(invalid(f"{path}.nominalConcurrencyShares", part.nominal_concurrency_shares, "must be a non-negative integer"))
     if isinstance(part, LimitedPriorityLevelConfiguration):
-        _response(causes, f"{path}.limitResponse", part.limit_response or LimitResponse())
+        _response(causes, f"{path}.limitResponse", part.limit_response)
     if part.lendable_percent is not None and not 0 <= part.lendable_percent <= 100:
         causes.append(invalid(f"{path}.lendablePercent", part.lendable_percent, "must be between 0 and 100, inclusive"))
 

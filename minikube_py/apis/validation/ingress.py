@@ -100,7 +100,7 @@ def _path(causes: Causes, path: str, item: HTTPIngressPath) -> None:
             causes.append(invalid(where, text, "must be an absolute path"))
         causes += [invalid(where, text, f"must not contain '{part}'") for part in _BAD_SEQUENCES if part in text]
         causes += [invalid(where, text, f"cannot end with '{part}'") for part in _BAD_SUFFIXES if text.endswith(part)]
-    _backend(causes, f"{path}.backend", item.backend or IngressBackend())
+    _backend(causes, f"{path}.backend", item.backend)
 
 
 def _backend(causes: Causes, path: str, backend: IngressBackend) -> None:
@@ -116,7 +116,7 @@ def _backend(causes: Causes, path: str, backend: IngressBackend) -> None:
 
 def _service(causes: Causes, path: str, service: IngressServiceBackend) -> None:
     present(causes, f"{path}.service.name", service.name, syntax.dns_label)
-    name, number = (service.port.name, service.port.number) if service.port is not None else ("", None)
+    name, number = service.port.name, service.port.number
     if name and number:
         causes.append(invalid(path, "", "cannot set both port name & port number"))
     elif name:
@@ -136,8 +136,8 @@ def _reference(causes: Causes, path: str, reference: TypedLocalObjectReference |
 
 def update_ingress_status(causes: Causes, new: Ingress, old: Ingress) -> None:
     balancer, before = new.status.load_balancer, old.status.load_balancer
-    known = {entry.ip for entry in before.ingress} if before is not None else set()
-    for index, entry in enumerate(balancer.ingress if balancer is not None else ()):
+    known = {entry.ip for entry in before.ingress}
+    for index, entry in enumerate(balancer.ingress):
         where = f"status.loadBalancer.ingress[{index}]"
         if entry.ip:
             legacy_ip(causes, f"{where}.ip", entry.ip, known)

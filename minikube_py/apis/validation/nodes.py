@@ -25,7 +25,7 @@ def node(causes: Causes, obj: Node) -> None:
         scheduling.taints(causes, "metadata.taints", obj.spec.taints)  # upstream's path
     _amounts(causes, obj)
     info = obj.status.node_info
-    if info is not None and info.swap is not None and info.swap.capacity is not None:
+    if info.swap is not None and info.swap.capacity is not None:
         positive_field(causes, "metadata.nodeSwapStatus.capacity", info.swap.capacity)
     _features(causes, obj.status.declared_features)
     if obj.spec.pod_cidrs:

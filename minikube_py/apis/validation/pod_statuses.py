@@ -74,10 +74,10 @@ def _transitions(
     causes: Causes, path: str, new: list[ContainerStatus], old: list[ContainerStatus], containers: list[Container], spec: PodSpec
 ) -> None:
     for index, status in enumerate(old):
-        ended = status.state.terminated if status.state is not None else None
+        ended = status.state.terminated
         if ended is None:
             continue
-        now = next((other for other in new if other.name == status.name and (other.state is None or other.state.terminated is None)), None)
+        now = next((other for other in new if other.name == status.name and other.state.terminated is None), None)
         if now is None:
             continue
         container = next((item for item in containers if item.name == status.name), None)
@@ -122,7 +122,7 @@ def _extended(causes: Causes, path: str, status: PodExtendedResourceClaimStatus,
         if container is None:
             causes.append(invalid(f"{where}.containerName", mapping.container_name,
                                   "must match the name of an entry in spec.initContainers.name or spec.containers.name"))
-        elif container.resources is None or mapping.resource_name not in container.resources.requests:
+        elif mapping.resource_name not in container.resources.requests:
             causes.append(invalid(f"{where}.resourceName", mapping.resource_name,
                                   "must match the extended resource name of an entry in spec.initContainers.resources.requests or "
                                   "spec.containers.resources.requests"))
@@ -212,8 +212,8 @@ def _allocated(causes: Causes, path: str, name: str, container: Container) -> No
     """The name is that of a resource, or of a claim, that the container asks for."""
     given = container.resources
     if name.startswith("claim:"):
-        names = {f"claim:{claim.name}" + (f"/{claim.request}" if claim.request else "") for claim in (given.claims if given else ())}
+        names = {f"claim:{claim.name}" + (f"/{claim.request}" if claim.request else "") for claim in given.claims}
         if name not in names:
             causes.append(invalid(path, name, _CLAIM_FORM))
-    elif given is None or name not in given.requests:
+    elif name not in given.requests:
         causes.append(invalid(path, name, "must match one of the container's resource requests"))

@@ -188,7 +188,7 @@ def resize(causes: Causes, new: Pod, old: Pod) -> None:
         return
     if (old.status.qos_class or qos_class(was)) != qos_class(own):
         causes.append(invalid("spec", new.status.qos_class, "Pod QOS Class may not change as a result of resizing"))
-    running = next((s for s in old.status.container_statuses if s.state is not None and s.state.running is not None), None)
+    running = next((s for s in old.status.container_statuses if s.state.running is not None), None)
     if running is not None and running.resources is None:
         causes.append(forbidden("spec", "Pod running on node without support for resize"))
     masked = msgspec.structs.replace(own)
@@ -250,7 +250,7 @@ def _containers(causes: Causes, masked: PodSpec, old: PodSpec) -> None:
         ("initContainers", masked.init_containers, old.init_containers), ("containers", masked.containers, old.containers),
     ):
         for index, (item, before) in enumerate(zip(own, was, strict=True)):
-            given, given_before = item.resources or _NO_RESOURCES, before.resources or _NO_RESOURCES
+            given, given_before = item.resources, before.resources
             causes += [forbidden(f"spec.{wire}[{index}].resources.{side}", f"resource {side} cannot be removed")
                        for side in ("requests", "limits") if not getattr(given_before, side).keys() <= getattr(given, side).keys()]
     same = []
@@ -272,8 +272,5 @@ def _containers(causes: Causes, masked: PodSpec, old: PodSpec) -> None:
 
 
 def _with_old_resources(item: Container, before: Container) -> Container:
-    masked: ResourceRequirements | None = _masked(item.resources or _NO_RESOURCES, before.resources or _NO_RESOURCES)
-    if before.resources is None and masked == _NO_RESOURCES:
-        masked = None
-    return msgspec.structs.replace(item, resources=masked)
+    return msgspec.structs.replace(item, resources=_masked(item.resources, before.resources))
 

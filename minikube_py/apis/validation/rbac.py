@@ -74,13 +74,13 @@ def _rule(causes: Causes, path: str, rule: PolicyRule, *, namespaced: bool) -> N
 
 
 def role_binding(causes: Causes, obj: RoleBinding) -> None:
-    _role_ref(causes, obj.role_ref or RoleRef(), ("Role", "ClusterRole"))
+    _role_ref(causes, obj.role_ref, ("Role", "ClusterRole"))
     for index, subject in enumerate(obj.subjects):
         _subject(causes, f"subjects[{index}]", subject, namespaced=True)
 
 
 def cluster_role_binding(causes: Causes, obj: ClusterRoleBinding) -> None:
-    _role_ref(causes, obj.role_ref or RoleRef(), ("ClusterRole",))
+    _role_ref(causes, obj.role_ref, ("ClusterRole",))
     for index, subject in enumerate(obj.subjects):
         _subject(causes, f"subjects[{index}]", subject, namespaced=False)
 
@@ -124,7 +124,7 @@ def update_cluster_role_binding(causes: Causes, new: ClusterRoleBinding, old: Cl
 
 def _same_role(causes: Causes, new: RoleBinding | ClusterRoleBinding, old: RoleBinding | ClusterRoleBinding) -> None:
     if new.role_ref != old.role_ref:
-        causes.append(invalid("roleRef", new.role_ref or RoleRef(), "cannot change roleRef"))
+        causes.append(invalid("roleRef", new.role_ref, "cannot change roleRef"))
 
 
 RULES: Rules = {

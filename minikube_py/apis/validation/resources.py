@@ -189,7 +189,7 @@ def pod_level(causes: Causes, path: str, spec: core_v1.PodSpec, resources: core_
                 causes.append(invalid(f"{path}.{side}[{name}]", canonical(whole),
                                       f"must be greater than or equal to aggregate container {side} of {canonical(needed)}"))
     for index, container in enumerate(spec.containers):
-        for name, quantity in (container.resources.limits if container.resources else {}).items():
+        for name, quantity in container.resources.limits.items():
             pod_limit = resources.limits.get(name)
             if pod_limit is not None and nano_value(quantity) > nano_value(pod_limit):
                 causes.append(invalid(f"{path}.containers[{index}][{name}].limits", canonical(quantity),

@@ -37,8 +37,7 @@ def _node_affinity(causes: Causes, path: str, item: core_v1.NodeAffinity) -> Non
     for index, term in enumerate(item.preferred_during_scheduling_ignored_during_execution):
         where = f"{path}.{_PREFERRED}[{index}]"
         _weight(causes, where, term.weight)
-        if term.preference is not None:
-            _node_term(causes, f"{where}.preference", term.preference, check_values=False)
+        _node_term(causes, f"{where}.preference", term.preference, check_values=False)
 
 
 def _weight(causes: Causes, path: str, weight: int | None) -> None:

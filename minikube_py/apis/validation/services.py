@@ -291,12 +291,12 @@ def _families_changed(causes: Causes, own: ServiceSpec, was: ServiceSpec) -> Non
 def update_service_status(causes: Causes, new: Service, old: Service) -> None:
     """What a load balancer says of itself."""
     balancer, before = new.status.load_balancer, old.status.load_balancer
-    ingresses = balancer.ingress if balancer is not None else []
+    ingresses = balancer.ingress
     path = "status.loadBalancer.ingress"
     if ingresses and new.spec.type != "LoadBalancer":
         causes.append(forbidden(path, "may only be used when `spec.type` is 'LoadBalancer'"))
         return
-    known = {ingress.ip for ingress in before.ingress} if before is not None else set()
+    known = {ingress.ip for ingress in before.ingress}
     for index, ingress in enumerate(ingresses):
         where = f"{path}[{index}]"
         if ingress.ip and ingress.ip not in known:

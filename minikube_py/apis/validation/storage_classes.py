@@ -197,7 +197,7 @@ def update_csi_capacity(causes: Causes, new: CSIStorageCapacity, old: CSIStorage
 def attachment(causes: Causes, obj: VolumeAttachment) -> None:
     _attachment(causes, obj)
     driver_name(causes, "spec.attacher", obj.spec.attacher)
-    name = obj.spec.source.persistent_volume_name if obj.spec.source is not None else None
+    name = obj.spec.source.persistent_volume_name
     if name is not None:
         matches(causes, "spec.source.persistentVolumeName", name, syntax.dns_subdomain)
 
@@ -206,7 +206,7 @@ def _attachment(causes: Causes, obj: VolumeAttachment) -> None:
     spec, status = obj.spec, obj.status
     if not spec.attacher:
         causes.append(required("spec.attacher"))
-    _source(causes, "spec.source", spec.source or VolumeAttachmentSource())
+    _source(causes, "spec.source", spec.source)
     matches(causes, "spec.nodeName", spec.node_name, syntax.dns_subdomain)
     if _bytes(status.attachment_metadata) > _METADATA_BYTES_MAX:
         causes.append(too_long("status.attachmentMetadata", _METADATA_BYTES_MAX))

@@ -109,7 +109,7 @@ def _webhook(causes: Causes, path: str, hook: Webhook, strict: _Strictness) -> N
     label_selector(causes, f"{path}.objectSelector", hook.object_selector, strict_values=strict.label_values)
     if isinstance(hook, MutatingWebhook) and hook.reinvocation_policy not in (None, *REINVOCATION_POLICIES):
         causes.append(not_supported(f"{path}.reinvocationPolicy", hook.reinvocation_policy, REINVOCATION_POLICIES))
-    _client_config(causes, f"{path}.clientConfig", hook.client_config or WebhookClientConfig())
+    _client_config(causes, f"{path}.clientConfig", hook.client_config)
     if strict.conditions:
         match_conditions(causes, f"{path}.matchConditions", hook.match_conditions)
 

@@ -23,7 +23,7 @@ def ingress(obj: Ingress) -> list[str]:
 
 def ingress_status(new: Ingress, old: Ingress) -> list[str]:
     """Addresses of the load balancer that are written unusually."""
-    balancers = new.status.load_balancer.ingress if new.status.load_balancer is not None else []
+    balancers = new.status.load_balancer.ingress
     return [text for index, entry in enumerate(balancers) if entry.ip
             for text in warnings_for_ip(f"status.loadBalancer.ingress[{index}]", entry.ip)]
 

@@ -29,7 +29,7 @@ class PodTopologyLabels(Plugin):
         obj, node = operation.obj, ""
         if operation.subresource == "" and isinstance(obj, Pod):
             node = obj.spec.node_name
-        elif operation.subresource == "binding" and isinstance(obj, Binding) and obj.target is not None and obj.target.kind == "Node":
+        elif operation.subresource == "binding" and isinstance(obj, Binding) and obj.target.kind == "Node":
             node = obj.target.name
         if node:
             obj.metadata.labels |= self._labels_of(node)

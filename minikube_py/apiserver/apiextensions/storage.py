@@ -327,8 +327,8 @@ def build_storages(
     by_version = {resource.version: resource for resource in resources}
     versions = definition.spec.versions
     kept = next(version for version in versions if version.storage)
-    names = definition.status.accepted_names or definition.spec.names
-    collection = f"{names.plural if names is not None else ''}.{definition.spec.group}"
+    names = definition.status.accepted_names if definition.status.accepted_names.plural else definition.spec.names
+    collection = f"{names.plural}.{definition.spec.group}"
     stored = CustomStorage(by_version[kept.name], kept, collection)
     others = [CustomStorage(by_version[v.name], v, collection, stored) for v in versions if v.served and v is not kept]
     return [stored, *others] if kept.served else others

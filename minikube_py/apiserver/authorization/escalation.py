@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minikube_py.apis.rbac_v1 import AggregationRule, ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef
+from minikube_py.apis.rbac_v1 import AggregationRule, ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding
 from minikube_py.apis.scheme import deep_copy
 from minikube_py.apiserver.authentication.user import MASTERS, UserInfo
 from minikube_py.core.errors import not_found
@@ -71,7 +71,7 @@ async def _check_binding(
     user: UserInfo, new: RoleBinding | ClusterRoleBinding, authorizer: Authorizer, resolver: RuleResolver
 ) -> None:
     namespace = new.metadata.namespace
-    reference = new.role_ref or RoleRef()
+    reference = new.role_ref
     plural = {"ClusterRole": "clusterroles", "Role": "roles"}.get(reference.kind, "")
     if plural:
         attributes = Attributes(user, "bind", reference.api_group, "*", plural, "", namespace, reference.name)

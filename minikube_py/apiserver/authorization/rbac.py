@@ -107,7 +107,7 @@ class RbacAuthorizer:
         missing: list[RoleRef] = []
         for scope in ("", namespace) if namespace else ("",):
             for binding, _ in self._applying(user, scope):
-                reference = binding.role_ref or RoleRef()
+                reference = binding.role_ref
                 found = self.rules_of(reference, scope)
                 if found is None:
                     missing.append(reference)
@@ -143,7 +143,7 @@ class RbacAuthorizer:
         rules: list[tuple[PolicyRule, str]] = []
         errors: list[str] = []
         for binding, subject in self._applying(user, scope):
-            reference = binding.role_ref or RoleRef()
+            reference = binding.role_ref
             found = self.rules_of(reference, scope)
             if found is None:
                 errors.append(_not_found(reference))
@@ -206,7 +206,7 @@ def _not_found(reference: RoleRef) -> str:
 
 
 def _describe(binding: Binding, subject: Subject) -> str:
-    reference = binding.role_ref or RoleRef()
+    reference = binding.role_ref
     namespace = binding.metadata.namespace
     name, kind = (f"{binding.metadata.name}/{namespace}", "RoleBinding") if namespace else (binding.metadata.name, "ClusterRoleBinding")
     who = f"{subject.name}/{subject.namespace or namespace}" if subject.kind == "ServiceAccount" else subject.name

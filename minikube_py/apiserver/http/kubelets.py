@@ -86,7 +86,7 @@ class Kubelets:
         Raises: NotFoundError; UnreasonedError if the node has no address.
         """
         node = self.object("nodes", "", node_name)
-        endpoint = node.status.daemon_endpoints.kubelet_endpoint if node.status.daemon_endpoints else None
+        endpoint = node.status.daemon_endpoints.kubelet_endpoint
         port = (endpoint.port if endpoint else None) or KUBELET_PORT
         for kind in ADDRESS_TYPES:
             for address in node.status.addresses:

@@ -121,7 +121,7 @@ def _at_least(field: StructField, value: Any) -> Any:
     """The value of a field that is there even if the document lacks it."""
     if value is not MISSING:
         return value
-    return None if field.zero is None else {}
+    return field.zero
 
 
 def _compare_child(type_: FieldType, element: str, before: Any, after: Any, changed: FieldSet, removed: FieldSet) -> None:

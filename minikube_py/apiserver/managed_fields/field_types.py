@@ -55,7 +55,7 @@ class StructField(NamedTuple):
         nullable: whether only None is unset; else everything that is empty is.
         always: whether the field is never left out on the wire, whatever its value.
         by_value: whether that is so because Go holds it by value: a document may lack it where Go would not.
-        zero: the value of an unset field that is held by value: an empty object, or None for null.
+        zero: what a field that is never left out is when unset; an empty document for an object.
     """
 
     name: str

@@ -22,7 +22,7 @@ class FieldPathError(ValueError):
 def present(field: StructField, value: Any) -> Any:
     """The value of a field of a typed object as the wire shows it; MISSING if it does not."""
     if field.always:
-        return field.zero if value is None else value
+        return value
     return MISSING if (value is None if field.nullable else not value) else value
 
 

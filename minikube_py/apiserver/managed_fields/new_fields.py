@@ -54,7 +54,7 @@ def _added_struct(map_: MapType, value: Any) -> FieldSet:
         if child:
             found[element] = {} if leaf else added(field.type, child)
         elif field.always:
-            found[element] = added(field.type, field.zero if child is None else child)
+            found[element] = added(field.type, child)
         elif child is not None and field.nullable:
             found[element] = {}
     return found

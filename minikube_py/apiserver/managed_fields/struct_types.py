@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from functools import cache
 from types import NoneType
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 
 from minikube_py.apis import meta_v1
 from minikube_py.apis.list_rules import LIST_RULES
 from minikube_py.apis.object import Object
-from minikube_py.apis.value_fields import VALUE_FIELDS
 
 from .field_types import ANY, BOOLEAN, DEDUCED, NUMERIC, STRING, FieldType, ListType, MapType, StructField
 
@@ -65,18 +64,29 @@ def tracked_metadata() -> FieldType:
 
 
 def _fields(struct: type[Object], struct_name: str) -> dict[str, StructField]:
-    rules, values = LIST_RULES.get(struct_name, {}), VALUE_FIELDS.get(struct_name, ())
+    rules = LIST_RULES.get(struct_name, {})
     fields = {}
     for field in msgspec.structs.fields(struct):
         wire = field.encode_name
         kind = _not_none(msgspec.inspect.type_info(field.type))
-        always = wire in values or (field.default_factory not in (msgspec.NODEFAULT, list, dict) and not field.required)
-        zero = kind.cls() if isinstance(kind, msgspec.inspect.StructType) and wire in values else None
+        always = field.default_factory not in (msgspec.NODEFAULT, list, dict) and not field.required
         fields[wire] = StructField(
             wire, _field_type(kind, rules.get(wire, NO_RULE)), KEY_DEFAULTS.get((struct_name, wire)), field.name,
-            nullable=NoneType in get_args(field.type) or field.default is None, always=always, by_value=wire in values, zero=zero,
+            nullable=NoneType in get_args(field.type) or field.default is None, always=always,
+            by_value=always and _is_held(kind), zero=_zero(kind, field) if always else None,
         )
     return fields
+
+
+def _is_held(kind: msgspec.inspect.Type) -> bool:
+    """Whether Go has a struct for a type: an object, a time, a quantity, raw JSON."""
+    if isinstance(kind, msgspec.inspect.StrType):
+        return kind.pattern is not None
+    return isinstance(kind, (msgspec.inspect.StructType, msgspec.inspect.UnionType, msgspec.inspect.AnyType))
+
+
+def _zero(kind: msgspec.inspect.Type, field: msgspec.structs.FieldInfo) -> Any:
+    return {} if isinstance(kind, msgspec.inspect.StructType) else field.default_factory()
 
 
 def _not_none(kind: msgspec.inspect.Type) -> msgspec.inspect.Type:

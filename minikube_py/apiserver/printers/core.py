@@ -40,7 +40,7 @@ def _node_address(node: core_v1.Node, kind: str) -> str:
 
 
 def _node(obj: core_v1.Node, now: datetime) -> list[Any]:
-    info = obj.status.node_info or core_v1.NodeSystemInfo()
+    info = obj.status.node_info
     return [
         obj.metadata.name, node_state(obj), node_roles(obj), age(obj, now), info.kubelet_version, _node_address(obj, "InternalIP"),
         _node_address(obj, "ExternalIP"), info.os_image or UNKNOWN, info.kernel_version or UNKNOWN,
@@ -64,14 +64,12 @@ def _service_account(obj: core_v1.ServiceAccount, now: datetime) -> list[Any]:
     return [obj.metadata.name, len(obj.secrets), age(obj, now)]
 
 
-def _target(reference: core_v1.ObjectReference | None) -> str:
-    if reference is None:
-        return ""
+def _target(reference: core_v1.ObjectReference) -> str:
     return f"{reference.kind.lower()}/{reference.name}" if reference.name else reference.kind.lower()
 
 
 def _event(obj: core_v1.Event, now: datetime) -> list[Any]:
-    source = obj.source or core_v1.EventSource()
+    source = obj.source
     return _event_cells(
         obj, now, first=obj.first_timestamp, last=obj.last_timestamp, count=obj.count, about=obj.involved_object, message=obj.message,
         origin=(source.component or obj.reporting_component, source.host or obj.reporting_instance),
@@ -79,7 +77,7 @@ def _event(obj: core_v1.Event, now: datetime) -> list[Any]:
 
 
 def _new_event(obj: events_v1.Event, now: datetime) -> list[Any]:
-    source = obj.deprecated_source or core_v1.EventSource()
+    source = obj.deprecated_source
     return _event_cells(
         obj, now, first=obj.deprecated_first_timestamp, last=obj.deprecated_last_timestamp, count=obj.deprecated_count,
         about=obj.regarding, message=obj.note,
@@ -88,8 +86,8 @@ def _new_event(obj: events_v1.Event, now: datetime) -> list[Any]:
 
 
 def _event_cells(
-    obj: core_v1.Event | events_v1.Event, now: datetime, *, first: str, last: str, count: int | None,
-    about: core_v1.ObjectReference | None, message: str, origin: tuple[str, str],
+    obj: core_v1.Event | events_v1.Event, now: datetime, *, first: str | None, last: str | None, count: int,
+    about: core_v1.ObjectReference, message: str, origin: tuple[str, str],
 ) -> list[Any]:
     """The cells of an event of either API. A series knows best when it was last seen and how often."""
     first_seen = since(first or obj.event_time, now)
@@ -98,7 +96,7 @@ def _event_cells(
         last_seen, times = since(obj.series.last_observed_time, now), obj.series.count or 0
     component, instance = origin
     return [
-        last_seen, obj.type, obj.reason, _target(about), about.field_path if about is not None else "",
+        last_seen, obj.type, obj.reason, _target(about), about.field_path,
         f"{component}, {instance}" if instance else component, message.strip(), first_seen, times, obj.metadata.name,
     ]
 

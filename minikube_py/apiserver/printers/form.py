@@ -95,7 +95,7 @@ def _pair(large: int, large_unit: str, small: int, small_unit: str) -> str:
     return f"{large}{large_unit}{small}{small_unit}" if small else f"{large}{large_unit}"
 
 
-def since(timestamp: str, now: datetime, missing: str = UNKNOWN) -> str:
+def since(timestamp: str | None, now: datetime, missing: str = UNKNOWN) -> str:
     """How long ago a Time or MicroTime was."""
     return duration((now - parse_rfc3339(timestamp)).total_seconds()) if timestamp else missing
 

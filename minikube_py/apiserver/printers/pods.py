@@ -41,8 +41,8 @@ class _Restarts:
 
     def add(self, status: core_v1.ContainerStatus) -> None:
         self.count += status.restart_count
-        ended = status.last_state.terminated if status.last_state is not None else None
-        if ended is not None and ended.finished_at > self.last:
+        ended = status.last_state.terminated
+        if ended is not None and ended.finished_at is not None and ended.finished_at > self.last:
             self.last = ended.finished_at
 
     def text(self, now: datetime) -> str:
@@ -78,7 +78,7 @@ class _PodSummary:
         sidecar_restarts = _Restarts()
         for index, status in enumerate(self.pod.status.init_container_statuses):
             self.restarts.add(status)
-            state = status.state or core_v1.ContainerState()
+            state = status.state
             if status.name in self.sidecars:
                 sidecar_restarts.add(status)
             if state.terminated is not None and not state.terminated.exit_code:
@@ -102,7 +102,7 @@ class _PodSummary:
         running = False
         for status in reversed(self.pod.status.container_statuses):
             self.restarts.add(status)
-            state = status.state or core_v1.ContainerState()
+            state = status.state
             if state.waiting is not None and state.waiting.reason:
                 self.reason = state.waiting.reason
             elif state.terminated is not None:

@@ -36,7 +36,7 @@ def _binding(obj: rbac_v1.RoleBinding | rbac_v1.ClusterRoleBinding, now: datetim
     for subject in obj.subjects:
         name = f"{subject.namespace}/{subject.name}" if subject.kind == "ServiceAccount" else subject.name
         by_kind.setdefault(subject.kind, []).append(name)
-    role = f"{obj.role_ref.kind}/{obj.role_ref.name}" if obj.role_ref is not None else ""
+    role = f"{obj.role_ref.kind}/{obj.role_ref.name}"
     return [obj.metadata.name, role, age(obj, now), joined(by_kind["User"]), joined(by_kind["Group"]), joined(by_kind["ServiceAccount"])]
 
 
@@ -52,7 +52,7 @@ def _metric(spec: autoscaling_v2.MetricSpec, statuses: list[autoscaling_v2.Metri
     source = getattr(spec, kind, None)
     if source is None:
         return "<unknown type>"
-    target = source.target or autoscaling_v2.MetricTarget()
+    target = source.target
     current = _current(statuses, index, kind)
     prefix = f"{source.name}: " if spec.type in ("Resource", "ContainerResource") else ""
     if prefix and target.average_value is None:
@@ -76,7 +76,7 @@ def _autoscaler(obj: autoscaling_v1.HorizontalPodAutoscaler | autoscaling_v2.Hor
         targets += f" + {len(metrics) - _METRICS_SHOWN} more..."
     target = spec.scale_target_ref
     return [
-        obj.metadata.name, f"{target.kind}/{target.name}" if target is not None else "", targets,
+        obj.metadata.name, f"{target.kind}/{target.name}", targets,
         UNSET if spec.min_replicas is None else str(spec.min_replicas), spec.max_replicas, status.current_replicas, age(obj, now),
     ]
 
@@ -121,7 +121,7 @@ def _flow_schema(obj: flowcontrol_v1.FlowSchema, now: datetime) -> list[Any]:
     spec = obj.spec
     method = spec.distinguisher_method.type if spec.distinguisher_method is not None else NONE
     missing = next((c.status for c in obj.status.conditions if c.type == "Dangling"), "?")
-    level = spec.priority_level_configuration.name if spec.priority_level_configuration is not None else ""
+    level = spec.priority_level_configuration.name
     return [obj.metadata.name, level, spec.matching_precedence, method, age(obj, now), missing]
 
 
@@ -131,7 +131,7 @@ def _priority_level(obj: flowcontrol_v1.PriorityLevelConfiguration, now: datetim
     queues: list[Any] = [NONE, NONE, NONE]
     if spec.limited is not None:
         shares = spec.limited.nominal_concurrency_shares or 0
-        queuing = spec.limited.limit_response.queuing if spec.limited.limit_response is not None else None
+        queuing = spec.limited.limit_response.queuing
         if queuing is not None:
             queues = [queuing.queues, queuing.hand_size, queuing.queue_length_limit]
     return [obj.metadata.name, spec.type, shares, *queues, age(obj, now)]
@@ -204,7 +204,7 @@ def _resource_claim(obj: resource_v1.ResourceClaim, now: datetime) -> list[Any]:
 
 def _resource_slice(obj: resource_v1.ResourceSlice, now: datetime) -> list[Any]:
     spec = obj.spec
-    return [obj.metadata.name, spec.node_name, spec.driver, spec.pool.name if spec.pool is not None else "", age(obj, now)]
+    return [obj.metadata.name, spec.node_name, spec.driver, spec.pool.name, age(obj, now)]
 
 
 _BINDING = Printer((NAME, Column("Role"), AGE, *wide("Users", "Groups", "ServiceAccounts")), _binding)

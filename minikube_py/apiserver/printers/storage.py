@@ -79,7 +79,7 @@ def _csi_capacity(obj: storage_v1.CSIStorageCapacity, now: datetime) -> list[Any
 
 def _attachment(obj: storage_v1.VolumeAttachment, now: datetime) -> list[Any]:
     source = obj.spec.source
-    volume = source.persistent_volume_name or "" if source is not None else ""
+    volume = source.persistent_volume_name or ""
     return [obj.metadata.name, obj.spec.attacher, volume, obj.spec.node_name, bool(obj.status.attached), age(obj, now)]
 
 

@@ -41,7 +41,7 @@ class AdministratorAccess:
 
     def of_requests(self, spec: ResourceClaimSpec, namespace: str) -> list[Cause]:
         """Why a namespace may not ask for what a claim wants; the first request that does so tells."""
-        for index, request in enumerate(spec.devices.requests if spec.devices is not None else ()):
+        for index, request in enumerate(spec.devices.requests):
             if request.exactly is not None and request.exactly.admin_access:
                 return self._causes(f"spec.devices.requests[{index}].exactly.adminAccess", namespace)
         return []
@@ -102,7 +102,7 @@ class ResourceClaimTemplateStrategy(Strategy):
 
 def _results(claim: ResourceClaim) -> list[DeviceRequestAllocationResult]:
     allocation = claim.status.allocation
-    return allocation.devices.results if allocation is not None and allocation.devices is not None else []
+    return allocation.devices.results if allocation is not None else []
 
 
 def _device(device: DeviceRequestAllocationResult | AllocatedDeviceStatus) -> tuple[str, str, str, str]:

@@ -94,8 +94,8 @@ def is_updated(ds: DaemonSet, pod: Pod, hash_: str) -> bool:
 def bounds(ds: DaemonSet, desired: int) -> tuple[int, int]:
     """maxSurge and maxUnavailable; both are rounded up, and not both zero."""
     strategy = ds.spec.update_strategy
-    rolling = strategy.rolling_update if strategy is not None else None
-    if strategy is not None and strategy.type == "OnDelete":
+    rolling = strategy.rolling_update
+    if strategy.type == "OnDelete":
         return 0, 0
     surge = scaled(rolling.max_surge if rolling else 0, desired, round_up=True)
     unavailable = scaled(rolling.max_unavailable if rolling and rolling.max_unavailable is not None else 1, desired, round_up=True)

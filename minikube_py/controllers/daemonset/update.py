@@ -34,7 +34,7 @@ def step(ds: DaemonSet, pods: Mapping[str, Sequence[Pod]], wanted: Sequence[str]
         wanted: the nodes that should run a pod.
     """
     strategy = ds.spec.update_strategy
-    if strategy is not None and strategy.type == "OnDelete":
+    if strategy.type == "OnDelete":
         return Step()
     surge, unavailable = rules.bounds(ds, len(wanted))
     min_ready_s = ds.spec.min_ready_seconds

@@ -50,12 +50,12 @@ def terminating(sets: Iterable[ReplicaSet]) -> int:
 
 
 def is_rolling(deployment: Deployment) -> bool:
-    return deployment.spec.strategy is None or deployment.spec.strategy.type in ("", "RollingUpdate")
+    return deployment.spec.strategy.type in ("", "RollingUpdate")
 
 
 def _fenceposts(deployment: Deployment) -> tuple[int, int]:
     """maxSurge rounded up and maxUnavailable rounded down; never both zero, as nothing could move."""
-    rolling = deployment.spec.strategy.rolling_update if deployment.spec.strategy else None
+    rolling = deployment.spec.strategy.rolling_update
     replicas = desired(deployment)
     surge = scaled(rolling.max_surge if rolling else "25%", replicas, round_up=True)
     unavailable = scaled(rolling.max_unavailable if rolling else "25%", replicas, round_up=False)

@@ -55,7 +55,7 @@ def finish_time(pod: Pod, now: datetime) -> datetime:
     ends = [
         status.state.terminated.finished_at
         for status in pod.status.container_statuses
-        if status.state is not None and status.state.terminated is not None and status.state.terminated.finished_at
+        if status.state.terminated is not None and status.state.terminated.finished_at
     ]
     if ends:
         return max(parse_rfc3339(end) for end in ends)

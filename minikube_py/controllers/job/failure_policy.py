@@ -54,6 +54,6 @@ def _match_exit_codes(wanted: PodFailurePolicyOnExitCodesRequirement, pod: Pod) 
 
 def _exit_code(status: ContainerStatus) -> int | None:
     """The code of a container that failed, None for one that runs or succeeded."""
-    if status.state is None or status.state.terminated is None:
+    if status.state.terminated is None:
         return None
     return status.state.terminated.exit_code or None

@@ -353,7 +353,7 @@ def _finish(state: Pass) -> JobCondition | None:
     final = rules.condition("Failed" if state.fails else "Complete", decided.reason, decided.message, state.now)
     rules.with_status(state.job, final)
     if final.type == "Complete":
-        state.job.status.completion_time = final.last_transition_time
+        state.job.status.completion_time = final.last_transition_time or ""
     return final
 
 

@@ -159,5 +159,5 @@ class NodeLifecycleController(Controller):
         return unready == len(nodes) or (unready > 2 and unready / len(nodes) >= UNHEALTHY_SHARE)
 
 
-def _heartbeats(node: Node) -> list[str]:
+def _heartbeats(node: Node) -> list[str | None]:
     return [row.last_heartbeat_time for row in node.status.conditions]

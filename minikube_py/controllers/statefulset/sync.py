@@ -124,9 +124,9 @@ class SetControl:
     async def _replace(self, state: Pass) -> None:
         """Delete pods of the old revision, the highest ordinal first, while enough others are available."""
         strategy = state.owner.spec.update_strategy
-        if strategy is not None and strategy.type == "OnDelete":
+        if strategy.type == "OnDelete":
             return
-        rolling = strategy.rolling_update if strategy is not None else None
+        rolling = strategy.rolling_update
         first = identity.first_ordinal(state.owner)
         lowest = max(first, (rolling.partition or 0) if rolling is not None else 0)
         spare = 1
@@ -184,10 +184,10 @@ def _is_current_needed(state: Pass, ordinal: int) -> bool:
     if state.current.metadata.name == state.update.metadata.name:
         return False
     strategy = state.owner.spec.update_strategy
-    if strategy is not None and strategy.type == "OnDelete":
+    if strategy.type == "OnDelete":
         return False
     first = identity.first_ordinal(state.owner)
-    rolling = strategy.rolling_update if strategy is not None else None
+    rolling = strategy.rolling_update
     if rolling is None or rolling.partition is None or rolling.partition <= first:
         return ordinal < first + state.owner.status.current_replicas
     return ordinal < rolling.partition
@@ -207,7 +207,7 @@ def status_of(state: Pass) -> StatefulSetStatus:
         collision_count=owner.status.collision_count or 0, conditions=owner.status.conditions,
     )
     strategy = owner.spec.update_strategy
-    is_rolling = strategy is None or strategy.type in ("", "RollingUpdate")
+    is_rolling = strategy.type in ("", "RollingUpdate")
     if is_rolling and updated == len(pods) == ready == len(state.wanted):
         status.current_revision, status.current_replicas = state.update.metadata.name, status.updated_replicas
     return status

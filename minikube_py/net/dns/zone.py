@@ -242,7 +242,7 @@ def _endpoint_addresses(slices: Iterable[EndpointSlice], not_ready_too: bool) ->
     for each in slices:
         ports = tuple(((p.name or "").lower(), (p.protocol or "TCP").lower(), p.port or 0) for p in each.ports)
         for endpoint in each.endpoints:
-            if not not_ready_too and endpoint.conditions is not None and endpoint.conditions.ready is False:
+            if not not_ready_too and endpoint.conditions.ready is False:
                 continue
             for ip in endpoint.addresses[:1]:
                 if (ip, ports) not in seen:

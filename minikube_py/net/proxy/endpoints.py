@@ -97,12 +97,12 @@ def _usable(candidates: list[_Candidate]) -> list[_Candidate]:
 
 
 def _is_ready(endpoint: Endpoint) -> bool:
-    return endpoint.conditions is None or endpoint.conditions.ready is not False
+    return endpoint.conditions.ready is not False
 
 
 def _serves_while_terminating(endpoint: Endpoint) -> bool:
     conditions = endpoint.conditions
-    return conditions is not None and conditions.serving is True and conditions.terminating is True
+    return conditions.serving is True and conditions.terminating is True
 
 
 def _near(candidates: list[_Candidate], locality: Locality) -> list[_Candidate]:

@@ -152,7 +152,7 @@ def _external_frontends(service: Service, port: ServicePort, node: NodeView) -> 
     for ip in spec.external_ips:
         if _usable_here(ip, node):
             yield _frontend(ip, port, port.port), ()
-    if spec.type == "LoadBalancer" and service.status.load_balancer is not None:
+    if spec.type == "LoadBalancer":
         ranges = tuple(r.strip() for r in spec.load_balancer_source_ranges)
         for ingress in service.status.load_balancer.ingress:
             # With mode Proxy the balancer hands connections to a NodePort; its address means nothing here.

@@ -180,8 +180,7 @@ def _wishes(pod: core_v1.Pod, affinity: core_v1.Affinity) -> Iterable[tuple[int,
     for sign, part in ((1, affinity.pod_affinity), (-1, affinity.pod_anti_affinity)):
         if part is not None:
             for wish in part.preferred_during_scheduling_ignored_during_execution:
-                if wish.pod_affinity_term is not None:
-                    yield sign * wish.weight, Term(pod, wish.pod_affinity_term)
+                yield sign * wish.weight, Term(pod, wish.pod_affinity_term)
 
 
 def _wishes_of_placed(info: PodInfo) -> Iterable[tuple[int, Term]]:

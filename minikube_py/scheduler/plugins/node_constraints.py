@@ -136,7 +136,7 @@ class NodeAffinity:
         """The sum of the weights of the preferred terms that the node matches."""
         total = 0
         for term in _preferred(pod):
-            if term.preference is not None and node.node is not None and matches_term(term.preference, node.node):
+            if node.node is not None and matches_term(term.preference, node.node):
                 total += term.weight
         return total
 
