@@ -154,6 +154,19 @@ async def test_unknown_fields_are_pruned_and_told(lab: Lab) -> None:
     assert silent.status == 201 and "Warning" not in silent.headers
 
 
+async def test_finalizers_without_a_domain_are_remarked_on(lab: Lab) -> None:
+    await define(lab)
+    document = widget()
+    document["metadata"]["finalizers"] = ["foo", "example.com/b", "example.com"]
+    made = await lab.send("POST", WIDGETS, document)
+    told = ": prefer a domain-qualified finalizer name%s to avoid accidental conflicts with other finalizer writers"
+    by_slash = told % " including a path (/)"
+    assert (made.status, made.headers.getall("Warning")) == (201, [  # type: ignore[attr-defined]
+        f'299 - "metadata.finalizers: \\"example.com\\"{by_slash}"', f'299 - "metadata.finalizers: \\"foo\\"{told % ""}"'])
+    kept = await lab.send("PUT", f"{WIDGETS}/w", {**made.json, "spec": {"size": 2}})
+    assert kept.status == 200 and "Warning" not in kept.headers
+
+
 async def test_status_and_spec_have_their_own_doors(lab: Lab) -> None:
     await define(lab)
     made = await make(lab, {**widget(), "status": {"ready": True}})

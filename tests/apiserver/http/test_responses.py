@@ -145,6 +145,18 @@ async def test_head_is_no_method_of_resources(lab: Lab) -> None:
     assert (await lab.send("HEAD", "/healthz")).status == 200
 
 
+async def test_strategies_remark_on_what_they_take(lab: Lab) -> None:
+    old = {"beta.kubernetes.io/arch": "amd64"}
+    pod = {**POD, "spec": {**POD["spec"], "nodeSelector": old}}
+    made = await lab.send("POST", "/api/v1/namespaces/default/pods?dryRun=All", pod)
+    assert (made.status, made.headers["Warning"]) == (201, (
+        '299 - "spec.nodeSelector[beta.kubernetes.io/arch]: deprecated since v1.14; use \\"kubernetes.io/arch\\" instead"'))
+    replica_set = {"metadata": {"name": "r"}, "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {
+        "metadata": {"labels": {"a": "b"}}, "spec": pod["spec"]}}}
+    made = await lab.send("POST", "/apis/apps/v1/namespaces/default/replicasets", replica_set)
+    assert made.status == 201 and made.headers["Warning"].startswith('299 - "spec.template.spec.nodeSelector[')
+
+
 async def test_warnings_come_with_answers_and_errors(lab: Lab) -> None:
     made = await lab.send("POST", "/api/v1/namespaces/default/pods", POD | {"foo": 1})
     assert made.status == 201 and made.headers.getall("Warning") == ['299 - "unknown field \\"foo\\""']  # type: ignore[attr-defined]
