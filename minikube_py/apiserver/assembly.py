@@ -190,6 +190,7 @@ class Api:
             authorizer=authorizer, paths=self.paths, metrics=metrics, lifecycle=self.lifecycle, virtual=virtual,
             streams=self.streams.handle, auditor=self.audit.auditor,
         )
+        self.exposition.add(self.server.impersonation.families)
         self.server.add_extra(CONNECT_PATH, self.tunnels.respond)
 
     def _object(self, kind: str, namespace: str, name: str) -> Any:

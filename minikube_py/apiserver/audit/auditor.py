@@ -24,7 +24,19 @@ from minikube_py.apiserver.authorization.attributes import Decision
 from minikube_py.apiserver.http.request_info import RequestInfo
 from minikube_py.core.errors import InternalError, StatusError
 
-from .event import EMPTY, VERSION, Event, ObjectReference, ResponseStatus, WireUser, encode_event, micro_time, short_user_agent, wire_user
+from .event import (
+    EMPTY,
+    VERSION,
+    AuthenticationMetadata,
+    Event,
+    ObjectReference,
+    ResponseStatus,
+    WireUser,
+    encode_event,
+    micro_time,
+    short_user_agent,
+    wire_user,
+)
 from .policy import LEVEL_NAMES, NONE, REQUEST, REQUEST_RESPONSE, PolicyEvaluator, Verdict
 
 if TYPE_CHECKING:
@@ -135,8 +147,11 @@ class Record:
         self.wants_request = is_resource and verdict.level >= REQUEST
         self.wants_response = is_resource and verdict.level >= REQUEST_RESPONSE and not long_running
 
-    def impersonated(self, user: UserInfo) -> None:
+    def impersonated(self, user: UserInfo, constraint: str) -> None:
+        """The request acts as somebody else; `constraint` is the verb that allowed it, if not the old one."""
         self.event.impersonated_user = wire_user(user)
+        if constraint:
+            self.event.authentication_metadata = AuthenticationMetadata(constraint)
 
     def decided(self, decision: Decision) -> None:
         """What authorization said."""

@@ -56,8 +56,13 @@ class ResponseStatus(msgspec.Struct, omit_defaults=True):
     code: int = 0
 
 
+class AuthenticationMetadata(msgspec.Struct, omit_defaults=True, rename="camel"):
+    impersonation_constraint: str = ""
+
+
 class Event(msgspec.Struct, kw_only=True, omit_defaults=True, rename={
     "api_version": "apiVersion", "audit_id": "auditID", "request_uri": "requestURI", "impersonated_user": "impersonatedUser",
+    "authentication_metadata": "authenticationMetadata",
     "source_ips": "sourceIPs", "user_agent": "userAgent", "object_ref": "objectRef", "response_status": "responseStatus",
     "request_object": "requestObject", "response_object": "responseObject", "request_received_timestamp": "requestReceivedTimestamp",
     "stage_timestamp": "stageTimestamp",
@@ -73,6 +78,7 @@ class Event(msgspec.Struct, kw_only=True, omit_defaults=True, rename={
     verb: str
     user: WireUser
     impersonated_user: WireUser | None = None
+    authentication_metadata: AuthenticationMetadata | None = None
     source_ips: list[str] = []
     user_agent: str = ""
     object_ref: ObjectReference | None = None

@@ -31,8 +31,8 @@ from minikube_py.core.errors import (
 from ..audit.auditor import Auditor, Record
 from ..authentication.user import UserInfo
 from ..authorization.attributes import Attributes, Authorizer, forbidden
-from ..authorization.impersonation import impersonated, is_impersonation
-from ..authorization.selectors import Selectors
+from ..authorization.impersonation import Impersonation
+from ..authorization.impersonation_headers import is_impersonation
 from ..registry import Registry
 from .handlers import Handlers
 from .http_request import HttpRequest
@@ -85,6 +85,7 @@ class ApiServer:
     Attributes:
         lifecycle: whether the server goes on.
         metrics: what it counts.
+        impersonation: who may act as whom.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class ApiServer:
         self._handlers = handlers
         self._authenticate = authenticate
         self._authorizer = authorizer
+        self.impersonation = Impersonation(authorizer)
         self._paths = paths
         self.metrics = metrics
         self.lifecycle = lifecycle
@@ -227,14 +229,12 @@ class ApiServer:
             return await self._extras[info.path](http)
         user = await self._authenticate(http) if self._auditor is None else await self._authenticate_audited(http, info, self._auditor)
         if is_impersonation(http.headers):
-            user = await impersonated(http.headers, user, self._authorizer)
-            if http.record is not None:
-                http.record.impersonated(user)
-        if info.verb in COLLECTION_VERBS:
-            selected = selected_name(query) if info.verb != "deletecollection" else ""
-            await self._authorize(user, info, selected, selectors_of(info, query), record=http.record)
-        else:
-            await self._authorize(user, info, record=http.record)
+            acting = await self.impersonation.acting(http.headers, self._attributes(user, info, query))
+            if acting is not None:
+                user = acting.user
+                if http.record is not None:
+                    http.record.impersonated(user, acting.constraint)
+        await self._authorize(user, info, query, record=http.record)
         if not info.is_resource:
             return await self._paths.respond(http, info.path, query)
         storage = self._registry.storage(info.group, info.version, info.resource)
@@ -262,20 +262,25 @@ class ApiServer:
         http.record = auditor.begin(http, info, user, received)
         return user
 
-    async def _authorize(
-        self, user: UserInfo, info: RequestInfo, selected: str = "", selectors: Selectors | None = None, *, record: Record | None = None
-    ) -> None:
+    def _attributes(self, user: UserInfo, info: RequestInfo, query: Query | None) -> Attributes:
+        """What a request wants; `query` says what a list, watch or deletion of a collection is restricted to."""
+        name, selectors = info.name, None
+        if query is not None and info.verb in COLLECTION_VERBS:
+            name = name or (selected_name(query) if info.verb != "deletecollection" else "")
+            selectors = selectors_of(info, query)
+        return Attributes(
+            user, info.verb, info.group, info.version, info.resource, info.subresource, info.namespace, name, info.path, info.is_resource,
+            selectors,
+        )
+
+    async def _authorize(self, user: UserInfo, info: RequestInfo, query: Query | None = None, *, record: Record | None = None) -> None:
         """Raises: ForbiddenError.
 
         Args:
-            selected: the name of the only object of a list or watch.
-            selectors: what the request is restricted to.
+            query: of the request, for what it is restricted to.
             record: what is told of the decision, if the request is recorded.
         """
-        attributes = Attributes(
-            user, info.verb, info.group, info.version, info.resource, info.subresource, info.namespace, info.name or selected, info.path,
-            info.is_resource, selectors,
-        )
+        attributes = self._attributes(user, info, query)
         decision = await self._authorizer.authorize(attributes)
         if record is not None:
             record.decided(decision)
