@@ -82,7 +82,7 @@ class Relay:
             headers["X-Forwarded-Uri"] = rewriting.forwarded_uri
         try:
             answer = await self._client().request(
-                http.method, url, headers=headers, data=_body(http), allow_redirects=False
+                http.method, url, headers=headers, data=await _body(http), allow_redirects=False
             )
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ServiceUnavailableError(f"error trying to reach service: {_why(error)}") from error
@@ -143,9 +143,9 @@ def _drop_bearer(headers: CIMultiDict[str]) -> None:
         headers[WEBSOCKET_PROTOCOLS] = ", ".join(kept)
 
 
-def _body(http: web.BaseRequest) -> AsyncIterator[bytes] | None:
-    """The request's body, as it comes; the length that its header says is kept."""
-    return http.content.iter_any() if http.can_read_body else None
+async def _body(http: web.BaseRequest) -> AsyncIterator[bytes] | bytes | None:
+    """The request's body, as it comes, or as it has come; the length that its header says is kept."""
+    return http.content.iter_any() if http.can_read_body else await http.read() or None
 
 
 def _kept(headers: Mapping[str, str]) -> CIMultiDict[str]:

@@ -34,6 +34,7 @@ from ..authorization.attributes import Attributes, Authorizer, forbidden
 from ..authorization.impersonation import Impersonation
 from ..authorization.impersonation_headers import is_impersonation
 from ..registry import Registry
+from .connection import Connections
 from .handlers import Handlers
 from .http_request import HttpRequest
 from .lifecycle import Lifecycle
@@ -122,7 +123,7 @@ class ApiServer:
         if self._server is None:
             factory = partial(HttpRequest, loop)
             # aiohttp's types do not know that requests are what the factory makes.
-            self._server = web.Server(
+            self._server = Connections(
                 cast(Any, self._serve), request_factory=factory, handler_cancellation=True, access_log=None, keepalive_timeout=180.0,
                 auto_decompress=False,
             )
