@@ -133,6 +133,7 @@ class Api:
         paths: what is no resource; components add theirs.
         server: the front door.
         authentication: all ways to log in.
+        authorization: who decides about requests.
         trust: tells aggregated API servers whom to trust; to be run.
         tunnels: those that nodes have opened.
         definitions: serves custom resources; to be run.
@@ -141,7 +142,7 @@ class Api:
     def __init__(
         self, store: SqliteStore | MemoryStore, pki: Pki, options: RegistryOptions, args: ApiServerArgs, tunnels: Tunnels | None = None
     ) -> None:
-        authorization = Authorization(args.authorization)
+        self.authorization = authorization = Authorization(args.authorization)
         authorizer = authorization.authorizer
         plugins = [
             NodeRestriction(self._object), NodeTokenRestriction(self._object, authorizer), EscalationCheck(authorizer, authorization.rbac)
@@ -227,4 +228,5 @@ class Api:
         await self.server.close()
         await self.streams.close()
         await self.authentication.close()
+        await self.authorization.close()
         await self.audit.close()

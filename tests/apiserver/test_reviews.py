@@ -9,7 +9,9 @@ from minikube_py.apis import authentication_v1, authorization_v1
 from minikube_py.apis.rbac_v1 import PolicyRule
 from minikube_py.apis.scheme import from_document, to_document
 from minikube_py.apiserver.authentication import Authenticator, TokenIdentity, Tokens, UserInfo
-from minikube_py.apiserver.authorization import RbacAuthorizer
+from minikube_py.apiserver.authorization import Attributes, Decision, NodeAuthorizer, RbacAuthorizer
+from minikube_py.apiserver.authorization.attributes import RuleLists
+from minikube_py.apiserver.authorization.node_graph import NodeGraph
 from minikube_py.apiserver.reviews import Reviews
 from minikube_py.core.errors import BadRequestError, InvalidError
 
@@ -111,6 +113,51 @@ async def test_my_rules_are_listed(reviews: Reviews) -> None:
     }
     with pytest.raises(BadRequestError):
         await reviews.review(authorization_v1.SelfSubjectRulesReview(), JANE)
+
+
+async def test_rules_of_nodes_are_not_all_listed() -> None:
+    rbac = RbacAuthorizer()
+    lists = RuleLists([NodeAuthorizer(NodeGraph()), rbac])
+    reviews = Reviews(Authenticator(Tokens([OneToken()], audiences=["api"])), rbac, lists)
+    review = authorization_v1.SelfSubjectRulesReview(spec=authorization_v1.SelfSubjectRulesReviewSpec(namespace="default"))
+    answer = await reviews.review(review, UserInfo("system:node:a", "", ("system:nodes",)))
+    assert to_document(answer)["status"] == {
+        "incomplete": True, "evaluationError": "node authorizer does not support user rule resolution", "resourceRules": [],
+        "nonResourceRules": [],
+    }
+
+
+@pytest.mark.parametrize(("fields", "labels", "seen", "problem"), [
+    ({"rawSelector": "spec.nodeName=a,x!=y"}, {"rawSelector": "a in (b)"}, ("spec.nodeName=a,x!=y", "a in (b)"), ""),
+    ({"requirements": [{"key": "f", "operator": "In", "values": ["v"]}, {"key": "g", "operator": "NotIn", "values": ["w"]}]}, None,
+     ("f=v,g!=w", ""), ""),
+    ({"rawSelector": "nonsense"}, {"rawSelector": "a in"}, ("", ""),
+     "spec.resourceAttributes.fieldSelector ignored due to parse error; spec.resourceAttributes.labelSelector ignored due to parse error"),
+    ({"requirements": [{"key": "f", "operator": "In", "values": ["v"]}, {"key": "g", "operator": "Exists"}]},
+     {"requirements": [{"key": "a", "operator": "Exists"}, {"key": "b", "operator": "New"}]}, ("f=v", "a"),
+     "spec.resourceAttributes.fieldSelector partially ignored due to parse error; "
+     "spec.resourceAttributes.labelSelector partially ignored due to parse error"),
+])
+async def test_selectors_of_a_question_count(
+    fields: dict[str, Any], labels: dict[str, Any] | None, seen: tuple[str, str], problem: str
+) -> None:
+    asked: list[Attributes] = []
+
+    class Asked:
+        async def authorize(self, attributes: Attributes) -> Decision:
+            asked.append(attributes)
+            return Decision(True)
+
+    reviews = Reviews(Authenticator(Tokens([OneToken()], audiences=["api"])), Asked(), RbacAuthorizer())
+    document = {"verb": "list", "resource": "pods", "fieldSelector": fields} | ({"labelSelector": labels} if labels is not None else {})
+    review = from_document(authorization_v1.SelfSubjectAccessReview, {"spec": {"resourceAttributes": document}})
+    answer = to_document(await reviews.review(review, JANE))["status"]
+    assert answer == {"allowed": True} | ({"evaluationError": problem} if problem else {})
+    (attributes,) = asked
+    assert attributes.api_version == "*"
+    assert attributes.selectors is not None
+    selected = [f"{requirement.field}{requirement.operator}{requirement.value}" for requirement in attributes.selectors.fields]
+    assert (",".join(selected), ",".join(map(str, attributes.selectors.labels))) == seen
 
 
 async def test_who_i_am(reviews: Reviews) -> None:

@@ -8,13 +8,20 @@ Source: pkg/kubeapiserver/authorizer/config.go, reload.go
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
+from minikube_py.core.duration import parse_duration
+
+from ..webhook_client import TIMEOUT_S, WebhookClient
+from .abac import PolicyFile
 from .attributes import AlwaysAllow, AlwaysDeny, Authorizer, AuthorizerChain, ListsRules, PrivilegedGroup, RuleLists
+from .configuration import AuthorizerConfiguration, WebhookConfiguration, WebhookConnectionInfo, read_configuration
 from .node import NodeAuthorizer
 from .node_graph import NodeGraph
 from .options import AuthorizationArgs
 from .rbac import RbacAuthorizer
+from .webhook import Conditions, WebhookAuthorizer
 
 # Lets a function know each object of a resource (group, version, plural) that is there or changes.
 Follow = Callable[[str, str, str, Callable[[Any, Any], None]], None]
@@ -37,13 +44,20 @@ class Authorization:
         """Raises: ValueError for files that do not read."""
         self.rbac = RbacAuthorizer()
         self._graph = NodeGraph()
-        modes = [self._mode(name) for name in args.modes]
+        self._webhooks: list[WebhookClient] = []
+        wanted = _wanted(args)
+        modes = [self._mode(one, args.authorization_policy_file) for one in wanted]
         self.authorizer: Authorizer = AuthorizerChain(PrivilegedGroup(), *modes)
         self.rules: ListsRules = RuleLists(modes)
-        self._node = "Node" in args.modes
+        self._node = any(one.type == "Node" for one in wanted)
 
-    def _mode(self, name: str) -> Mode:
-        match name:
+    async def close(self) -> None:
+        """Ask nobody any more."""
+        for webhook in self._webhooks:
+            await webhook.close()
+
+    def _mode(self, wanted: AuthorizerConfiguration, policy_file: Path | None) -> Mode:
+        match wanted.type:
             case "RBAC":
                 return self.rbac
             case "Node":
@@ -52,7 +66,27 @@ class Authorization:
                 return AlwaysAllow()
             case "AlwaysDeny":
                 return AlwaysDeny()
-        raise ValueError(f"unknown authorization mode {name} specified")
+            case "ABAC":
+                if policy_file is None:
+                    raise ValueError("authorization-mode ABAC's authorization policy file not passed")
+                return PolicyFile(policy_file)
+            case "Webhook" if wanted.webhook is not None:
+                return self._webhook(wanted.name, wanted.webhook)
+        raise ValueError(f"unknown authorization mode {wanted.type} specified")
+
+    def _webhook(self, name: str, wanted: WebhookConfiguration) -> WebhookAuthorizer:
+        file = wanted.connection_info.kube_config_file
+        if file is None:
+            # Upstream's server finds itself by the environment of its own pod, which this one has not.
+            raise ValueError(f"authorization webhook {name}: connectionInfo.type InClusterConfig needs a server that runs in a pod")
+        timeout_s = parse_duration(wanted.timeout) if wanted.timeout else TIMEOUT_S
+        client = WebhookClient.from_kubeconfig(name, Path(file), timeout_s=timeout_s)
+        self._webhooks.append(client)
+        return WebhookAuthorizer(
+            client, wanted.subject_access_review_version, authorized_ttl_s=wanted.authorized_ttl_s,
+            unauthorized_ttl_s=wanted.unauthorized_ttl_s, denies_failures=wanted.failure_policy == "Deny",
+            conditions=_conditions(wanted),
+        )
 
     def follow(self, follow: Follow) -> None:
         """Know roles, bindings and what nodes need from the moment that a write is visible."""
@@ -67,3 +101,30 @@ class Authorization:
             follow("", version, "persistentvolumes", graph.volume_changed)
             follow("storage.k8s.io", version, "volumeattachments", graph.attachment_changed)
             follow("resource.k8s.io", version, "resourceslices", graph.slice_changed)
+
+
+def _wanted(args: AuthorizationArgs) -> list[AuthorizerConfiguration]:
+    """The authorizers of the configuration file, or those that the flags name."""
+    if args.authorization_config is not None:
+        return read_configuration(args.authorization_config)
+    found = []
+    for mode in args.modes:
+        one = AuthorizerConfiguration(type=mode, name=mode.lower())
+        if mode == "Webhook":
+            file = str(args.authorization_webhook_config_file)
+            one.webhook = WebhookConfiguration(
+                authorized_ttl=f"{args.authorization_webhook_cache_authorized_ttl}s", failure_policy="NoOpinion",
+                unauthorized_ttl=f"{args.authorization_webhook_cache_unauthorized_ttl}s",
+                subject_access_review_version=args.authorization_webhook_version,
+                connection_info=WebhookConnectionInfo(type="KubeConfigFile", kube_config_file=file),
+            )
+        found.append(one)
+    return found
+
+
+def _conditions(wanted: WebhookConfiguration) -> Conditions | None:
+    if not wanted.match_conditions:
+        return None
+    from .match_conditions import MatchConditions
+
+    return MatchConditions([condition.expression for condition in wanted.match_conditions])

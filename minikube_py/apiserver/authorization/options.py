@@ -28,7 +28,7 @@ class AuthorizationArgs:
         authorization_policy_file: policies of the mode ABAC, a JSON object a line.
         authorization_webhook_config_file: kubeconfig of the server that the mode Webhook asks.
         authorization_webhook_version: of the SubjectAccessReviews that it is sent.
-        authorization_config: an AuthorizationConfiguration, which replaces all of these.
+        authorization_config: an AuthorizationConfiguration, which replaces all of these but the policy file.
     """
 
     authorization_mode: tuple[str, ...] = ()
@@ -52,7 +52,8 @@ class AuthorizationArgs:
 
     def _problem(self) -> str:
         if self.authorization_config is not None:
-            return self._problem_beside_file()
+            which = "--authorization-mode or --authorization-webhook-* flags are defined"
+            return f"--authorization-config can not be specified when {which}" if self._legacy() else ""
         modes = self.modes
         for mode, count in Counter(modes).items():
             if mode not in MODES:
@@ -71,15 +72,13 @@ class AuthorizationArgs:
             return f'unsupported webhook version "{self.authorization_webhook_version}", supported versions are v1, v1beta1'
         return ""
 
-    def _problem_beside_file(self) -> str:
+    def _legacy(self) -> bool:
+        """Whether flags are set that a configuration file replaces."""
         defaults = AuthorizationArgs()
-        for name in (
-            "authorization_mode", "authorization_policy_file", "authorization_webhook_config_file", "authorization_webhook_version",
+        return any(getattr(self, name) != getattr(defaults, name) for name in (
+            "authorization_mode", "authorization_webhook_config_file", "authorization_webhook_version",
             "authorization_webhook_cache_authorized_ttl", "authorization_webhook_cache_unauthorized_ttl",
-        ):
-            if getattr(self, name) != getattr(defaults, name):
-                return f"--{name.replace('_', '-')} can not be specified when --authorization-config is specified"
-        return ""
+        ))
 
 
 READERS: dict[str, Callable[[str], Any]] = {

@@ -1,6 +1,5 @@
-"""Policy rules: what one rule allows, and an index over many of them.
+"""Policy rules: an index over many of them, which answers from tables and remembers its answers.
 
-`allows` is the definition; RuleIndex answers the same question from tables and remembers its answers.
 Source: kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resources, pkg/apis/rbac/v1/evaluation_helpers.go
 """
 
@@ -15,25 +14,6 @@ from .attributes import Attributes
 ALL = "*"
 # Answers that one index remembers; beyond it the memory starts anew.
 _MEMO_ENTRIES_MAX = 4096
-
-
-def allows(rule: PolicyRule, attributes: Attributes) -> bool:
-    """Whether a rule allows a request."""
-    if ALL not in rule.verbs and attributes.verb not in rule.verbs:
-        return False
-    if not attributes.is_resource:
-        return url_matches(rule.non_resource_urls, attributes.path)
-    if ALL not in rule.api_groups and attributes.api_group not in rule.api_groups:
-        return False
-    return resource_matches(rule.resources, attributes.resource, attributes.subresource) and (
-        not rule.resource_names or attributes.name in rule.resource_names
-    )
-
-
-def resource_matches(resources: Sequence[str], resource: str, subresource: str) -> bool:
-    """Whether a rule's resources ("*", "pods", "pods/log", "*/scale") name a resource."""
-    combined = f"{resource}/{subresource}" if subresource else resource
-    return ALL in resources or combined in resources or (bool(subresource) and f"*/{subresource}" in resources)
 
 
 def url_matches(urls: Sequence[str], path: str) -> bool:

@@ -45,6 +45,11 @@ class Selectors:
         return found
 
     @property
+    def text(self) -> str:
+        """The selectors as they were sent."""
+        return self._field_text + self._label_text
+
+    @property
     def fields(self) -> tuple[FieldRequirement, ...]:
         """The conditions on fields, all of which hold for what is asked for."""
         if self._fields is None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from minikube_py.apis import core_v1
 from minikube_py.apis.object import Object
 from minikube_py.apis.rbac_v1 import ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject
-from minikube_py.apis.scheme import deep_copy
+from minikube_py.apis.scheme import deep_copy, encode_sorted
 from minikube_py.apiserver.authentication import ANONYMOUS, UserInfo
 from minikube_py.apiserver.authorization import Attributes, RbacAuthorizer
 from minikube_py.apiserver.authorization.bootstrap_policy import (
@@ -77,6 +79,44 @@ def test_user_facing_roles_grow_from_view_to_admin(
     binding.metadata.name, binding.metadata.namespace = "b", "default"
     authorizer.role_binding_changed(None, binding)
     assert authorizer.decide(Attributes(AUTHENTICATED, verb, group, "v1", resource, "", "default")).allowed is allowed
+
+
+def test_the_policy_is_the_one_of_1_36() -> None:
+    """All rules and subjects as one digest: a change of the data is a change of what users may do, and is meant or wrong."""
+    everything = [*cluster_roles().values(), *cluster_role_bindings(), *roles(), *role_bindings()]
+    counted = Counter(type(obj).__name__ for obj in everything if not obj.metadata.name.startswith("minikube-py:"))
+    assert counted == {"ClusterRole": 69, "ClusterRoleBinding": 50, "Role": 7, "RoleBinding": 7}
+    digest = hashlib.sha256()
+    for obj in everything:
+        digest.update(encode_sorted(obj))
+    assert digest.hexdigest()[:16] == "a1ad4f36db0d5cca"
+
+
+def test_every_controller_has_its_role_and_no_other_subject_has_it() -> None:
+    bound = {binding.metadata.name: binding for binding in cluster_role_bindings()}
+    controllers = [name for name in cluster_roles() if name.startswith("system:controller:")]
+    assert len(controllers) == 38
+    for name in controllers:
+        (subject,) = bound[name].subjects
+        account = name.removeprefix("system:controller:")
+        assert (subject.kind, subject.namespace, subject.name) == ("ServiceAccount", "kube-system", account)
+
+
+def test_bindings_refer_to_roles_that_are_there() -> None:
+    assert {binding.role_ref.name for binding in cluster_role_bindings() if binding.role_ref is not None} <= cluster_roles().keys()
+    known = {(role.metadata.namespace, role.metadata.name) for role in roles()}
+    assert {(binding.metadata.namespace, binding.role_ref.name) for binding in role_bindings() if binding.role_ref is not None} <= known
+
+
+def test_only_the_administrator_may_do_everything() -> None:
+    def holders(verb: str, resource: str) -> list[str]:
+        found = cluster_roles().items()
+        return [name for name, role in found if any(verb in rule.verbs and resource in rule.resources for rule in role.rules)]
+
+    assert holders("*", "*") == ["cluster-admin"]
+    assert holders("escalate", "clusterroles") == ["system:controller:clusterrole-aggregation-controller"]
+    assert set(holders("get", "secrets")) == {
+        "system:kube-controller-manager", "system:node", "admin", "edit", "system:aggregate-to-edit"}
 
 
 async def present(client: Client) -> dict[tuple[str, str, str], Object]:

@@ -11,10 +11,9 @@ from minikube_py.apiserver.authentication import UserInfo
 from minikube_py.apiserver.authorization import RbacAuthorizer
 from minikube_py.apiserver.authorization.coverage import compact, describe, missing_permissions
 from minikube_py.apiserver.authorization.escalation import check_escalation
-from minikube_py.apiserver.authorization.rules import allows
 from minikube_py.core.errors import ForbiddenError, NotFoundError
 
-from .test_rbac import JANE, add, attributes, binding, cluster_binding, cluster_role, meta, rule, rules, user
+from .test_rbac import JANE, add, allows, attributes, binding, cluster_binding, cluster_role, meta, rule, rules, user
 
 
 def authorizer_of(*held: PolicyRule) -> RbacAuthorizer:

@@ -18,9 +18,9 @@ from minikube_py.apis.rbac_v1 import (
     RoleRef,
     Subject,
 )
+from minikube_py.apis.scheme import deep_copy
 from minikube_py.apiserver.authentication import UserInfo
 from minikube_py.apiserver.authorization import Attributes, RbacAuthorizer, forbidden
-from minikube_py.apiserver.authorization.rules import allows
 
 JANE = UserInfo("jane", "", ("dev", "system:authenticated"))
 
@@ -204,7 +204,7 @@ subjects = st.one_of(
     st.builds(Subject, kind=st.just("Group"), name=st.sampled_from(USER_GROUPS)),
     st.builds(Subject, kind=st.just("ServiceAccount"), name=st.just("robot"), namespace=st.sampled_from(["", *NAMESPACES])),
 )
-role_names = st.sampled_from(["r1", "r2", "r3"])
+role_names = st.sampled_from(["r1", "r2", "r3", "sum"])
 attributes = st.one_of(
     st.builds(
         Attributes, user=st.builds(UserInfo, name=st.sampled_from(USERS), groups=st.lists(st.sampled_from(USER_GROUPS)).map(tuple)),
@@ -219,6 +219,19 @@ attributes = st.one_of(
 )
 
 
+def allows(rule: PolicyRule, wanted: Attributes) -> bool:
+    """What the documentation says of one rule, word by word."""
+    if wanted.verb not in rule.verbs and "*" not in rule.verbs:
+        return False
+    if not wanted.is_resource:
+        return any(url in ("*", wanted.path) or (url.endswith("*") and wanted.path.startswith(url[:-1])) for url in rule.non_resource_urls)
+    if wanted.api_group not in rule.api_groups and "*" not in rule.api_groups:
+        return False
+    resource = f"{wanted.resource}/{wanted.subresource}" if wanted.subresource else wanted.resource
+    any_resource = {"*", resource} | ({f"*/{wanted.subresource}"} if wanted.subresource else set())
+    return not any_resource.isdisjoint(rule.resources) and (not rule.resource_names or wanted.name in rule.resource_names)
+
+
 def names(subject: Subject, who: UserInfo, namespace: str) -> bool:
     if subject.kind == "Group":
         return subject.name in who.groups
@@ -230,6 +243,10 @@ def names(subject: Subject, who: UserInfo, namespace: str) -> bool:
 
 def plain(objects: list[Any], wanted: Attributes) -> bool:
     cluster_roles = {obj.metadata.name: obj.rules for obj in objects if isinstance(obj, ClusterRole)}
+    for obj in objects:
+        if isinstance(obj, ClusterRole) and obj.aggregation_rule is not None:
+            members = [one for one in objects if isinstance(one, ClusterRole) and one.metadata.labels.get("into") == obj.metadata.name]
+            cluster_roles[obj.metadata.name] = [rule for one in members for rule in one.rules]
     roles = {(obj.metadata.namespace, obj.metadata.name): obj.rules for obj in objects if isinstance(obj, Role)}
     for obj in objects:
         if not isinstance(obj, (ClusterRoleBinding, RoleBinding)) or obj.role_ref is None:
@@ -247,7 +264,11 @@ def plain(objects: list[Any], wanted: Attributes) -> bool:
 
 @st.composite
 def clusters(draw: st.DrawFn) -> list[Any]:
-    objects: list[Any] = [cluster_role(name, *draw(st.lists(rules, max_size=3))) for name in ("r1", "r2")]
+    objects: list[Any] = [
+        cluster_role(name, *draw(st.lists(rules, max_size=3)), into=draw(st.sampled_from(["", "sum"]))) for name in ("r1", "r2")
+    ]
+    objects.append(cluster_role("sum", rule("delete", "*", "*")))  # Rules of its own that an aggregated role does not keep.
+    objects[-1].aggregation_rule = AggregationRule(cluster_role_selectors=[meta_v1.LabelSelector(match_labels={"into": "sum"})])
     objects += [
         Role(metadata=meta(name, namespace), rules=draw(st.lists(rules, max_size=3))) for name in ("r1", "r3") for namespace in NAMESPACES
     ]
@@ -271,3 +292,17 @@ def test_the_index_decides_as_the_plain_evaluation_does(objects: list[Any], ques
     left = [obj for obj in objects if obj is not gone]
     for wanted in questions:
         assert authorizer.decide(wanted).allowed is plain(left, wanted)
+    changed = data.draw(st.sampled_from(left))
+    now = deep_copy(changed)
+    if isinstance(now, (ClusterRole, Role)):
+        now.rules = data.draw(st.lists(rules, max_size=3))
+        if isinstance(now, ClusterRole) and now.aggregation_rule is None:
+            now.metadata.labels = {"into": data.draw(st.sampled_from(["", "sum"]))}
+    else:
+        now.subjects = data.draw(st.lists(subjects, max_size=3))
+    change(authorizer, changed, now)
+    left = [now if obj is changed else obj for obj in left]
+    for wanted in questions:
+        assert authorizer.decide(wanted).allowed is plain(left, wanted)
+        held = authorizer.subject_rules(wanted.user, wanted.namespace).rules
+        assert any(allows(one, wanted) for one in held) is plain(left, wanted)
