@@ -27,6 +27,7 @@ from minikube_py.cri.client import CriClient
 from minikube_py.cri.containerd import Containerd
 from minikube_py.cri.pause.image import PAUSE_IMAGE
 from minikube_py.cri.tasks import ContainerdTasks
+from minikube_py.kubelet.auth.options import AuthOptions
 from minikube_py.kubelet.kubelet import Kubelet
 from minikube_py.kubelet.options import KubeletOptions
 from minikube_py.kubelet.server import KubeletServer
@@ -75,7 +76,7 @@ class Agent:
                 await containerd.wait_ready()
                 cri, tasks, load_image = containerd.cri, containerd.tasks, containerd.import_image
             kubelet = Kubelet(self._kubelet_options(), self._client, cri, tasks, load_image=load_image)
-            server = KubeletServer(kubelet, self._credentials.serving_ssl_context())
+            server = self._kubelet_server(kubelet)
             group.create_task(self._informers.run(), name="agent-informers")
             group.create_task(kubelet.run(), name="kubelet")
             group.create_task(server.run(), name="kubelet-server")
@@ -83,6 +84,14 @@ class Agent:
                 tunnel = Tunnel(url, self._credentials.client_ssl_context, server.accept)
                 group.create_task(tunnel.run(), name="tunnel")
             group.create_task(self._run_network(kubelet), name="network")
+
+    def _kubelet_server(self, kubelet: Kubelet) -> KubeletServer:
+        """Raises: FatalError for flags that cannot be."""
+        try:
+            client_ca = AuthOptions.of(kubelet.options).client_ca_file
+            return KubeletServer(kubelet, self._credentials.serving_ssl_context(client_ca), self._client)
+        except (ValueError, OSError) as error:
+            raise FatalError(str(error)) from error
 
     def _kubelet_options(self) -> KubeletOptions:
         options, cluster = self._options, self._credentials.cluster

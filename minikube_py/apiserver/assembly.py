@@ -182,8 +182,8 @@ class Api:
         debug = Debug() if args.profiling else None
         self.paths = Paths(self.discovery, self.openapi, self.health, self.exposition, authentication.openid, debug)
         self.component_statuses = ComponentStatuses(store.trouble)
-        reviews = Reviews(authentication.authenticator, authorizer, authorization.rules)
-        virtual = VirtualResources(reviews.review, self.subresources, self.component_statuses)
+        self._reviews = Reviews(authentication.authenticator, authorizer, authorization.rules)
+        virtual = VirtualResources(self._reviews.review, self.subresources, self.component_statuses)
         self.definitions = Definitions(self.registry, self.watches)
         self.definitions.load()
         self.server = ApiServer(
@@ -211,7 +211,7 @@ class Api:
 
     def client(self, user: str, groups: tuple[str, ...] = (MASTERS,)) -> LocalClient:
         """A client for a component in this process."""
-        return LocalClient(self.registry, self.subresources, user, groups)
+        return LocalClient(self.registry, self.subresources, user, groups, lambda *review: self._reviews.review(*review))
 
     async def drain(self) -> None:
         """Upstream's end of a server: not ready, then deaf to new requests, then without running ones and watches."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
 
+from minikube_py.apis.authentication_v1 import TokenReview
+from minikube_py.apis.authorization_v1 import SubjectAccessReview
 from minikube_py.apis.object import Object
 from minikube_py.apis.scheme import deep_copy, resource_of
 from minikube_py.client.interface import PatchType, Sink
@@ -25,6 +28,10 @@ from .watching import transition
 
 T = TypeVar("T", bound=Object)
 
+# Answers a review: (object, user, namespace) -> the object with its status.
+Review = Callable[[Any, UserInfo, str], Awaitable[Any]]
+# Reviews that components ask for.
+REVIEWS = (TokenReview, SubjectAccessReview)
 
 class LocalClient:
     """Client (see client/interface.py) over a Registry, as a user of this process.
@@ -32,8 +39,12 @@ class LocalClient:
     What it returns and feeds to sinks is shared with the store: read-only. What it is given is copied.
     """
 
-    def __init__(self, registry: Registry, subresources: Subresources, user: str, groups: tuple[str, ...] = ("system:masters",)) -> None:
+    def __init__(
+        self, registry: Registry, subresources: Subresources, user: str, groups: tuple[str, ...] = ("system:masters",),
+        review: Review | None = None,
+    ) -> None:
         self._registry = registry
+        self._review = review
         self._subresources = subresources
         self._context = Context(UserInfo(user, groups=groups), field_manager=manager_of(user))
 
@@ -50,8 +61,10 @@ class LocalClient:
         return [cast(T, storage.served(e)) for e in self._registry.list(storage, namespace).entries if selection.matches(e)]
 
     async def create(self, obj: T) -> T:
-        storage = self._storage(type(obj))
         copy = deep_copy(obj)
+        if self._review is not None and isinstance(obj, REVIEWS):
+            return cast(T, await self._review(copy, self._context.user, ""))
+        storage = self._storage(type(obj))
         entry = await self._registry.create(storage, cast(Any, copy).metadata.namespace, copy, self._context)
         return cast(T, storage.served(entry))
 

@@ -102,13 +102,13 @@ class NodeCredentials:
         context.load_cert_chain(self.client_certificate, self.client_key)
         return context
 
-    def serving_ssl_context(self) -> ssl.SSLContext:
-        """TLS of the kubelet's own server: only clients with a certificate of the client CA get in."""
+    def serving_ssl_context(self, client_ca: Path | None = None) -> ssl.SSLContext:
+        """TLS of the kubelet's own server: takes client certificates of the client CA, or of another one, and works without one."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(self.serving_certificate, self.serving_key)
-        context.load_verify_locations(cafile=self.client_ca)
-        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(cafile=client_ca or self.client_ca)
+        context.verify_mode = ssl.CERT_OPTIONAL
         return context
 
 

@@ -1,7 +1,7 @@
-"""The node's HTTPS API: health, pods, logs, commands, attaching and port forwarding, for the API server.
+"""The node's HTTPS API: health, pods, logs, commands, attaching and port forwarding.
 
-Who gets in: the TLS layer takes only certificates of the cluster's client CA, and of those this server takes only the API server and
-the cluster's administrators. Paths and parameters are kubelet's.
+Who gets in says `auth/`. What comes by the node's tunnel is the API server itself, which nobody has to ask about. Paths and parameters are
+kubelet's.
 
 Source: kubernetes pkg/kubelet/server/server.go, auth.go.
 """
@@ -21,11 +21,15 @@ from aiohttp import web
 
 from minikube_py.apis import core_v1
 from minikube_py.apis.scheme import encode
+from minikube_py.client.interface import Client
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock, parse_rfc3339
-from minikube_py.core.errors import BadRequestError, ForbiddenError, InternalError, NotFoundError, StatusError
+from minikube_py.core.errors import BadRequestError, InternalError, NotFoundError, StatusError
 from minikube_py.core.tunnel.handshake import KUBELET, SERVER
 from minikube_py.cri.errors import CriError, CriNotFoundError
 
+from .auth.authentication import Authentication
+from .auth.authorization import Authorization, DeniedError, ReviewError
+from .auth.options import AuthOptions
 from .channel_stream import exit_status, failure, success
 from .command_stream import Wanted, open_stream
 from .container_status import AnyContainer
@@ -38,8 +42,6 @@ from .spdy_command import check_upgrade
 
 log = logging.getLogger(__name__)
 
-TRUSTED_NAMES = ("kube-apiserver", "kube-apiserver-kubelet-client", "system:kube-apiserver")
-TRUSTED_GROUP = "system:masters"
 # Errors of these are plain text. Source: k8s.io/kubelet/pkg/cri/streaming/errors.go
 STREAM_PATHS = ("/exec/", "/attach/", "/portForward/")
 SHUTDOWN_TIMEOUT_S = 2.0
@@ -51,15 +53,19 @@ class KubeletServer:
     """Serves a Kubelet's API.
 
     Args:
-        ssl_context: must ask clients for a certificate. None serves plain HTTP to whoever comes, for tests.
+        ssl_context: asks clients for a certificate without insisting. None serves plain HTTP to whoever comes, for tests.
+        client: asks the API server who somebody is and what he may do.
 
     Attributes:
         port: at which it listens once `ready` is set.
     """
 
     def __init__(
-        self, kubelet: Kubelet, ssl_context: ssl.SSLContext | None, *, address: str = "", clock: Clock = SYSTEM_CLOCK
+        self, kubelet: Kubelet, ssl_context: ssl.SSLContext | None, client: Client, *, address: str = "", clock: Clock = SYSTEM_CLOCK
     ) -> None:
+        auth = AuthOptions.of(kubelet.options)
+        self._authentication = Authentication(client, auth)
+        self._authorization = Authorization(client, kubelet.options.node_name, auth)
         self.ready = asyncio.Event()
         self.port = kubelet.options.port
         self._kubelet = kubelet
@@ -81,6 +87,8 @@ class KubeletServer:
             await asyncio.get_running_loop().create_future()
         finally:
             await runner.cleanup()
+            await self._authentication.close()
+            await self._authorization.close()
 
     async def accept(self, target: str) -> asyncio.BaseProtocol:
         """The end of a stream of the node's tunnel.
@@ -112,9 +120,9 @@ class KubeletServer:
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Keep strangers out and answer errors as metav1.Status."""
         try:
-            through_tunnel = request.get_extra_info(SERVER) is not None
-            if self._ssl_context is not None and not through_tunnel and not trusted(request.get_extra_info("peercert")):
-                raise ForbiddenError("only the API server may use this node's API")
+            refused = await self._refused(request)
+            if refused is not None:
+                return refused
             return await handler(request)
         except StatusError as error:
             if request.path.startswith(STREAM_PATHS):
@@ -126,6 +134,25 @@ class KubeletServer:
             if request.path.startswith(STREAM_PATHS):
                 return web.Response(text=error.message, status=status.code)
             return web.json_response(status.status(), status=status.code)
+
+    async def _refused(self, request: web.Request) -> web.Response | None:
+        """The answer to who may not come in; None to everybody else.
+
+        Source: pkg/kubelet/server/server.go (InstallAuthFilter)
+        """
+        if self._ssl_context is None or request.get_extra_info(SERVER) is not None:
+            return None
+        user = await self._authentication.authenticate(request)
+        if user is None:
+            return web.Response(text="Unauthorized", status=401)
+        try:
+            await self._authorization.authorize(user, request.method, request.path)
+        except DeniedError as error:
+            return web.Response(text=str(error), status=403)
+        except ReviewError as error:
+            log.warning("%s reason=%s", error, error.__cause__)
+            return web.Response(text=str(error), status=500)
+        return None
 
     async def _healthz(self, request: web.Request) -> web.Response:
         return web.Response(text="ok")
@@ -277,15 +304,6 @@ async def closed_at_end(process: _Closable) -> AsyncIterator[None]:
         except asyncio.CancelledError:
             await closing
             raise
-
-
-def trusted(certificate: Mapping[str, object] | None) -> bool:
-    """Whether a client's certificate, as ssl.SSLSocket.getpeercert gives it, is the API server's or an administrator's."""
-    subject = certificate.get("subject", ()) if certificate else ()
-    if not isinstance(subject, tuple):
-        return False
-    names = {(key, value) for group in subject for key, value in group}
-    return ("organizationName", TRUSTED_GROUP) in names or any(("commonName", name) in names for name in TRUSTED_NAMES)
 
 
 def _wanted(query: Mapping[str, str]) -> Wanted:

@@ -15,7 +15,7 @@ import pytest
 
 from minikube_py.core.clock import SYSTEM_CLOCK
 from minikube_py.kubelet.log_rotation import LogRotation
-from minikube_py.kubelet.server import KubeletServer, trusted
+from minikube_py.kubelet.server import KubeletServer
 from tests.cri.lab import eventually
 
 from .conftest import Node, is_ready, restarts
@@ -26,7 +26,7 @@ root = pytest.mark.root
 @asynccontextmanager
 async def served(node: Node) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
     """The node's API over plain HTTP on a free port."""
-    server = KubeletServer(node.kubelet, None, address="127.0.0.1")
+    server = KubeletServer(node.kubelet, None, node.client, address="127.0.0.1")
     server.port = 0
     task = asyncio.create_task(server.run())
     try:
@@ -178,15 +178,5 @@ async def test_a_port_of_a_pod_is_forwarded(node: Node) -> None:
             assert [await socket.receive_bytes() for _ in range(2)] == [b"\0" + struct.pack("<H", 7000), b"\1" + struct.pack("<H", 7000)]
             await socket.send_bytes(b"\0hello")
             assert await socket.receive_bytes() == b"\0hello"
-
-
-@pytest.mark.parametrize(("subject", "taken"), [
-    (((("commonName", "kube-apiserver"),),), True),
-    (((("organizationName", "system:masters"),), (("commonName", "admin"),)), True),
-    (((("organizationName", "system:nodes"),), (("commonName", "system:node:a"),)), False),
-])
-def test_only_the_api_server_and_administrators_are_let_in(subject: object, taken: bool) -> None:
-    assert trusted({"subject": subject}) is taken
-    assert not trusted(None)
 
 
