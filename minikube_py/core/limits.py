@@ -8,6 +8,10 @@ DOCUMENT_LEVELS_MAX = 200
 # Largest request body and largest stored object. Source: apiserver's MaxRequestBodyBytes, etcd's --max-request-bytes.
 REQUEST_BYTES_MAX = 3 * 1024 * 1024
 OBJECT_BYTES_MAX = 1536 * 1024
+# A request's line, each of its headers (tokens with hundreds of groups are long), and how many of those it may have.
+REQUEST_LINE_BYTES_MAX = 64 * 1024
+HEADER_BYTES_MAX = 64 * 1024
+HEADERS_MAX = 1024
 # Watch events kept per resource for clients that resume; beyond it they get 410 Expired.
 WATCH_RING_EVENTS = 4096
 # Bytes that a watch connection may have unsent before it is closed.

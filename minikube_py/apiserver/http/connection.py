@@ -6,24 +6,28 @@ came in one piece and has the strict form of RFC 9112, with HTTP/1.1, each heade
 Content-Length. About all others - chunked bodies, upgrades, what is malformed - aiohttp judges, and it keeps the connection from then on.
 
 Invariant: one request at a time; what comes meanwhile waits, unread beyond a bound.
-Source: RFC 9112, sections 2 to 6; aiohttp's web_protocol.RequestHandler
+Source: RFC 9112, sections 2 to 6; aiohttp's web_protocol.RequestHandler; pkg.go.dev/net/http (conn.serve, DefaultMaxHeaderBytes)
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from typing import Any
 
 from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http import HttpVersion11, RawRequestMessage, StreamWriter
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestHandler
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from minikube_py.core import limits
+
+log = logging.getLogger(__name__)
 
 HEAD_BYTES_MAX = 8190
 HEADERS_MAX = 64
@@ -41,7 +45,17 @@ _BODILESS = frozenset({204, 304})
 
 
 class Connections(web.Server):
-    """aiohttp's server, with these connections."""
+    """aiohttp's server, with these connections.
+
+    Go bounds the head of a request as a whole (1 MiB), aiohttp each line and their number: what is taken is what tokens with hundreds of
+    groups need, and front proxies that name as many.
+    """
+
+    def __init__(self, handler: Any, **options: Any) -> None:
+        super().__init__(
+            handler, max_line_size=limits.REQUEST_LINE_BYTES_MAX, max_field_size=limits.HEADER_BYTES_MAX, max_headers=limits.HEADERS_MAX,
+            **options,
+        )
 
     def __call__(self) -> RequestHandler:
         return Connection(self, loop=self._loop, **self._kwargs)
@@ -140,6 +154,18 @@ class Connection(RequestHandler):
             if self._waiting:
                 self._resume_transport_reading()
                 self._take_waiting()
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """The answer to what is no request, in Go's words. What was sent is not told to the log: it may hold a credential."""
+        if not isinstance(exc, HttpProcessingError):
+            return super().handle_error(request, status, exc, message)
+        log.debug("not a request remote=%s reason=%s", request.remote, type(exc).__name__)
+        code, reason = (431, "Request Header Fields Too Large") if isinstance(exc, LineTooLong) else (400, "Bad Request")
+        response = web.Response(status=code, reason=reason, text=f"{code} {reason}", content_type="text/plain")
+        response.force_close()
+        return response
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
