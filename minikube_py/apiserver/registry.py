@@ -54,7 +54,7 @@ from .deletion import DeleteOptions, begin_deletion, check_preconditions
 from .field_managers import FieldManagers
 from .managed_fields.entries import differ_in_time
 from .owner_references import drop_duplicates
-from .request_names import check_name, set_namespace
+from .request_names import absent, check_name, set_namespace
 from .resource_version import parse_version
 from .storage import Storage, encode_versioned
 
@@ -126,7 +126,7 @@ class Registry:
         """
         entry = self.store.get(storage.collection, storage.key(namespace, name))
         if entry is None:
-            raise not_found(storage.resource.group, storage.resource.plural, name)
+            raise absent(storage.resource, name)
         return entry
 
     def list(self, storage: Storage, namespace: str = "") -> Listing:
@@ -251,7 +251,7 @@ class Registry:
                 if uid:
                     raise self._other_object(storage, namespace, name, "UID", uid, "")
                 if not create:
-                    raise not_found(storage.resource.group, storage.resource.plural, name)
+                    raise absent(storage.resource, name)
                 new = transform(None)
                 new.metadata.resource_version = ""
                 return await self.create(storage, namespace, new, context, tracked=tracked), True
@@ -450,7 +450,7 @@ class Registry:
         for _ in range(UPDATE_TRIES):
             head = self.store.head(storage.collection, key)
             if head is None:
-                raise not_found(storage.resource.group, storage.resource.plural, name)
+                raise absent(storage.resource, name)
             old = storage.object(head)
             check_preconditions(storage.resource, storage.strategy, old, options)
             operation = Operation("DELETE", storage, namespace, name, None, old, "", context)

@@ -1,13 +1,16 @@
-"""Name and namespace stand in the URL and in the body of a write, and must be the same.
+"""The names in requests: those in the URL and in the body of a write must be the same, and some cannot be.
 
 Source: k8s.io/apiserver/pkg/endpoints/handlers/rest.go (checkName), k8s.io/apiserver/pkg/registry/rest/meta.go
-(EnsureObjectNamespaceMatchesRequestNamespace)
+(EnsureObjectNamespaceMatchesRequestNamespace), k8s.io/apiserver/pkg/registry/generic/registry/store.go (NamespaceKeyFunc),
+k8s.io/apimachinery/pkg/api/validation/path/name.go
 """
 
 from __future__ import annotations
 
 from minikube_py.apis.meta_v1 import ObjectMeta
-from minikube_py.core.errors import BadRequestError
+from minikube_py.apis.resources import ResourceType
+from minikube_py.apis.syntax import quote
+from minikube_py.core.errors import BadRequestError, StatusError, not_found
 
 
 def check_name(meta: ObjectMeta, name: str, namespace: str) -> None:
@@ -37,3 +40,11 @@ def set_namespace(meta: ObjectMeta, namespace: str) -> None:
     if namespace and meta.namespace not in ("", namespace):
         raise BadRequestError("the namespace of the provided object does not match the namespace sent on the request")
     meta.namespace = namespace
+
+
+def absent(resource: ResourceType, name: str) -> StatusError:
+    """The error about an object that is not there; of some names there cannot be one."""
+    wrong = [f"may not be '{name}'"] if name in (".", "..") else [f"may not contain '{char}'" for char in "/%" if char in name]
+    if wrong:
+        return BadRequestError(f"Name parameter invalid: {quote(name)}: {';'.join(wrong)}")
+    return not_found(resource.group, resource.plural, name)

@@ -12,6 +12,8 @@ OBJECT_BYTES_MAX = 1536 * 1024
 REQUEST_LINE_BYTES_MAX = 64 * 1024
 HEADER_BYTES_MAX = 64 * 1024
 HEADERS_MAX = 1024
+# Seconds that a request waits for a revision that is yet to come. Source: k8s.io/apiserver/pkg/storage/cacher/watch_cache.go (blockTimeout)
+REVISION_WAIT_S = 3.0
 # Watch events kept per resource for clients that resume; beyond it they get 410 Expired.
 WATCH_RING_EVENTS = 4096
 # Bytes that a watch connection may have unsent before it is closed.

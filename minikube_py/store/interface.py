@@ -172,6 +172,9 @@ class Store(Protocol):
     def revision(self) -> int:
         """The newest revision that readers see."""
 
+    async def wait_revision(self, revision: int, timeout_s: float) -> bool:
+        """Wait until readers see a revision; return whether they do."""
+
     def get(self, resource: str, key: str) -> Entry | None:
         """The newest acknowledged version."""
 

@@ -6,6 +6,7 @@ revisions. Everything runs on the event loop's thread.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterator
@@ -57,6 +58,8 @@ class MemoryState:
         self._floor = 0
         self._collections: dict[str, Collection] = {}
         self._watch_number = 0
+        # Who waits for which revision.
+        self._waiting: dict[asyncio.Future[None], int] = {}
 
     def start_from(self, revision: int) -> None:
         """Begin after a restart, before `load`: events up to `revision` are not kept."""
@@ -71,6 +74,22 @@ class MemoryState:
         if found is None:
             found = self._collections[resource] = Collection(self._floor)
         return found
+
+    async def wait_revision(self, revision: int, timeout_s: float) -> bool:
+        """See Store.wait_revision."""
+        if revision > self.revision:
+            reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting[reached] = revision
+            try:
+                await asyncio.wait((reached,), timeout=timeout_s)
+            finally:
+                self._waiting.pop(reached, None)
+        return revision <= self.revision
+
+    def _wake(self) -> None:
+        for reached in [reached for reached, revision in self._waiting.items() if revision <= self.revision]:
+            del self._waiting[reached]
+            reached.set_result(None)
 
     def get(self, resource: str, key: str) -> Entry | None:
         collection = self._collections.get(resource)
@@ -160,6 +179,8 @@ class MemoryState:
             collection.entries[entry.key] = entry
             event = WatchEvent("ADDED" if previous is None else "MODIFIED", entry, previous)
         self.revision = entry.revision
+        if self._waiting:
+            self._wake()
         ring = collection.ring
         ring.append(event)
         if len(ring) > limits.WATCH_RING_EVENTS:

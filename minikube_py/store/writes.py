@@ -117,6 +117,9 @@ class WritableStore:
     def revision(self) -> int:
         return self.state.revision
 
+    async def wait_revision(self, revision: int, timeout_s: float) -> bool:
+        return await self.state.wait_revision(revision, timeout_s)
+
     def get(self, resource: str, key: str) -> Entry | None:
         return self.state.get(resource, key)
 

@@ -82,6 +82,17 @@ class Lab:
     async def get(self, path: str, **headers: str) -> Answer:
         return await self.send("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
+    async def exchange(self, data: bytes) -> tuple[int, bytes]:
+        """Send bytes over a connection of their own, which they make the server close; the status of what comes back and its body."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(self.url.rpartition(":")[2]), ssl=self.admin_tls)
+        try:
+            writer.write(data)
+            answer = await asyncio.wait_for(reader.read(), PATIENCE_S)
+        finally:
+            writer.close()
+        head, _, body = answer.partition(b"\r\n\r\n")
+        return int(head.split()[1]), body
+
     @asynccontextmanager
     async def watch(self, path: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[Watcher]:
         """An open watch."""

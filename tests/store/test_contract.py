@@ -278,3 +278,18 @@ async def test_close_acknowledges_what_it_finds_in_flight(store: AnyStore) -> No
     await store.close()
     assert [(await write).key for write in writes] == [f"d/{n}" for n in range(20)]
     assert store.count(PODS) == 20
+
+
+async def test_a_revision_is_waited_for(store: AnyStore) -> None:
+    now = store.revision
+    assert await store.wait_revision(now, 0)
+    assert not await store.wait_revision(now + 1, 0.01)
+    waits = [asyncio.ensure_future(store.wait_revision(now + number, 20)) for number in (2, 1, 2)]
+    gone = asyncio.ensure_future(store.wait_revision(now + 2, 20))
+    await create(store, "d/a")
+    assert await waits[1] and not waits[0].done()
+    gone.cancel()
+    await create(store, "d/b")
+    assert await waits[0] and await waits[2]
+    with pytest.raises(asyncio.CancelledError):
+        await gone

@@ -44,9 +44,9 @@ from ..selection import Selection
 from ..storage import Storage
 from ..subresources import Subresources
 from ..yaml_document import YamlError, read_yaml
-from .list_options import ListOptions, check_known, list_options
+from .list_options import ListOptions, list_options, wait_known
 from .negotiation import JSON
-from .paging import Page, Pager
+from .paging import Page, Pager, Token
 from .request import Request
 from .request_info import RequestInfo
 from .responses import STREAMED_ENTRIES_MIN, encoded, encoded_large, json_response, list_body, object_body, scale_body, stream_list
@@ -111,7 +111,7 @@ class Handlers:
         info, storage = request.info, request.storage
         version = request.query.text("resourceVersion")
         if version:
-            check_known(parse_requested(version), self._registry.store.revision)
+            await wait_known(self._registry.store, parse_requested(version))
         entry = self._registry.get(storage, info.namespace, info.name)
         return self._answer(request, entry)
 
@@ -135,7 +135,7 @@ class Handlers:
 
     async def _list(self, request: Request) -> web.StreamResponse:
         query, storage = request.query, request.storage
-        entries, metadata = self._page(request)
+        entries, metadata = await self._page(request)
         negotiated = request.negotiated()
         record = request.http.record
         plain = not request.warnings and not request.pretty() and not (record is not None and record.wants_response)
@@ -146,11 +146,15 @@ class Handlers:
             return json_response(body)
         return await encoded_large(body, negotiated, pretty=request.pretty(), warnings=request.warnings)
 
-    def _page(self, request: Request) -> Page:
-        """What a list or the deletion of a collection is about: all that is selected, or a page of it."""
+    async def _page(self, request: Request) -> Page:
+        """What a list or the deletion of a collection is about: all that is selected, or a page of it.
+
+        Raises: ExpiredError, TimeoutStatusError for a revision that is no longer, or not yet, known.
+        """
         query, storage = request.query, request.storage
         options = list_options(query, watch=False)
         selection = self._selection(request)
+        await wait_known(self._registry.store, Token.decode(options.token).revision if options.token else options.revision)
         listing = self._listing(storage, selection, options)
         if not (options.limit or options.token):
             return Page(listing.entries, {"resourceVersion": str(listing.revision)})
@@ -163,17 +167,12 @@ class Handlers:
         return self._pager.first(scope, listing, options.limit, selected=selected)
 
     def _past(self, storage: Storage, selection: Selection, revision: int) -> Listing:
-        """What was selected at a revision. Raises: CompactedError, TimeoutStatusError."""
-        check_known(revision, self._registry.store.revision)
+        """What was selected at a revision. Raises: CompactedError."""
         listing = self._registry.list_at(storage, selection.namespace, revision)
         return Listing([entry for entry in listing.entries if selection.matches(entry)], revision)
 
     def _listing(self, storage: Storage, selection: Selection, options: ListOptions) -> Listing:
-        """What is selected, at the revision asked for.
-
-        Raises: ExpiredError, TimeoutStatusError for one that is no longer, or not yet, known.
-        """
-        check_known(options.revision, self._registry.store.revision)
+        """What is selected, at the revision asked for. Raises: ExpiredError for one that is no longer known."""
         if options.exact and options.revision is not None:
             try:
                 return self._past(storage, selection, options.revision)
@@ -300,7 +299,7 @@ class Handlers:
 
     async def _delete_collection(self, request: Request) -> web.Response:
         storage = request.storage
-        entries, metadata = self._page(request)
+        entries, metadata = await self._page(request)
         options = await self._delete_options(request)
 
         async def delete(entry: Entry) -> None:
@@ -378,14 +377,21 @@ def _record_patch(request: Request, body: bytes) -> None:
 
 
 def _check_method(resource: ResourceType, info: RequestInfo) -> None:
-    """Raises: NotFoundError for a subresource that the kind has not; MethodNotAllowedError for a verb that the target has not."""
+    """Check that the target is there and has the verb.
+
+    Raises: NotFoundError for a subresource that the kind has not; MethodNotAllowedError; BadRequestError for a name that is not said.
+    """
     verbs = resource.verbs
     if info.subresource:
         subresource = resource.subresource(info.subresource)
         if subresource is None or info.rest:
             raise unknown_path()
+        if not info.name:
+            raise BadRequestError("name must be provided")
         verbs = subresource.verbs
     elif resource.namespaced and not info.namespace and info.verb not in ("list", "watch"):
+        if "/namespaces//" in info.path:
+            raise BadRequestError("Namespace parameter required.")
         # Over all namespaces there is only reading, and a namespaced object has no path without its namespace.
         raise unknown_path() if info.name else unknown_method()
     if info.verb not in verbs:

@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 from minikube_py.apis.fields import parse_field_selector
 from minikube_py.apis.labels import parse_selector
+from minikube_py.core import limits
 from minikube_py.core.errors import BadRequestError, Cause, TimeoutStatusError, invalid
+from minikube_py.store.interface import Store
 
 from ..authorization.selectors import Selectors
 from ..resource_version import parse_requested
@@ -133,14 +135,15 @@ def _unsupported(match: str, supported: str) -> Cause:
     return Cause("FieldValueNotSupported", f'Unsupported value: "{match}": supported values: {supported}', "resourceVersionMatch")
 
 
-def check_known(revision: int | None, present: int) -> None:
-    """Refuse a revision that is yet to come.
+async def wait_known(store: Store, revision: int | None) -> None:
+    """Wait a little for a revision that is yet to come.
 
-    Raises: TimeoutStatusError.
-    Source: k8s.io/apiserver/pkg/storage/errors.go (NewTooLargeResourceVersionError)
+    Raises: TimeoutStatusError if it does not.
+    Source: k8s.io/apiserver/pkg/storage/errors.go (NewTooLargeResourceVersionError), storage/cacher/watch_cache.go
     """
-    if revision is not None and revision > present:
-        raise TimeoutStatusError(
-            f"Timeout: Too large resource version: {revision}, current: {present}", details={"retryAfterSeconds": 1},
-            causes=[Cause("ResourceVersionTooLarge", "Too large resource version")],
-        )
+    if revision is None or revision <= store.revision or await store.wait_revision(revision, limits.REVISION_WAIT_S):
+        return
+    raise TimeoutStatusError(
+        f"Timeout: Too large resource version: {revision}, current: {store.revision}", details={"retryAfterSeconds": 1},
+        causes=[Cause("ResourceVersionTooLarge", "Too large resource version")],
+    )

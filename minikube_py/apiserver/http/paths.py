@@ -63,11 +63,11 @@ class Paths:
         if self._debug is not None and path == "/metrics" and http.method == "DELETE":
             self._exposition.reset()
             return web.Response(text="metrics reset\n")
-        if http.method not in ("GET", "HEAD"):
-            raise unknown_method()
         answer = self._health.respond(path, query) or await self._document(http, path, query)
         if answer is None:
             raise unknown_path()
+        if http.method != "GET" and _is_by_method(path):
+            raise unknown_method()
         return answer
 
     async def _document(self, http: web.BaseRequest, path: str, query: Query) -> web.Response | None:
@@ -105,3 +105,11 @@ class Paths:
         served = [f"/apis/{group}/{version}" if group else f"/api/{version}" for group, version in versions]
         return sorted(["/api", "/apis", "/apis/", *groups, *served, *OTHER_PATHS, *self._openid.paths, *self._health.paths()])
 
+
+def _is_by_method(path: str) -> bool:
+    """Whether upstream routes a path by its method too; the other paths answer to whatever method.
+
+    Source: k8s.io/apiserver/pkg/endpoints/discovery/ (web services), k8s.io/apiserver/pkg/server/mux/pathrecorder.go
+    """
+    root, _, rest = path.strip("/").partition("/")
+    return root in ("api", "version") or (root == "apis" and rest != "")

@@ -46,11 +46,8 @@ def parse(method: str, raw_path: str, watch: bool) -> RequestInfo:
     """
     path = unquote(raw_path)
     other = RequestInfo(False, path, method.lower())
-    parts = raw_path.strip("/").split("/")
-    # What is behind a proxy may be any path.
-    if not all(parts[: parts.index("proxy")] if "proxy" in parts else parts):
-        return other
-    parts = [unquote(part) for part in parts]
+    # Upstream takes the decoded path apart, so that an encoded slash is one like any other. Segments may be empty.
+    parts = path.strip("/").split("/")
     if parts[0] == "api" and len(parts) >= 3:
         group, version, rest = "", parts[1], parts[2:]
     elif parts[0] == "apis" and len(parts) >= 4:

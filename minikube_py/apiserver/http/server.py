@@ -15,13 +15,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
+from urllib.parse import unquote
 
 from aiohttp import web
 
 from minikube_py.apis.resources import BY_GVR, GROUPS
+from minikube_py.apis.scheme import encode
 from minikube_py.core.errors import (
     InternalError,
     StatusError,
+    TimeoutStatusError,
     UnauthorizedError,
     UnknownPathError,
     unknown_method,
@@ -35,6 +38,7 @@ from ..authorization.impersonation import Impersonation
 from ..authorization.impersonation_headers import is_impersonation
 from ..registry import Registry
 from .connection import Connections
+from .deadlines import LATE, Deadlines
 from .handlers import Handlers
 from .http_request import HttpRequest
 from .lifecycle import Lifecycle
@@ -109,6 +113,7 @@ class ApiServer:
         self._server: web.Server | None = None
         self._listeners: list[asyncio.Server] = []
         self._busy: set[Any] = set()
+        self._deadlines = Deadlines(REQUEST_TIMEOUT_S)
 
     def add_extra(self, path: str, extra: Extra) -> None:
         """Let `extra` answer a path outside of the API."""
@@ -162,13 +167,14 @@ class ApiServer:
         target = self.metrics.target(http.method, raw_path, query_text != "" and query.flag("watch"))
         info, series, lifecycle = target.info, target.series, self.lifecycle
         if lifecycle.draining:
-            late = lifecycle.refuse(http, info.path)
-            if late is not None:
-                return late
+            refusal = lifecycle.refuse(http, info.path)
+            if refusal is not None:
+                return refusal
         if query_text or http.method == "PATCH":
             series = self._series(http, target, query)
         started = time.monotonic()
         in_flight = self.metrics.in_flight.get(target.kind)
+        task = asyncio.current_task() if in_flight is not None else None
         if in_flight is not None:
             in_flight.enter(started)
             lifecycle.running += 1
@@ -179,6 +185,8 @@ class ApiServer:
         code = 500
         response: web.StreamResponse | None = None
         try:
+            if task is not None:
+                self._deadlines.begin(task, query.text("timeout") if query_text else "")
             response = await self._answer(http, info, query)
             code = response.status
             if http.record is not None:
@@ -196,10 +204,16 @@ class ApiServer:
                 http.record.cut()
             response = _cut(http)
         except asyncio.CancelledError:
-            code = CLIENT_GONE
+            if task is None or not self._deadlines.take_back(task):
+                code = CLIENT_GONE
+                if http.record is not None:
+                    http.record.cut()
+                raise
+            late = TimeoutStatusError(LATE, details={})
+            code = late.code
             if http.record is not None:
-                http.record.cut()
-            raise
+                http.record.complete(code, late)
+            response = _late_response(http, late)
         except Exception as error:
             log.exception("request failed method=%s path=%s", http.method, http.raw_path)
             if http.record is not None:
@@ -207,7 +221,8 @@ class ApiServer:
             response = _error_response(http, InternalError(f"Internal error occurred: {error}"))
         finally:
             self._busy.discard(connection)
-            if in_flight is not None:
+            if in_flight is not None and task is not None:
+                self._deadlines.finish(task)
                 in_flight.running -= 1
                 lifecycle.left()
                 if code == CLIENT_GONE:
@@ -238,6 +253,9 @@ class ApiServer:
         await self._authorize(user, info, query, record=http.record)
         if not info.is_resource:
             return await self._paths.respond(http, info.path, query)
+        if info.path.startswith("//"):
+            # Permissions are told of what it would be with one slash; but there is no such path.
+            raise unknown_path()
         storage = self._registry.storage(info.group, info.version, info.resource)
         resource = storage.resource if storage is not None else BY_GVR.get((info.group, info.version, info.resource))
         if resource is None:
@@ -299,11 +317,22 @@ def _error_response(http: web.BaseRequest, error: StatusError) -> web.Response:
     """The Status; when an answer has begun already, its end: the rest of it cannot become an error message."""
     if http.writer.output_size:
         return _cut(http)
-    if isinstance(error, UnknownPathError) and not _is_routed(http.path):
+    if isinstance(error, UnknownPathError) and not _is_routed(unquote(http.raw_path.partition("?")[0])):
         return not_found_page()
     headers = http.headers
     query = parse_query(http.raw_path.partition("?")[2])
     return status_response(error, headers.get("Accept", ""), pretty=wants_pretty(query, headers.get("User-Agent", "")))
+
+
+def _late_response(http: web.BaseRequest, error: TimeoutStatusError) -> web.Response:
+    """What upstream's filter of late requests writes by itself: a Status without its kind, of a type that Go guesses."""
+    if http.writer.output_size:
+        return _cut(http)
+    status = error.status()
+    del status["kind"], status["apiVersion"]
+    response = web.Response(body=encode(status) + b"\n", status=error.code)
+    response.headers["Content-Type"] = "text/plain; charset=utf-8"
+    return response
 
 
 def _is_routed(path: str) -> bool:

@@ -20,7 +20,7 @@ from aiohttp import web
 from minikube_py.apis.scheme import encode
 from minikube_py.core import limits
 from minikube_py.core.clock import SYSTEM_CLOCK
-from minikube_py.core.errors import ExpiredError, StatusError, TimeoutStatusError
+from minikube_py.core.errors import ExpiredError, StatusError
 from minikube_py.store.interface import CompactedError, Entry, EventType, Listing, Store, Subscription, WatchEvent
 
 from ..printers import partial_object_metadata, table
@@ -31,7 +31,7 @@ from ..warning import warning_headers
 from ..watching import frame, transition
 from .broadcast import Broadcast, Broadcasts, log_failure
 from .event_streams import EventStream, event_stream
-from .list_options import ListOptions, check_known, list_options
+from .list_options import ListOptions, list_options
 from .metrics import ServerMetrics, WatchSeries
 from .negotiation import Form, Negotiated
 from .outbox import Audience, Outbox
@@ -298,17 +298,21 @@ class Watches:
         for header in warning_headers([storage.deprecation]):
             stream.response.headers.add("Warning", header)
         watch = Watch(stream, selection, negotiated, query.text("includeObject"), store, self._outbox, self._broadcasts, counted)
-        listing = self._registry.list(storage, selection.namespace)
         options = list_options(query, watch=query.flag("watch"))
         timeout_s = options.timeout_s or random.uniform(WATCH_TIMEOUT_MIN_S, 2 * WATCH_TIMEOUT_MIN_S)
+        if options.send_initial and options.revision and options.revision > store.revision:
+            # The state from there on is to come: the watch has begun, and says nothing until then.
+            await stream.open()
+            if not await store.wait_revision(options.revision, timeout_s):
+                await stream.close()
+                return stream.response
+        listing = self._registry.list(storage, selection.namespace)
         try:
             start, initial, send_end = _start(options, listing.revision, listing.entries)
             watch.expect_initial(initial, send_end=send_end)
             watch.subscribe(start)
         except CompactedError as error:
             return await _refuse(stream, ExpiredError(f"too old resource version: {options.revision} ({error.oldest})"))
-        except TimeoutStatusError as error:
-            return await _refuse(stream, error)
         self.running.add(watch)
         counted.running += 1
         try:
@@ -339,7 +343,6 @@ async def _refuse(stream: EventStream, error: StatusError) -> web.StreamResponse
 def _start(options: ListOptions, now: int, present: list[Entry]) -> tuple[int, list[Entry], bool]:
     """From which revision a watch follows, what it is told first, and whether a bookmark ends that."""
     if options.send_initial:
-        check_known(options.revision, now)
         return now, present, options.bookmarks
     if not options.revision:
         return now, present if options.send_initial is None else [], False

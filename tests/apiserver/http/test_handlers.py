@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from typing import Any
 
 import aiohttp
 import pytest
+
+from minikube_py.core import limits
 
 from ..lab import Answer, Lab
 
@@ -282,18 +285,32 @@ async def test_expired_page_offers_to_go_on(lab: Lab, monkeypatch: pytest.Monkey
     assert failure(await lab.get(CONFIG_MAPS + "?continue=rubbish"))[0] == 400
 
 
-async def test_revisions_that_are_none_or_not_yet(lab: Lab) -> None:
-    now = lab.store.revision
-    for path in (CONFIG_MAPS, "/api/v1/namespaces/default"):
-        assert (await lab.get(f"{path}?resourceVersion={now}")).status == 200
-        future = await lab.get(f"{path}?resourceVersion={now + 1000}")
-        assert failure(future) == (504, "Timeout", f"Timeout: Too large resource version: {now + 1000}, current: {now}")
-        assert future.json["details"]["causes"] == [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]
-        assert future.headers["Retry-After"] == "1"
+async def test_revisions_that_are_none(lab: Lab) -> None:
     listed, read = await lab.get(f"{CONFIG_MAPS}?resourceVersion=x"), await lab.get("/api/v1/namespaces/default?resourceVersion=x")
     assert failure(listed)[:2] == (400, "BadRequest")
     assert read.status == 500 and "reason" not in read.json
     assert read.json["message"] == 'resourceVersion: Invalid value: "x": strconv.ParseUint: parsing "x": invalid syntax'
+
+
+@pytest.mark.parametrize("query", ["", "&resourceVersionMatch=NotOlderThan", "&resourceVersionMatch=Exact", "&limit=1"])
+async def test_a_revision_that_is_yet_to_come_is_waited_for(lab: Lab, monkeypatch: pytest.MonkeyPatch, query: str) -> None:
+    now = lab.store.revision
+    paths = (CONFIG_MAPS, "/api/v1/namespaces/default")
+    reads = [asyncio.create_task(lab.get(f"{path}?resourceVersion={now + 2}{query}")) for path in paths]
+    await lab.send("POST", CONFIG_MAPS, config_map("a"))
+    assert not any(read.done() for read in reads)
+    await lab.send("POST", "/api/v1/namespaces", {"metadata": {"name": "other"}})
+    listed, read = [await each for each in reads]
+    assert (listed.status, read.status) == (200, 200)
+    assert [item["metadata"]["name"] for item in listed.json["items"]] == ["a"]
+    monkeypatch.setattr(limits, "REVISION_WAIT_S", 0.02)
+    now = lab.store.revision
+    for path in paths:
+        future = await lab.get(f"{path}?resourceVersion={now + 1000}{query}")
+        assert failure(future) == (504, "Timeout", f"Timeout: Too large resource version: {now + 1000}, current: {now}")
+        assert future.json["details"] == {
+            "retryAfterSeconds": 1, "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]}
+        assert future.headers["Retry-After"] == "1"
 
 
 async def test_selectors_choose_and_are_checked(lab: Lab) -> None:

@@ -101,8 +101,16 @@ async def test_bookmarks_tell_how_far_the_store_is(lab: Lab, monkeypatch: pytest
     assert revisions == sorted(revisions) and revisions[-1] == lab.store.revision
 
 
-async def test_beginning_at_a_revision_that_is_yet_to_come_is_an_error(lab: Lab) -> None:
-    now = lab.store.revision
-    ((type_, status),) = await events(lab, f"sendInitialEvents=true&resourceVersion={now + 1000}" + NOT_OLDER)
-    assert (type_, status["code"], status["reason"]) == ("ERROR", 504, "Timeout")
-    assert status["message"] == f"Timeout: Too large resource version: {now + 1000}, current: {now}"
+async def test_beginning_at_a_revision_that_is_yet_to_come_waits_for_it(lab: Lab) -> None:
+    wanted = lab.store.revision + 2
+    async with lab.watch(f"{CONFIG_MAPS}?sendInitialEvents=true&allowWatchBookmarks=true&resourceVersion={wanted}" + NOT_OLDER) as watch:
+        assert watch.response.status == 200
+        await lab.send("POST", CONFIG_MAPS, {"metadata": {"name": "a"}})
+        await lab.send("POST", "/api/v1/namespaces", {"metadata": {"name": "n"}})
+        assert await watch.names(1) == [("ADDED", "a")]
+        end = await watch.next()
+    assert (end["type"], end["object"]["metadata"]["resourceVersion"]) == ("BOOKMARK", str(wanted))
+
+
+async def test_a_watch_ends_while_it_waits_for_a_revision(lab: Lab) -> None:
+    assert await events(lab, f"sendInitialEvents=true&timeoutSeconds=1&resourceVersion={lab.store.revision + 1000}" + NOT_OLDER) == []

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from minikube_py.apiserver.http.event_streams import SocketStream
+from minikube_py.core import limits
 
 from ..lab import PATIENCE_S, Lab, until
 
@@ -82,10 +83,13 @@ async def test_client_may_say_anything_and_ends_the_watch_by_closing(lab: Lab) -
     await until(lambda: watchers(lab) == 0 and len(asyncio.all_tasks()) <= tasks)
 
 
-async def test_errors_of_revisions_are_messages_too(lab: Lab) -> None:
-    async with socket(lab, f"sendInitialEvents=1&resourceVersionMatch=NotOlderThan&resourceVersion={lab.store.revision + 9}") as connection:
+async def test_errors_of_revisions_are_messages_too(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "WATCH_RING_EVENTS", 1)
+    for name in "abc":
+        await lab.send("POST", CONFIG_MAPS, {"metadata": {"name": name}})
+    async with socket(lab, "resourceVersion=1") as connection:
         event = await message(connection)
-        assert (event["type"], event["object"]["code"]) == ("ERROR", 504)
+        assert (event["type"], event["object"]["code"]) == ("ERROR", 410)
         assert (await connection.receive(PATIENCE_S)).type is aiohttp.WSMsgType.CLOSE
 
 
