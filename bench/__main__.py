@@ -1,6 +1,6 @@
 """`python -m bench [part ...]`: measures, and prints one table beside the targets and Kubernetes.
 
-Parts are api, rules, scheduling, store and cluster; none named means all of them. Rules and cluster need root.
+Parts are api, rules, scheduling, store, tunnel and cluster; none named means all of them. Rules and cluster need root.
 """
 
 from __future__ import annotations
@@ -48,11 +48,18 @@ def _store(measured: Measured, options: argparse.Namespace, say: Say) -> None:
         measured[f"store_{writers}_p50_ms"] = [found.p50_ms]
 
 
+def _tunnel(measured: Measured, options: argparse.Namespace, say: Say) -> None:
+    for one in _script(options.runs, say, "tunnel"):
+        for name, value in one.items():
+            measured[name].append(value)
+
+
 PARTS: dict[str, tuple[tuple[figures.Figure, ...], Callable[[Measured, argparse.Namespace, Say], None]]] = {
     "api": (figures.API, lambda measured, options, say: api.measure(measured, options.runs, options.seconds, say)),
     "rules": (figures.RULES, _rules),
     "scheduling": (figures.SCHEDULING, _scheduling),
     "store": (figures.STORE, _store),
+    "tunnel": (figures.TUNNEL, _tunnel),
     "cluster": (figures.CLUSTER, lambda measured, options, say: cluster.measure(measured, options.runs, options.idle, say)),
 }
 

@@ -75,6 +75,14 @@ RULES = (
     Figure("rules_one_more_ms", "one more service", "{:.1f} ms", 20, "3,700 ms"),
 )
 SCHEDULING = (_faster("scheduled_per_s", "schedule 3,000 pods on 1,000 nodes", "{:,.0f} /s", 371, "371 /s"),)
+TUNNEL = (
+    _faster("tunnel_down_mb", "one stream from a node by its tunnel", "{:,.0f} MB/s", 100, ""),
+    _faster("tunnel_up_mb", "one stream to a node by its tunnel", "{:,.0f} MB/s", 100, ""),
+    _faster("direct_down_mb", "the same without tunnel, from a node", "{:,.0f} MB/s", None, ""),
+    _faster("direct_up_mb", "the same without tunnel, to a node", "{:,.0f} MB/s", None, ""),
+    Figure("tunnel_small_ms", "small answer of a node by its tunnel, p50", "{:.2f} ms", None),
+    Figure("tunnel_beside_stuck_ms", "the same beside a stream that nobody reads", "{:.2f} ms", None),
+)
 STORE = (
     Figure("store_1_p50_ms", "store alone: 1 kB create, 1 writer, p50", "{:.2f} ms", None),
     _faster("store_1", "store alone: 1 writer", "{:,.0f} /s", None, ""),

@@ -25,7 +25,7 @@ OPEN, OPENED, DATA, CREDIT, CLOSE = range(1, 6)
 HEADER = struct.Struct(">BI")
 COUNT = struct.Struct(">I")
 # Bytes of one frame's data: small enough that streams take turns often, large enough that frames cost little.
-DATA_BYTES_MAX = 64 * 1024
+DATA_BYTES_MAX = 128 * 1024
 MESSAGE_BYTES_MAX = DATA_BYTES_MAX + HEADER.size
 TEXT_BYTES_MAX = 1024
 # Streams of one connection.
@@ -152,12 +152,12 @@ class Multiplexer:
             elif self._ready:
                 stream = self._ready.popleft()
                 stream.queued = False
-                data = stream.take(DATA_BYTES_MAX)
-                if not data:
+                parts = stream.take(DATA_BYTES_MAX)
+                if not parts:
                     continue
                 if stream.sendable():
                     self.ready(stream)
-                message = HEADER.pack(DATA, stream.number) + data
+                message = b"".join((HEADER.pack(DATA, stream.number), *parts))
             else:
                 self._wake.clear()
                 await self._wake.wait()

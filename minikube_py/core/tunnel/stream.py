@@ -54,7 +54,7 @@ class Stream(asyncio.Transport):
         self._link = link
         self._protocol: Any = protocol
         self._loop = asyncio.get_running_loop()
-        self._outgoing: deque[bytes] = deque()
+        self._outgoing: deque[bytes | memoryview] = deque()
         self._outgoing_bytes = 0
         self._credit = WINDOW_BYTES
         self._high, self._low = WRITE_HIGH_BYTES, WRITE_LOW_BYTES
@@ -74,26 +74,26 @@ class Stream(asyncio.Transport):
 
     # What the connection calls.
 
-    def take(self, count: int) -> bytes:
-        """Up to so many bytes that are to be sent now."""
-        count = min(count, self._credit)
-        parts: list[bytes] = []
-        while self._outgoing and count:
+    def take(self, count: int) -> list[bytes | memoryview]:
+        """Up to so many bytes that are to be sent now, in pieces."""
+        missing = count = min(count, self._credit)
+        parts: list[bytes | memoryview] = []
+        while self._outgoing and missing:
             part = self._outgoing.popleft()
-            if len(part) > count:
-                self._outgoing.appendleft(part[count:])
-                part = part[:count]
+            if len(part) > missing:
+                view = memoryview(part)
+                self._outgoing.appendleft(view[missing:])
+                part = view[:missing]
             parts.append(part)
-            count -= len(part)
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
-        self._credit -= len(data)
-        self._outgoing_bytes -= len(data)
+            missing -= len(part)
+        self._credit -= count - missing
+        self._outgoing_bytes -= count - missing
         if self._writing_paused and self._outgoing_bytes <= self._low:
             self._writing_paused = False
             self._protocol.resume_writing()
         if self._closing and not self._outgoing:
             self._finish()
-        return data
+        return parts
 
     def sendable(self) -> bool:
         return bool(self._outgoing) and self._credit > 0
