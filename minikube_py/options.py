@@ -56,6 +56,7 @@ class ServerOptions:
     disable_scheduler: bool = False
     disable_controller_manager: bool = False
     kube_apiserver_args: tuple[str, ...] = ()
+    kube_controller_manager_args: tuple[str, ...] = ()
 
     @property
     def home(self) -> Path:

@@ -11,6 +11,8 @@ import gc
 import logging
 import sys
 import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import uvloop
 import yaml
@@ -19,7 +21,7 @@ from minikube_py.apiserver.api_services import ApiServiceRegistration
 from minikube_py.apiserver.assembly import Api, RegistryOptions, object_getter
 from minikube_py.apiserver.authentication.bootstrap import BootstrapTokens
 from minikube_py.apiserver.authentication.token_file import TokenFileError
-from minikube_py.apiserver.authentication.user import AUTHENTICATED, NODE_USER_PREFIX, NODES
+from minikube_py.apiserver.authentication.user import AUTHENTICATED, NODE_USER_PREFIX, NODES, UserInfo
 from minikube_py.apiserver.authorization import bootstrap_policy
 from minikube_py.apiserver.encryption.configuration import EncryptionConfigurationError
 from minikube_py.apiserver.encryption.secrets_encryption import SecretsEncryption
@@ -28,11 +30,13 @@ from minikube_py.apiserver.http.secrets_encrypt import SecretsEncryptPath
 from minikube_py.apiserver.http.tunnels import Tunnels
 from minikube_py.apiserver.join import PATHS as JOIN_PATHS
 from minikube_py.apiserver.join import JoinEndpoint
+from minikube_py.apiserver.node_passwords import is_claimed
 from minikube_py.apiserver.options import ApiServerArgs
 from minikube_py.apiserver.pki import Pki, PkiError
 from minikube_py.apiserver.server_token import ServerTokenError, ensure_server_token
 from minikube_py.client.informer import Informers
 from minikube_py.client.join_protocol import ClusterSettings
+from minikube_py.controllers.options import ControllerManagerArgs
 from minikube_py.core.errors import FatalError
 from minikube_py.core.files import write_atomic
 from minikube_py.core.process import run_until_stopped
@@ -40,6 +44,9 @@ from minikube_py.options import ServerOptions
 from minikube_py.store.interface import StoreError
 from minikube_py.store.memory import MemoryStore
 from minikube_py.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from minikube_py.controllers.base import Context, Controller
 
 log = logging.getLogger(__name__)
 SWITCH_INTERVAL_S = 0.0005
@@ -66,6 +73,7 @@ class Server:
         self._roles = asyncio.Event()
         self._join: JoinEndpoint | None = None
         self._encryption: SecretsEncryption | None = None
+        self._controller_args = ControllerManagerArgs()
 
     def _make_store(self) -> SqliteStore | MemoryStore:
         match self._options.datastore_endpoint:
@@ -84,6 +92,7 @@ class Server:
         options = self._options
         try:
             args = ApiServerArgs.parse(options.kube_apiserver_args)
+            self._controller_args = ControllerManagerArgs.parse(options.kube_controller_manager_args)
             for directory in (self._home, self._home / "tls", self._home / "db", options.write_kubeconfig.parent):
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._encryption = encryption = SecretsEncryption(
@@ -170,11 +179,30 @@ class Server:
         )
         controllers = Controllers(
             informers.client, informers, wanted,
-            more=[lambda context: ServiceAccountTokenSecrets(context, api.authentication.token_issuer.issue_legacy, root_ca)],
+            more=[
+                lambda context: ServiceAccountTokenSecrets(context, api.authentication.token_issuer.issue_legacy, root_ca),
+                *self._certificate_controllers(api),
+            ],
         )
         group.create_task(informers.run(), name="controller-informers")
         group.create_task(controllers.run(), name="controllers")
         return controllers.ready
+
+    def _certificate_controllers(self, api: Api) -> Sequence[Callable[[Context], Controller]]:
+        """Makers of the controllers that decide about certificates, with the keys and the authorizer that they need."""
+        from minikube_py.controllers.certificates.approving import CertificateApproving
+        from minikube_py.controllers.certificates.kubelet_serving import KubeletServingApproving
+        from minikube_py.controllers.certificates.signing import CertificateSigning
+
+        user, node = UserInfo("system:kube-controller-manager"), self._options.node.node_name
+        client, longest = api.client(user.name), self._controller_args.cluster_signing_duration
+        return (
+            lambda context: CertificateApproving(
+                context, lambda review: api.reviews.review(review, user), lambda name: is_claimed(client, name)
+            ),
+            lambda context: KubeletServingApproving(context, node, lambda: self._pki.names),
+            lambda context: CertificateSigning(context, self._pki.sign_request, longest),
+        )
 
     async def _run_agent(self, api: Api, join: JoinEndpoint) -> None:
         """Run this machine's node, with the Registry as its API server."""

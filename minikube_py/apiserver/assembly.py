@@ -17,6 +17,7 @@ from minikube_py.store.memory import MemoryStore
 from minikube_py.store.sqlite import SqliteStore
 
 from .admission import Admission, Plugin
+from .admission.certificates import CertificateApproval, CertificateSigning, CertificateSubjectRestriction
 from .admission.configuration import PluginConfigurations
 from .admission.namespace import NamespaceLifecycle
 from .admission.node_restriction import NodeRestriction
@@ -131,6 +132,7 @@ class Api:
         event_expiry: ends Events; to be run.
         health: checks; components add theirs.
         paths: what is no resource; components add theirs.
+        reviews: answers access reviews.
         server: the front door.
         authentication: all ways to log in.
         authorization: who decides about requests.
@@ -145,7 +147,8 @@ class Api:
         self.authorization = authorization = Authorization(args.authorization)
         authorizer = authorization.authorizer
         plugins = [
-            NodeRestriction(self._object), NodeTokenRestriction(self._object, authorizer), EscalationCheck(authorizer, authorization.rbac)
+            NodeRestriction(self._object), NodeTokenRestriction(self._object, authorizer), EscalationCheck(authorizer, authorization.rbac),
+            CertificateApproval(authorizer), CertificateSigning(authorizer), CertificateSubjectRestriction(),
         ]
         configurations = PluginConfigurations.read(args.admission_control_config_file)
         self.registry = build_registry(store, options, plugins=plugins, configurations=configurations)
@@ -182,8 +185,8 @@ class Api:
         debug = Debug() if args.profiling else None
         self.paths = Paths(self.discovery, self.openapi, self.health, self.exposition, authentication.openid, debug)
         self.component_statuses = ComponentStatuses(store.trouble)
-        self._reviews = Reviews(authentication.authenticator, authorizer, authorization.rules)
-        virtual = VirtualResources(self._reviews.review, self.subresources, self.component_statuses)
+        self.reviews = Reviews(authentication.authenticator, authorizer, authorization.rules)
+        virtual = VirtualResources(self.reviews.review, self.subresources, self.component_statuses)
         self.definitions = Definitions(self.registry, self.watches)
         self.definitions.load()
         self.server = ApiServer(
@@ -211,7 +214,7 @@ class Api:
 
     def client(self, user: str, groups: tuple[str, ...] = (MASTERS,)) -> LocalClient:
         """A client for a component in this process."""
-        return LocalClient(self.registry, self.subresources, user, groups, lambda *review: self._reviews.review(*review))
+        return LocalClient(self.registry, self.subresources, user, groups, lambda *review: self.reviews.review(*review))
 
     async def drain(self) -> None:
         """Upstream's end of a server: not ready, then deaf to new requests, then without running ones and watches."""

@@ -51,6 +51,15 @@ async def claim(client: Client, node_name: str, password: str, *, own: bool = Fa
     await client.update(fresh)
 
 
+async def is_claimed(client: Client, node_name: str) -> bool:
+    """Whether a name is that of a node whose machine is known by its password."""
+    try:
+        await client.get(core_v1.Secret, node_name + SUFFIX, NAMESPACE)
+    except NotFoundError:
+        return False
+    return await _node_exists(client, node_name)
+
+
 def hashed(password: str) -> str:
     """ "2:salt:hash", the way a password is kept."""
     salt = secrets.token_hex(16)

@@ -48,13 +48,15 @@ DEFAULT_KUBECONFIG = "/etc/minikube-py/minikube-py.yaml"
 @click.option("--write-kubeconfig", "-o", default=None, help=f"The admin's kubeconfig (default {DEFAULT_KUBECONFIG}).")
 @click.option("--write-kubeconfig-mode", default="600", show_default=True, help="Its permissions.")
 @click.option("--kube-apiserver-arg", multiple=True, metavar="NAME=VALUE", help="Option of the API server, by its flag's name.")
+@click.option("--kube-controller-manager-arg", multiple=True, metavar="NAME=VALUE", help="Option of the controllers, by its flag's name.")
 @node_options
 def server(
     data_dir: str, log_level: str, bind_address: str, https_listen_port: int, advertise_address: str | None, tls_san: tuple[str, ...],
     token: str | None, token_file: str | None, cluster_cidr: str, service_cidr: str, service_node_port_range: str, cluster_dns: str,
     cluster_domain: str, datastore_endpoint: str, secrets_encryption: bool, secrets_encryption_provider: str, egress_selector_mode: str,
     disable_agent: bool, disable_scheduler: bool, disable_controller_manager: bool, write_kubeconfig: str | None,
-    write_kubeconfig_mode: str, kube_apiserver_arg: tuple[str, ...], node_name: str | None, node_ip: str | None,
+    write_kubeconfig_mode: str, kube_apiserver_arg: tuple[str, ...], kube_controller_manager_arg: tuple[str, ...],
+    node_name: str | None, node_ip: str | None,
     node_label: tuple[str, ...], node_taint: tuple[str, ...], container_runtime_endpoint: str | None, pause_image: str | None,
     overlay: str, kubelet_arg: tuple[str, ...],
 ) -> None:
@@ -78,7 +80,7 @@ def server(
         secrets_encryption_provider=secrets_encryption_provider, egress_selector_mode=egress_selector_mode, disable_agent=disable_agent,
         disable_scheduler=disable_scheduler, disable_controller_manager=disable_controller_manager,
         write_kubeconfig=Path(write_kubeconfig or DEFAULT_KUBECONFIG), write_kubeconfig_mode=int(write_kubeconfig_mode, 8),
-        kube_apiserver_args=kube_apiserver_arg,
+        kube_apiserver_args=kube_apiserver_arg, kube_controller_manager_args=kube_controller_manager_arg,
     )
     try:
         serve(options)

@@ -17,6 +17,7 @@ from minikube_py.core.clock import SYSTEM_CLOCK, Clock
 from .base import Context, Controller
 from .basics import RootCa, ServiceAccounts, SystemNamespaces
 from .bootstrap_tokens import BootstrapTokenCleaner
+from .certificates.cleaning import CertificateCleaning
 from .clusterrole_aggregation import ClusterRoleAggregation
 from .cronjob import CronJobController
 from .daemonset import DaemonSetController
@@ -66,6 +67,7 @@ _PLAIN: tuple[type[Controller], ...] = (
     ReplicationControllerController, StatefulSetController, DaemonSetController, CronJobController, DisruptionController,
     EndpointSliceController, EndpointSliceMirroringController, EndpointsController, NodeLifecycleController, TaintEvictionController,
     GarbageCollector, PodGcController, TtlAfterFinishedController, BootstrapTokenCleaner, ClusterRoleAggregation,
+    CertificateCleaning,
 )
 
 

@@ -31,7 +31,16 @@ from minikube_py.client.interface import Client
 from minikube_py.core.errors import AlreadyExistsError, NotFoundError
 
 from .bootstrap_controllers import CONTROLLERS
-from .bootstrap_rules import AGGREGATED_INTO, AGGREGATED_ROLES, CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES, Rows
+from .bootstrap_rules import (
+    AGGREGATED_INTO,
+    AGGREGATED_ROLES,
+    BOOTSTRAP_BINDINGS,
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    ROLE_BINDINGS,
+    ROLES,
+    Rows,
+)
 from .coverage import missing_permissions
 
 API_VERSION = "rbac.authorization.k8s.io/v1"
@@ -80,12 +89,13 @@ def cluster_roles() -> dict[str, ClusterRole]:
 def cluster_role_bindings() -> list[ClusterRoleBinding]:
     """The default ClusterRoleBindings."""
     subjects = CLUSTER_ROLE_BINDINGS | {f"system:controller:{name}": (f"ServiceAccount:kube-system/{name}",) for name in CONTROLLERS}
+    bindings = {name: (name, texts) for name, texts in subjects.items()} | BOOTSTRAP_BINDINGS
     return [
         ClusterRoleBinding(
             kind="ClusterRoleBinding", api_version=API_VERSION, metadata=_metadata(name), subjects=[_subject(text) for text in texts],
-            role_ref=RoleRef(api_group=GROUP, kind="ClusterRole", name=name),
+            role_ref=RoleRef(api_group=GROUP, kind="ClusterRole", name=role),
         )
-        for name, texts in subjects.items()
+        for name, (role, texts) in bindings.items()
     ]
 
 

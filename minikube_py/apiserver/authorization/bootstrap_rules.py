@@ -226,6 +226,16 @@ CLUSTER_ROLE_BINDINGS: dict[str, tuple[str, ...]] = {
     "system:service-account-issuer-discovery": ("Group:system:serviceaccounts",),
 }
 
+# ClusterRoleBinding -> (ClusterRole, subjects): bootstrap tokens that may join nodes ask for client certificates and get them, and nodes
+# renew theirs. Names are kubeadm's, whose tokens count too. Source: kubernetes cmd/kubeadm/app/phases/bootstraptoken/node/tlsbootstrap.go
+_JOINING = ("Group:system:bootstrappers:kubeadm:default-node-token", "Group:system:bootstrappers:minikube-py:default-node-token")
+_CSRS = "system:certificates.k8s.io:certificatesigningrequests"
+BOOTSTRAP_BINDINGS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "kubeadm:kubelet-bootstrap": ("system:node-bootstrapper", _JOINING),
+    "kubeadm:node-autoapprove-bootstrap": (f"{_CSRS}:nodeclient", _JOINING),
+    "kubeadm:node-autoapprove-certificate-rotation": (f"{_CSRS}:selfnodeclient", ("Group:system:nodes",)),
+}
+
 _LEADER: Rows = (
     ("create get list update watch", "coordination.k8s.io", "leases"),
     ("create get list update watch", "coordination.k8s.io", "leasecandidates"),

@@ -116,7 +116,7 @@ def self_sign(common_name: str, private_key_pem: bytes, now: datetime) -> bytes:
         .add_extension(subject_key, critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(subject_key), critical=False)
     )
-    return builder.sign(key, _digest(key)).public_bytes(serialization.Encoding.PEM)
+    return builder.sign(key, digest(key)).public_bytes(serialization.Encoding.PEM)
 
 
 def sign(authority: Authority, public_key: PublicKey, profile: Profile, now: datetime, lifetime: timedelta = LEAF_LIFETIME) -> bytes:
@@ -136,7 +136,7 @@ def sign(authority: Authority, public_key: PublicKey, profile: Profile, now: dat
     names = _alternative_names(profile)
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    leaf = builder.sign(authority.key, _digest(authority.key)).public_bytes(serialization.Encoding.PEM)
+    leaf = builder.sign(authority.key, digest(authority.key)).public_bytes(serialization.Encoding.PEM)
     return leaf + b"".join(_pem(c) for c in x509.load_pem_x509_certificates(authority.chain_pem) if c.subject != c.issuer)
 
 
@@ -199,7 +199,8 @@ def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def _digest(key: PrivateKey) -> hashes.SHA256 | None:
+def digest(key: PrivateKey) -> hashes.SHA256 | None:
+    """The hash with which a key signs; Ed25519 has its own."""
     return None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
 
 

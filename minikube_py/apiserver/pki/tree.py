@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 # A certificate with less time left is renewed at start. Source: docs.k3s.io/cli/certificate (90 days).
 RENEW_BEFORE = timedelta(days=90)
 RECORD = "record.json"
+_CLIENT_SIGNERS = frozenset({"kubernetes.io/kube-apiserver-client", "kubernetes.io/kube-apiserver-client-kubelet"})
 
 
 class PkiError(Exception):
@@ -144,6 +145,19 @@ class Pki:
         Raises: CertificateError (a ValueError) if the request is not acceptable.
         """
         return self._sign(self.server_ca, csr_pem, _profile(common_name, "server", organizations, names), lifetime)
+
+    def sign_request(
+        self, signer_name: str, request_pem: bytes, usages: Sequence[str], expiration_seconds: int | None, longest: timedelta
+    ) -> bytes:
+        """The certificate for an approved CertificateSigningRequest of one of the cluster's own signers, PEM.
+
+        The legacy signer is the server CA, as in k3s: what it signs opens nothing.
+        Raises: CertificateError (a ValueError) if the request is not acceptable.
+        """
+        from .request_signing import lifetime, sign_request
+
+        authority = self.client_ca if signer_name in _CLIENT_SIGNERS else self.server_ca
+        return sign_request(self._authority(authority), request_pem, usages, self._clock.now(), lifetime(longest, expiration_seconds))
 
     def server_ssl_context(self, more_authorities: bytes = b"") -> ssl.SSLContext:
         """TLS of the API server: presents `serving`, takes certificates of clients and of front proxies, and works without one.

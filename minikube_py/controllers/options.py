@@ -1,0 +1,45 @@
+"""Options of the controllers that have kube-controller-manager's names and come by `--kube-controller-manager-arg NAME=VALUE`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from minikube_py.core.duration import parse_duration
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerManagerArgs:
+    """The known ones, typed; each has the name of its flag.
+
+    Attributes:
+        cluster_signing_duration: how long certificates live that are signed for CertificateSigningRequests, at most.
+    """
+
+    cluster_signing_duration: timedelta = timedelta(days=365)
+
+    @classmethod
+    def parse(cls, arguments: Sequence[str]) -> ControllerManagerArgs:
+        """Raises: ValueError for an unknown name or a wrong value."""
+        values: dict[str, Any] = {}
+        for argument in arguments:
+            name, separator, value = argument.removeprefix("--").partition("=")
+            if name not in READERS:
+                raise ValueError(f"--kube-controller-manager-arg: unknown option {name!r}")
+            try:
+                values[name.replace("-", "_")] = READERS[name](value if separator else "true")
+            except ValueError as error:
+                raise ValueError(f"--kube-controller-manager-arg: {name}={value}: {error}") from error
+        return cls(**values)
+
+
+def _positive(text: str) -> timedelta:
+    seconds = parse_duration(text)
+    if seconds <= 0:
+        raise ValueError("must be greater than 0")
+    return timedelta(seconds=seconds)
+
+
+READERS: dict[str, Callable[[str], Any]] = {"cluster-signing-duration": _positive}
