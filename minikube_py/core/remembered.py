@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -23,13 +23,13 @@ class Remembered(Generic[K, V]):
     """Answers by question.
 
     Args:
-        ask: finds an answer; what it raises is raised to all who wait for it.
+        ask: finds an answer, given the question and its details; what it raises is raised to all who wait for it.
         ttl_s: how long an answer is believed; 0 for no longer than who waits for it.
         answers_max, questions_max: the bounds.
     """
 
     def __init__(
-        self, ask: Callable[[K], Awaitable[V]], ttl_s: Callable[[V], float], *, answers_max: int, questions_max: int,
+        self, ask: Callable[..., Awaitable[V]], ttl_s: Callable[[V], float], *, answers_max: int, questions_max: int,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ask = ask
@@ -40,9 +40,11 @@ class Remembered(Generic[K, V]):
         self._answers: dict[K, tuple[V, float]] = {}
         self._asking: dict[K, asyncio.Task[V]] = {}
 
-    async def get(self, key: K) -> V:
+    async def get(self, key: K, *details: Any) -> V:
         """The answer to a question.
 
+        Args:
+            details: what is needed to ask and not to be kept, as secrets.
         Raises: TooManyQuestionsError; what asking raises.
         """
         answer = self._answers.get(key)
@@ -52,7 +54,7 @@ class Remembered(Generic[K, V]):
         if task is None:
             if len(self._asking) >= self._questions_max:
                 raise TooManyQuestionsError("too many questions are under way")
-            task = self._asking[key] = asyncio.create_task(self._find(key), name="remembered-question")
+            task = self._asking[key] = asyncio.create_task(self._find(key, details), name="remembered-question")
             task.add_done_callback(lambda done: self._done(key, done))
         return await asyncio.shield(task)
 
@@ -64,8 +66,8 @@ class Remembered(Generic[K, V]):
         if tasks:
             await asyncio.wait(tasks)
 
-    async def _find(self, key: K) -> V:
-        value = await self._ask(key)
+    async def _find(self, key: K, details: tuple[Any, ...]) -> V:
+        value = await self._ask(key, *details)
         ttl_s = self._ttl_s(value)
         if ttl_s > 0:
             if key not in self._answers and len(self._answers) >= self._answers_max:
