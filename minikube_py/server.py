@@ -149,6 +149,7 @@ class Server:
         api.health.add("autoregister-completion", registration.problem)
         async with asyncio.TaskGroup() as group:
             group.create_task(api.definitions.run(), name="definitions")
+            group.create_task(api.authentication.run(), name="authentication")
             group.create_task(api.trust.run(), name="cluster-authentication-trust")
             group.create_task(registration.run(), name="api-service-registration")
             group.create_task(api.event_expiry.run(), name="event-expiry")

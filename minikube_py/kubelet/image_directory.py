@@ -16,9 +16,8 @@ import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from minikube_py.core.inotify import CLOSE_WRITE, MOVED_TO, Inotify
 from minikube_py.cri.errors import CriError
-
-from .inotify import CLOSE_WRITE, MOVED_TO, Inotify
 
 log = logging.getLogger(__name__)
 

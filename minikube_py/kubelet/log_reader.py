@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from minikube_py.core.clock import parse_rfc3339
+from minikube_py.core.inotify import CREATE, DELETE_SELF, MODIFY, MOVE_SELF, MOVED_TO, Inotify
 
-from .inotify import CREATE, DELETE_SELF, MODIFY, MOVE_SELF, MOVED_TO, Inotify
 from .log_lines import parse_line
 
 BLOCK_BYTES = 64 * 1024

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from .webhook import WebhookTokens
 
 if TYPE_CHECKING:
     from .oidc.configuration import AuthenticationConfiguration
+    from .oidc.issuers import Issuers
 
 
 class Authentication:
@@ -55,11 +56,18 @@ class Authentication:
         # In upstream's order: what this server can tell by itself comes first.
         kinds: list[TokenAuthenticator] = [StaticTokens(token_auth_file)] if token_auth_file else []
         kinds += [service_accounts, BootstrapTokens(get_object)]
+        self._configuration_file = args.authentication_config
+        self._configuration_text = b"" if args.authentication_config is None else args.authentication_config.read_bytes()
+        self._issuers: Issuers | None = None
         configuration = _configuration(args)
         if configuration is not None:
+            from .oidc.issuers import Issuers
+
             # What `--oidc-issuer-url` leads to is held to RS256 unless it is told otherwise.
             algorithms = args.oidc_signing_algs or (("RS256",) if args.oidc_issuer_url else SIGNING_ALGORITHMS)
-            kinds += self._issuers(configuration, algorithms, issuers)
+            self._issuers = Issuers(configuration, algorithms, issuers)
+            self._closing.append(self._issuers.close)
+            kinds.append(self._issuers)
         kinds += self._webhook_tokens(args, service_accounts.audiences)
         tokens = Tokens(kinds, audiences=service_accounts.audiences)
         peers = PeerCertificates(self.client_authorities, self.request_header.authorities)
@@ -75,19 +83,6 @@ class Authentication:
         self.openid = OpenIdMetadata(keys, issuers[0], args.service_account_jwks_uri)
         self.families = service_accounts.counters.families
 
-    def _issuers(
-        self, configuration: AuthenticationConfiguration, algorithms: Collection[str], own_issuers: Sequence[str]
-    ) -> Iterator[TokenAuthenticator]:
-        from .oidc.provider import Provider
-        from .oidc.tokens import JwtTokens
-        from .oidc.validation import compiled
-
-        for jwt, mapping in zip(configuration.jwt, compiled(configuration, own_issuers), strict=True):
-            issuer = jwt.issuer
-            provider = Provider(issuer.url, authorities=issuer.certificate_authority, discovery_url=issuer.discovery_url)
-            self._closing.append(provider.close)
-            yield JwtTokens(provider, issuer.audiences, mapping, algorithms)
-
     def _webhook_tokens(self, args: AuthenticationArgs, audiences: Sequence[str]) -> Iterator[TokenAuthenticator]:
         path = args.authentication_token_webhook_config_file
         if path is None:
@@ -97,6 +92,11 @@ class Authentication:
         remembered = RememberedTokens(tokens, args.authentication_token_webhook_cache_ttl)
         self._closing += [remembered.close, client.close]
         yield remembered
+
+    async def run(self) -> None:
+        """Follow the file that names issuers, if there is one, until cancelled."""
+        if self._issuers is not None and self._configuration_file is not None:
+            await self._issuers.follow(self._configuration_file, self._configuration_text)
 
     async def close(self) -> None:
         """Ask nobody any more."""

@@ -109,15 +109,19 @@ def load(path: Path) -> AuthenticationConfiguration:
     Raises: ValueError if it cannot be read or is none.
     """
     try:
-        document = yaml.safe_load(path.read_bytes())
-        configuration = msgspec.convert(document, AuthenticationConfiguration)
-    except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
+        return parse(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise ValueError(f"authentication configuration {path}: {error}") from error
+
+
+def parse(text: bytes) -> AuthenticationConfiguration:
+    """A configuration from YAML or JSON. Raises: ValueError if it is none."""
+    try:
+        configuration = msgspec.convert(yaml.safe_load(text), AuthenticationConfiguration)
+    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        raise ValueError(str(error)) from error
     if configuration.kind != KIND or configuration.api_version not in [f"{GROUP}/{version}" for version in VERSIONS]:
-        raise ValueError(
-            f"authentication configuration {path}: expected {GROUP}/v1, Kind={KIND}, found {configuration.api_version}, "
-            f"Kind={configuration.kind}"
-        )
+        raise ValueError(f"expected {GROUP}/v1, Kind={KIND}, found {configuration.api_version}, Kind={configuration.kind}")
     return configuration
 
 

@@ -77,11 +77,17 @@ class Provider:
         await self._fetch()
         return self._named(key_id)
 
-    async def close(self) -> None:
-        """Ask no further."""
-        if self._fetching is not None:
-            self._fetching.cancel()
-            await asyncio.wait([self._fetching])
+    async def close(self, *, patient: bool = False) -> None:
+        """Ask no further.
+
+        Args:
+            patient: whether to let those have their answer who wait for one.
+        """
+        fetching = self._fetching
+        if fetching is not None:
+            if not patient:
+                fetching.cancel()
+            await asyncio.wait([fetching])
         if self._session is not None:
             await self._session.close()
 

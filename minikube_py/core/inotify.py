@@ -10,6 +10,8 @@ import ctypes
 import errno
 import os
 import struct
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -109,3 +111,27 @@ def _events(data: bytes) -> list[FileEvent]:
 def _error(path: str) -> OSError:
     number = ctypes.get_errno() or errno.EIO
     return OSError(number, os.strerror(number), path)
+
+
+async def file_contents(path: Path, known: bytes) -> AsyncIterator[bytes]:
+    """The content of a file each time that it is another one, however it was written; while it cannot be read nothing is told.
+
+    Args:
+        known: the content that is known already.
+    Raises: OSError if its directory cannot be watched.
+    """
+    with Inotify() as inotify:
+        # The directory, as files are replaced, by links too (volumes of config maps).
+        inotify.add(path.parent, CLOSE_WRITE | MOVED_TO | CREATE)
+        while True:
+            content = _content(path, known)
+            if content != known:
+                known = content
+                yield content
+            await inotify.wait()
+
+
+def _content(path: Path, otherwise: bytes) -> bytes:
+    with suppress(OSError):
+        return path.read_bytes()
+    return otherwise
