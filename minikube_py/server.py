@@ -21,7 +21,7 @@ from minikube_py.apiserver.api_services import ApiServiceRegistration
 from minikube_py.apiserver.assembly import Api, RegistryOptions, object_getter
 from minikube_py.apiserver.authentication.bootstrap import BootstrapTokens
 from minikube_py.apiserver.authentication.token_file import TokenFileError
-from minikube_py.apiserver.authentication.user import AUTHENTICATED, NODE_USER_PREFIX, NODES, UserInfo
+from minikube_py.apiserver.authentication.user import AUTHENTICATED, NODE_USER_PREFIX, NODES
 from minikube_py.apiserver.authorization import bootstrap_policy
 from minikube_py.apiserver.encryption.configuration import EncryptionConfigurationError
 from minikube_py.apiserver.encryption.secrets_encryption import SecretsEncryption
@@ -195,12 +195,10 @@ class Server:
         from minikube_py.controllers.certificates.kubelet_serving import KubeletServingApproving
         from minikube_py.controllers.certificates.signing import CertificateSigning
 
-        user, node = UserInfo("system:kube-controller-manager"), self._options.node.node_name
-        client, longest = api.client(user.name), self._controller_args.cluster_signing_duration
+        client, node = api.client("system:kube-controller-manager"), self._options.node.node_name
+        longest = self._controller_args.cluster_signing_duration
         return (
-            lambda context: CertificateApproving(
-                context, lambda review: api.reviews.review(review, user), lambda name: is_claimed(client, name)
-            ),
+            lambda context: CertificateApproving(context, lambda name: is_claimed(client, name)),
             lambda context: KubeletServingApproving(context, node, lambda: self._pki.names),
             lambda context: CertificateSigning(context, self._pki.sign_request, longest),
         )

@@ -132,7 +132,6 @@ class Api:
         event_expiry: ends Events; to be run.
         health: checks; components add theirs.
         paths: what is no resource; components add theirs.
-        reviews: answers access reviews.
         server: the front door.
         authentication: all ways to log in.
         authorization: who decides about requests.
@@ -185,8 +184,8 @@ class Api:
         debug = Debug() if args.profiling else None
         self.paths = Paths(self.discovery, self.openapi, self.health, self.exposition, authentication.openid, debug)
         self.component_statuses = ComponentStatuses(store.trouble)
-        self.reviews = Reviews(authentication.authenticator, authorizer, authorization.rules)
-        virtual = VirtualResources(self.reviews.review, self.subresources, self.component_statuses)
+        self._reviews = Reviews(authentication.authenticator, authorizer, authorization.rules)
+        virtual = VirtualResources(self._reviews.review, self.subresources, self.component_statuses)
         self.definitions = Definitions(self.registry, self.watches)
         self.definitions.load()
         self.server = ApiServer(
@@ -214,7 +213,7 @@ class Api:
 
     def client(self, user: str, groups: tuple[str, ...] = (MASTERS,)) -> LocalClient:
         """A client for a component in this process."""
-        return LocalClient(self.registry, self.subresources, user, groups, lambda *review: self.reviews.review(*review))
+        return LocalClient(self.registry, self.subresources, user, groups, lambda *review: self._reviews.review(*review))
 
     async def drain(self) -> None:
         """Upstream's end of a server: not ready, then deaf to new requests, then without running ones and watches."""

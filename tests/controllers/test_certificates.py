@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from minikube_py.apis.authorization_v1 import SubjectAccessReview, SubjectAccess
 from minikube_py.apis.certificates_v1 import CertificateSigningRequest as Request
 from minikube_py.apis.certificates_v1 import CertificateSigningRequestCondition as Condition
 from minikube_py.apis.signing_requests import KUBE_APISERVER_CLIENT, KUBELET_CLIENT, KUBELET_SERVING
+from minikube_py.apiserver.authentication.user import UserInfo
 from minikube_py.apiserver.local_client import LocalClient
 from minikube_py.apiserver.pki import Pki
-from minikube_py.controllers.certificates.approving import CertificateApproving
+from minikube_py.controllers.certificates.approving import CertificateApproving, IsClaimed
 from minikube_py.controllers.certificates.cleaning import CertificateCleaning
 from minikube_py.controllers.certificates.kubelet_serving import KubeletServingApproving
 from minikube_py.controllers.certificates.signing import CertificateSigning
@@ -48,12 +50,20 @@ class Reviews:
         self.granted = granted
         self.asked: list[Any] = []
 
-    async def review(self, review: SubjectAccessReview) -> SubjectAccessReview:
+    async def review(self, review: Any, user: UserInfo, namespace: str) -> Any:
+        assert isinstance(review, SubjectAccessReview)
         self.asked.append(review.spec)
         attributes = review.spec.resource_attributes
         assert attributes is not None
         review.status = SubjectAccessReviewStatus(allowed=attributes.subresource in self.granted)
         return review
+
+
+async def start_approving(world: World, reviews: Reviews, is_claimed: IsClaimed) -> CertificateApproving:
+    client = LocalClient(world.registry, world.client._subresources, "system:kube-controller-manager", review=reviews.review)
+    controller = CertificateApproving(replace(world.context, client=client), is_claimed)
+    await world.run(controller)
+    return controller
 
 
 async def nobody(name: str) -> bool:
@@ -190,7 +200,7 @@ async def test_kubelet_client_certificates_are_approved_by_an_access_review(
     world: World, user: str, groups: tuple[str, ...], granted: str, message: str
 ) -> None:
     reviews = Reviews(granted)
-    await world.run(CertificateApproving(world.context, reviews.review, nobody))
+    await start_approving(world, reviews, nobody)
     await as_user(world, user, *groups).create(signing_request("r", KUBELET_CLIENT, request_pem(*NODE_N), CLIENT_USAGES))
     request = await world.until(lambda: (found := world.get(Request, "r")).status.conditions and found)
     [condition] = request.status.conditions
@@ -213,8 +223,7 @@ async def test_other_requests_are_left_to_humans(world: World, user: str, grante
         assert name == "n"
         return claimed
 
-    controller = CertificateApproving(world.context, Reviews(*granted).review, is_claimed)
-    await world.run(controller)
+    controller = await start_approving(world, Reviews(*granted), is_claimed)
     await as_user(world, user).create(signing_request("r", KUBELET_CLIENT, pem, CLIENT_USAGES))
     await world.settle(controller)
     assert world.get(Request, "r").status.conditions == []

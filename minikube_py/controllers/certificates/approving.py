@@ -22,8 +22,6 @@ from .conditions import APPROVED, is_undecided, true_condition
 
 log = logging.getLogger(__name__)
 
-# Answers an access review; it gets its status.
-Review = Callable[[SubjectAccessReview], Awaitable[SubjectAccessReview]]
 # Whether the machine that has a node name is known by a password.
 IsClaimed = Callable[[str], Awaitable[bool]]
 
@@ -37,9 +35,8 @@ class CertificateApproving(Controller):
 
     name = "csrapproving"
 
-    def __init__(self, context: Context, review: Review, is_claimed: IsClaimed) -> None:
+    def __init__(self, context: Context, is_claimed: IsClaimed) -> None:
         super().__init__(context)
-        self._review = review
         self._is_claimed = is_claimed
         self.requests = self.informer(CertificateSigningRequest)
         self.requests.add_handler(self._changed)
@@ -76,7 +73,7 @@ class CertificateApproving(Controller):
                 group="certificates.k8s.io", resource="certificatesigningrequests", verb="create", subresource=subresource
             ),
         ))
-        return (await self._review(review)).status.allowed
+        return (await self.client.create(review)).status.allowed
 
 
 async def approve(controller: Controller, request: CertificateSigningRequest, message: str) -> None:

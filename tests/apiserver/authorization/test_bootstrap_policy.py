@@ -83,13 +83,29 @@ def test_user_facing_roles_grow_from_view_to_admin(
 
 def test_the_policy_is_the_one_of_1_36() -> None:
     """All rules and subjects as one digest: a change of the data is a change of what users may do, and is meant or wrong."""
-    everything = [*cluster_roles().values(), *cluster_role_bindings(), *roles(), *role_bindings()]
+    bindings = [binding for binding in cluster_role_bindings() if not binding.metadata.name.startswith("kubeadm:")]
+    everything = [*cluster_roles().values(), *bindings, *roles(), *role_bindings()]
     counted = Counter(type(obj).__name__ for obj in everything if not obj.metadata.name.startswith("minikube-py:"))
     assert counted == {"ClusterRole": 69, "ClusterRoleBinding": 50, "Role": 7, "RoleBinding": 7}
     digest = hashlib.sha256()
     for obj in everything:
         digest.update(encode_sorted(obj))
     assert digest.hexdigest()[:16] == "a1ad4f36db0d5cca"
+
+
+@pytest.mark.parametrize(("user", "subresource", "allowed"), [
+    (UserInfo("system:bootstrap:a", "", ("system:bootstrappers:minikube-py:default-node-token",)), "nodeclient", True),
+    (UserInfo("system:bootstrap:a", "", ("system:bootstrappers:kubeadm:default-node-token",)), "", True),
+    (UserInfo("system:bootstrap:a", "", ("system:bootstrappers",)), "nodeclient", False),
+    (UserInfo("system:bootstrap:a", "", ("system:bootstrappers:minikube-py:default-node-token",)), "selfnodeclient", False),
+    (UserInfo("system:node:n", "", ("system:nodes",)), "selfnodeclient", True),
+    (UserInfo("system:node:n", "", ("system:nodes",)), "nodeclient", False),
+])
+def test_bootstrap_tokens_introduce_nodes_and_nodes_renew_themselves(
+    authorizer: RbacAuthorizer, user: UserInfo, subresource: str, allowed: bool
+) -> None:
+    attributes = Attributes(user, "create", "certificates.k8s.io", "v1", "certificatesigningrequests", subresource)
+    assert authorizer.decide(attributes).allowed is allowed
 
 
 def test_every_controller_has_its_role_and_no_other_subject_has_it() -> None:
