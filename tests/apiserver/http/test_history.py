@@ -1,162 +1,219 @@
 """What readers see under writers: lists, pages and watches agree with one history.
 
-Writers change objects at random, from a seed; every answer to them is a fact of the history: this object, in this state, from
-this revision on. Readers must see states of that history and nothing else.
+Writers change objects at random, from a seed, and keep what they are told. Readers list, read page by page, look back, watch, and begin
+watches again from revisions long gone, by namespaces, labels and fields. Each answer must be a view of the one history: a list is the state
+at its revision, a watch every event after its own, once and in order.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from minikube_py.apis.labels import parse_selector
+from ..lab import PATIENCE_S, Lab
+from .history import Change, Event, History, State, View, check_events, event_of, history_of, key_of
 
-from ..lab import PATIENCE_S, Lab, Watcher
-
-CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
+ALL = "/api/v1/configmaps"
+NAMESPACES = ("default", "kube-system")
 COLORS = ("red", "green", "blue")
-SELECTORS = ("", "color=red", "color!=red", "color in (red,blue)", "!color", "color,color notin (green)")
-State = dict[str, Any]
+WRITERS, WRITES, NAMES = 4, 30, 6
+VIEWS = (
+    View(), View("default"), View("kube-system", "color=red"), View("", "color!=red"), View("", "color in (red,blue)"), View("", "!color"),
+    View("default", "color,color notin (green)"), View("", "owner=w1,color=red"), View("", "", "metadata.name=w0-1"),
+    View("default", "", "metadata.name!=w1-0"), View("", "color=blue", "metadata.namespace=kube-system"),
+    View("", "", "metadata.namespace!=default,metadata.name!=w2-2"),
+)
+# Objects whose last change ends every watch: one of them is in each view.
+LAST = [(namespace, name) for namespace in NAMESPACES for name in ("w0-1", "w1-0", "w1-1", "w2-2")]
 
 
-class History:
-    """Every acknowledged change, as its writer was told."""
-
-    def __init__(self) -> None:
-        self.changes: list[tuple[int, str, State | None]] = []
-
-    def note(self, revision: int, name: str, state: State | None) -> None:
-        self.changes.append((revision, name, state))
-
-    def at(self, revision: int, matches: Callable[[State], bool]) -> dict[str, State]:
-        """What there was at a revision, as far as it matches."""
-        state: dict[str, State | None] = {}
-        for changed, name, value in sorted(self.changes, key=lambda change: change[0]):
-            if changed > revision:
-                break
-            state[name] = value
-        return {name: value for name, value in state.items() if value is not None and matches(value)}
+def path_of(namespace: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/configmaps" if namespace else ALL
 
 
-def matcher(selector: str) -> Callable[[State], bool]:
-    parsed = parse_selector(selector)
-    return lambda state: parsed.matches(state["metadata"].get("labels") or {})
+def query_of(view: View, **options: Any) -> str:
+    chosen = {"labelSelector": view.labels, "fieldSelector": view.fields, **options}
+    return path_of(view.namespace) + "?" + urlencode({name: value for name, value in chosen.items() if value != ""})
 
 
-async def write(lab: Lab, history: History, seed: int, count: int) -> None:
-    """One writer: makes, changes and deletes objects of its own."""
-    chance = random.Random(seed)
-    names = [f"w{seed}-{number}" for number in range(8)]
-    known: set[str] = set()
-    for _ in range(count):
-        name = chance.choice(names)
-        color = chance.choice((*COLORS, ""))
-        document = {"metadata": {"name": name, "labels": {"color": color} if color else {}}, "data": {"n": str(chance.random())}}
-        if name not in known:
-            answer = await lab.send("POST", CONFIG_MAPS, document)
-            known.add(name)
-        elif chance.random() < 0.3:
-            await lab.send("DELETE", f"{CONFIG_MAPS}/{name}")
-            known.discard(name)
-            history.note(-1, name, None)
-            continue
+class Writer:
+    """Makes, changes and deletes objects of its own, one by one and by collections."""
+
+    def __init__(self, lab: Lab, number: int, seed: int) -> None:
+        self._lab = lab
+        self._name = f"w{number}"
+        self._chance = random.Random(seed * 100 + number)
+        self._known: set[tuple[str, str]] = set()
+        self.told: list[Change] = []
+
+    async def run(self, writes: int) -> None:
+        for _ in range(writes):
+            chance, namespace = self._chance, self._chance.choice(NAMESPACES)
+            name = f"{self._name}-{chance.randrange(NAMES)}"
+            draw = chance.random()
+            if (namespace, name) not in self._known:
+                await self.write(namespace, name)
+            elif draw < 0.2:
+                await self._delete(namespace, name)
+            elif draw < 0.3:
+                await self._delete_all(namespace, chance.choice(COLORS))
+            elif draw < 0.6:
+                await self._patch(namespace, name)
+            else:
+                await self.write(namespace, name)
+
+    async def write(self, namespace: str, name: str, data: str = "", color: str | None = None) -> None:
+        color = color if color is not None else self._chance.choice((*COLORS, ""))
+        labels = {"owner": self._name} | ({"color": color} if color else {})
+        document = {"metadata": {"name": name, "labels": labels}, "data": {"n": data or str(self._chance.random())}}
+        if (namespace, name) in self._known:
+            answer = await self._lab.send("PUT", f"{path_of(namespace)}/{name}", document)
         else:
-            answer = await lab.send("PUT", f"{CONFIG_MAPS}/{name}", document)
-        assert answer.status in (200, 201)
-        history.note(int(answer.json["metadata"]["resourceVersion"]), name, answer.json)
+            answer = await self._lab.send("POST", path_of(namespace), document)
+        assert answer.status in (200, 201), answer.body
+        self._known.add((namespace, name))
+        self._note(answer.json)
 
+    async def _patch(self, namespace: str, name: str) -> None:
+        patch = {"metadata": {"labels": {"color": self._chance.choice((*COLORS, None))}}, "data": {"p": str(self._chance.random())}}
+        headers = {"Content-Type": "application/merge-patch+json"}
+        self._note((await self._lab.send("PATCH", f"{path_of(namespace)}/{name}", patch, headers=headers)).json)
 
-def fill_in_deletions(history: History, events: list[dict[str, Any]]) -> None:
-    """Deletions are answered without their revision: take it from a watch of everything."""
-    gone = [(e["object"]["metadata"]["name"], int(e["object"]["metadata"]["resourceVersion"])) for e in events if e["type"] == "DELETED"]
-    told = [name for revision, name, _ in history.changes if revision < 0]
-    assert sorted(name for name, _ in gone) == sorted(told)
-    history.changes = [change for change in history.changes if change[0] >= 0] + [(revision, name, None) for name, revision in gone]
+    async def _delete(self, namespace: str, name: str) -> None:
+        assert (await self._lab.send("DELETE", f"{path_of(namespace)}/{name}")).status == 200
+        self._gone(namespace, name)
 
+    async def _delete_all(self, namespace: str, color: str) -> None:
+        answer = await self._lab.send("DELETE", query_of(View(namespace, f"owner={self._name},color={color}")))
+        assert answer.status == 200
+        for item in answer.json["items"]:
+            self._gone(namespace, item["metadata"]["name"])
 
-async def follow(watcher: Watcher, state: dict[str, State], events: list[dict[str, Any]]) -> None:
-    """Apply events to a state until an object that means the end comes."""
-    newest = 0
-    while True:
-        event = await watcher.next()
-        obj = event["object"]
-        name, revision = obj["metadata"]["name"], int(obj["metadata"]["resourceVersion"])
-        assert revision > newest, "events come in the order of revisions"
-        newest = revision
-        if name.startswith("end"):
-            return
-        events.append(event)
-        assert (event["type"] == "ADDED") == (name not in state), event
-        if event["type"] == "DELETED":
-            del state[name]
-        else:
-            state[name] = obj
+    def _note(self, obj: State) -> None:
+        self.told.append(Change(int(obj["metadata"]["resourceVersion"]), key_of(obj), obj))
 
-
-async def pages(lab: Lab, limit: int) -> tuple[int, list[State]]:
-    """A whole list, read page by page."""
-    answer = (await lab.get(f"{CONFIG_MAPS}?limit={limit}")).json
-    revision, items = answer["metadata"]["resourceVersion"], answer["items"]
-    while token := answer["metadata"].get("continue"):
-        remaining = answer["metadata"]["remainingItemCount"]
-        answer = (await lab.get(f"{CONFIG_MAPS}?limit={limit}&continue={token}")).json
-        assert answer["metadata"]["resourceVersion"] == revision
-        assert remaining == len(answer["items"]) + answer["metadata"].get("remainingItemCount", 0)
-        items += answer["items"]
-    return int(revision), items
+    def _gone(self, namespace: str, name: str) -> None:
+        self._known.discard((namespace, name))
+        self.told.append(Change(-1, f"{namespace}/{name}", None))
 
 
 class Reader:
-    """One watcher under a selector, from a list on."""
+    """One way to read: what it was shown, for the oracle to judge when the history is known."""
 
-    def __init__(self, lab: Lab, selector: str) -> None:
-        self.selector = selector
-        self.state: dict[str, State] = {}
-        self.events: list[dict[str, Any]] = []
-        self.watching = asyncio.Event()
+    def __init__(self, lab: Lab, seed: int) -> None:
         self._lab = lab
+        self._chance = random.Random(seed)
+        self._first = lab.store.revision
+        self.lists: list[tuple[int, View, dict[str, State]]] = []
+        self.watches: list[tuple[int, View, list[Event]]] = []
 
-    async def run(self) -> None:
-        query = urlencode({"labelSelector": self.selector})
-        listed = (await self._lab.get(f"{CONFIG_MAPS}?{query}")).json
-        self.state = {item["metadata"]["name"]: item for item in listed["items"]}
-        async with self._lab.watch(f"{CONFIG_MAPS}?{query}&resourceVersion={listed['metadata']['resourceVersion']}") as watcher:
-            self.watching.set()
-            await follow(watcher, self.state, self.events)
+    async def list(self, view: View, **options: Any) -> int:
+        """Read a list to its end, in pages if there is a limit; its revision."""
+        answer = (await self._lab.get(query_of(view, **options))).json
+        assert answer["kind"] == "ConfigMapList", answer
+        revision, items = answer["metadata"]["resourceVersion"], answer["items"]
+        while token := answer["metadata"].get("continue"):
+            remaining = answer["metadata"].get("remainingItemCount")
+            answer = (await self._lab.get(query_of(view, limit=options["limit"], **{"continue": token}))).json
+            assert answer["metadata"]["resourceVersion"] == revision
+            if remaining is not None:
+                assert remaining == len(answer["items"]) + answer["metadata"].get("remainingItemCount", 0)
+            items += answer["items"]
+        keys = [key_of(item) for item in items]
+        assert keys == sorted(set(keys))
+        self.lists.append((int(revision), view, dict(zip(keys, items, strict=True))))
+        return int(revision)
+
+    async def read(self, rounds: int) -> None:
+        """Lists of all kinds, while writers write."""
+        for _ in range(rounds):
+            revision = await self.list(self._chance.choice(VIEWS), limit=self._chance.choice(("", 1, 3, 50)))
+            past = self._chance.randint(self._first, revision)
+            await self.list(self._chance.choice(VIEWS), resourceVersion=past, resourceVersionMatch="Exact")
+            await self.list(self._chance.choice(VIEWS), resourceVersion=past, limit=2)
+
+    async def watch(self, view: View, revision: int, begun: asyncio.Event | None = None) -> None:
+        """Watch from a revision until the last change comes."""
+        events: list[Event] = []
+        self.watches.append((revision, view, events))
+        async with self._lab.watch(query_of(view, resourceVersion=revision)) as watcher:
+            if begun is not None:
+                begun.set()
+            while not events or events[-1].state.get("data", {}).get("n") != "last":
+                events.append(event_of(await watcher.next()))
+
+    def judge(self, history: History) -> None:
+        for revision, view, shown in self.lists:
+            assert shown == history.at(revision, view), (revision, view)
+        for revision, view, seen in self.watches:
+            expected = history.events(revision, view)
+            end = next(place for place, event in enumerate(expected) if event.state["data"]["n"] == "last")
+            check_events(seen, expected[: end + 1])
+
+
+async def write_last(writers: list[Writer]) -> None:
+    """Change the objects that end the watches: in all colors, and none of them is gone afterwards."""
+    for (namespace, name), color in zip(LAST, ("blue", "red", "red", "") * 2, strict=True):
+        await writers[int(name[1])].write(namespace, name, "last", color)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_lists_pages_and_watches_agree_with_one_history(lab: Lab, seed: int) -> None:
-    history = History()
-    readers = [Reader(lab, selector) for selector in SELECTORS]
-    snapshots: list[tuple[int, dict[str, State]]] = []
+    first = lab.store.revision
+    writers = [Writer(lab, number, seed) for number in range(WRITERS)]
+    everything, reader = Reader(lab, seed), Reader(lab, seed)
+    begun = asyncio.Event()
 
-    async def read_pages() -> None:
-        for limit in (1, 3, 7, 50):
-            revision, items = await pages(lab, limit)
-            snapshots.append((revision, {item["metadata"]["name"]: item for item in items}))
+    async def begin_again() -> None:
+        """Watch from where a list was, or from anywhere before, as clients do that come back."""
+        chance = random.Random(seed)
+        for view in VIEWS * 2:
+            now = await reader.list(view)
+            watches.create_task(reader.watch(view, now if chance.random() < 0.5 else chance.randint(first, now)))
 
-    async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as group:
-        group.create_task(readers[0].run())
-        await readers[0].watching.wait()
-        await write(lab, history, seed, 12)
+    async with asyncio.timeout(2 * PATIENCE_S), asyncio.TaskGroup() as watches:
+        whole = watches.create_task(everything.watch(View(), first, begun))
+        await begun.wait()
         async with asyncio.TaskGroup() as busy:
-            for number in range(4):
-                busy.create_task(write(lab, history, 10 * seed + number, 25))
-            busy.create_task(read_pages())
-            for reader in readers[1:]:
-                group.create_task(reader.run())
-                await reader.watching.wait()
-        for name, labels in (("end", {}), ("end-red", {"color": "red"})):
-            await lab.send("POST", CONFIG_MAPS, {"metadata": {"name": name, "labels": labels}})
-    fill_in_deletions(history, readers[0].events)
-    for reader in readers:
-        assert reader.state == history.at(lab.store.revision, matcher(reader.selector)), reader.selector
-    assert len(snapshots) == 4
-    for revision, snapshot in snapshots:
-        assert snapshot == history.at(revision, matcher("")), revision
+            for writer in writers:
+                busy.create_task(writer.run(WRITES))
+            busy.create_task(reader.read(8))
+            busy.create_task(begin_again())
+        await write_last(writers)
+        await whole
+        for past in range(first, lab.store.revision - len(LAST), 7):
+            watches.create_task(reader.watch(VIEWS[past % len(VIEWS)], past))
+    # The whole once more, to its very end: the watch ended with the first of the last changes.
+    told = [change for writer in writers for change in writer.told]
+    async with lab.watch(query_of(View(), resourceVersion=first)) as watcher:
+        events = [event_of(await watcher.next()) for _ in range(len(told))]
+    history = history_of(events, told)
+    everything.judge(history)
+    reader.judge(history)
+
+
+def change(revision: int, key: str, color: str | None) -> Change:
+    namespace, _, name = key.partition("/")
+    meta = {"namespace": namespace, "name": name, "labels": {"color": color}, "resourceVersion": str(revision)}
+    return Change(revision, key, None if color is None else {"metadata": meta})
+
+
+def test_the_oracle_finds_what_is_lost_double_swapped_or_untrue() -> None:
+    history = History([change(1, "a/x", "red"), change(2, "b/y", "red"), change(3, "a/x", "blue"), change(5, "a/x", "red"),
+                       change(6, "a/x", "red"), change(8, "a/x", None)])
+    view = View("a", "color=red")
+    expected = history.events(0, view)
+    assert [event[:3] for event in expected] == [
+        ("ADDED", 1, "a/x"), ("DELETED", 3, "a/x"), ("ADDED", 5, "a/x"), ("MODIFIED", 6, "a/x"), ("DELETED", 8, "a/x")]
+    assert [event[:2] for event in history.events(5, view)] == [("MODIFIED", 6), ("DELETED", 8)]
+    assert history.at(2, View()).keys() == {"a/x", "b/y"} and not history.at(4, view) and history.at(7, view).keys() == {"a/x"}
+    check_events(expected, expected)
+    untrue = [expected[0]._replace(state={}), *expected[1:]]
+    swapped = [*expected[:3], expected[4], expected[3]]
+    for wrong in (expected[1:], expected[:-1], [*expected, expected[-1]], [expected[0], *expected], swapped, untrue):
+        with pytest.raises(AssertionError, match="instead of"):
+            check_events(wrong, expected)
