@@ -18,6 +18,7 @@ from minikube_py.store.sqlite import SqliteStore
 
 from .admission import Admission, Plugin
 from .admission.certificates import CertificateApproval, CertificateSigning, CertificateSubjectRestriction
+from .admission.claim_status import ClaimStatusAuthorization
 from .admission.configuration import PluginConfigurations
 from .admission.namespace import NamespaceLifecycle
 from .admission.node_restriction import NodeRestriction
@@ -148,6 +149,7 @@ class Api:
         plugins = [
             NodeRestriction(self._object), NodeTokenRestriction(self._object, authorizer), EscalationCheck(authorizer, authorization.rbac),
             CertificateApproval(authorizer), CertificateSigning(authorizer), CertificateSubjectRestriction(),
+            ClaimStatusAuthorization(authorizer),
         ]
         configurations = PluginConfigurations.read(args.admission_control_config_file)
         self.registry = build_registry(store, options, plugins=plugins, configurations=configurations)

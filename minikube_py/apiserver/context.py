@@ -18,6 +18,7 @@ class Context:
         field_manager: who is named in managedFields.
         warnings: what the client is told beside its answer.
         annotations: what the audit log is told beside the request.
+        verb: of the request, as authorizers see it; that of the server's own calls is what they do.
     """
 
     user: UserInfo = SYSTEM
@@ -25,6 +26,7 @@ class Context:
     field_manager: str = ""
     warnings: list[str] | None = None
     annotations: dict[str, str] | None = None
+    verb: str = "update"
 
     def warn(self, text: str) -> None:
         """Tell the client something; there is none for the server's own calls."""

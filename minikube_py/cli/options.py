@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from minikube_py.apis import core_v1
+from minikube_py.apis.node_labels import may_label
 
 Command = Callable[..., Any]
 
@@ -74,6 +75,8 @@ def parse_labels(texts: tuple[str, ...]) -> dict[str, str]:
         key, separator, value = text.partition("=")
         if not key or not separator:
             raise click.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--node-label")
+        if not may_label(key):
+            raise click.BadParameter(f"{key!r} is for administrators: the API server lets no node set it", param_hint="--node-label")
         labels[key] = value
     return labels
 

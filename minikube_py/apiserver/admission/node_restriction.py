@@ -3,7 +3,7 @@
 The Node authorizer lets nodes write pods, nodes, leases and so on; here the objects are looked at, before they are validated. Others than
 nodes are not restricted. What is asked of tokens is in `node_tokens.py`.
 
-Source: plugin/pkg/admission/noderestriction/admission.go, k8s.io/kubelet/pkg/apis/well_known_labels.go
+Source: plugin/pkg/admission/noderestriction/admission.go
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from minikube_py.apis import core_v1
+from minikube_py.apis.node_labels import may_label
 from minikube_py.apis.pod_references import config_map_names, secret_names
 from minikube_py.apis.syntax import quote
 from minikube_py.apis.validation.pod_annotations import MIRROR
@@ -25,13 +26,6 @@ from . import Operation, Plugin, forbidden
 # Finds an object by kind, namespace ("" for cluster-wide kinds) and name; None if there is none.
 GetObject = Callable[[str, str, str], Any]
 
-_KUBELET_LABELS = frozenset({
-    "kubernetes.io/hostname", "topology.kubernetes.io/zone", "topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/zone",
-    "failure-domain.beta.kubernetes.io/region", "beta.kubernetes.io/instance-type", "node.kubernetes.io/instance-type", "kubernetes.io/os",
-    "kubernetes.io/arch", "beta.kubernetes.io/os", "beta.kubernetes.io/arch",
-})
-_KUBELET_NAMESPACES = ("kubelet.kubernetes.io", "node.kubernetes.io")
-_RESTRICTED_NAMESPACE = "node-restriction.kubernetes.io"
 _KUBELET_SIGNERS = frozenset({"kubernetes.io/kubelet-serving", "kubernetes.io/kube-apiserver-client-kubelet"})
 # What a node says of a claim whose volume it has made larger.
 _RESIZE_STATUS: dict[str, Any] = {"capacity": {}, "conditions": [], "allocated_resources": {}, "allocated_resource_statuses": {}}
@@ -217,20 +211,7 @@ def _changed_node(node: str, operation: Operation) -> None:
 
 def _forbidden_labels(new: Mapping[str, str], old: Mapping[str, str]) -> list[str]:
     """The labels that differ and are not a node's to set, by name."""
-    return sorted(key for key in new.keys() | old.keys() if new.get(key) != old.get(key) and not _may_label(key))
-
-
-def _may_label(key: str) -> bool:
-    namespace = key.partition("/")[0] if "/" in key else ""
-    if _within(namespace, _RESTRICTED_NAMESPACE):
-        return False
-    if not _within(namespace, "kubernetes.io") and not _within(namespace, "k8s.io"):
-        return True
-    return key in _KUBELET_LABELS or any(_within(namespace, allowed) for allowed in _KUBELET_NAMESPACES)
-
-
-def _within(namespace: str, domain: str) -> bool:
-    return namespace == domain or namespace.endswith(f".{domain}")
+    return sorted(key for key in new.keys() | old.keys() if new.get(key) != old.get(key) and not may_label(key))
 
 
 def _lease(node: str, operation: Operation) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from minikube_py.apis.rbac_v1 import PolicyRule
+from minikube_py.apis.syntax import quote
 from minikube_py.apiserver.authentication.user import MASTERS, UserInfo
 from minikube_py.core.errors import ForbiddenError, qualified, resource_details
 
@@ -171,17 +172,17 @@ def forbidden_resource(group: str, resource: str, name: str, why: str) -> Forbid
     """A 403 about an object, a resource (name "") or neither (resource "")."""
     if not resource:
         return ForbiddenError(f"forbidden: {why}", details=resource_details(group, resource, name))
-    what = f'{qualified(group, resource)} "{name}"' if name else qualified(group, resource)
+    what = f"{qualified(group, resource)} {quote(name)}" if name else qualified(group, resource)
     return ForbiddenError(f"{what} is forbidden: {why}", details=resource_details(group, resource, name))
 
 
 def _sentence(attributes: Attributes) -> str:
-    user = attributes.user.name
+    user = quote(attributes.user.name)
     if not attributes.is_resource:
-        return f'User "{user}" cannot {attributes.verb} path "{attributes.path}"'
+        return f"User {user} cannot {attributes.verb} path {quote(attributes.path)}"
     resource = f"{attributes.resource}/{attributes.subresource}" if attributes.subresource else attributes.resource
-    where = f'in the namespace "{attributes.namespace}"' if attributes.namespace else "at the cluster scope"
-    return f'User "{user}" cannot {attributes.verb} resource "{resource}" in API group "{attributes.api_group}" {where}'
+    where = f"in the namespace {quote(attributes.namespace)}" if attributes.namespace else "at the cluster scope"
+    return f"User {user} cannot {attributes.verb} resource {quote(resource)} in API group {quote(attributes.api_group)} {where}"
 
 
 def _sanitized(text: str) -> str:

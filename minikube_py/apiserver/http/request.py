@@ -45,7 +45,7 @@ class Request:
         self.warnings = [storage.deprecation] if storage.deprecation else []
         manager = query.text("fieldManager") or manager_from_user_agent(http.headers.get("User-Agent", ""))
         annotations = http.record.event.annotations if http.record is not None else None
-        self.context = Context(user, query.has("dryRun"), manager, self.warnings, annotations)
+        self.context = Context(user, query.has("dryRun"), manager, self.warnings, annotations, info.verb)
 
     def negotiated(self) -> Negotiated:
         """Raises: NotAcceptableError."""

@@ -28,6 +28,9 @@ X = UserInfo("x")
         {"kind": "nodes"},
     ),
     (Attributes(X, "get", path="/x", is_resource=False), 'forbidden: User "x" cannot get path "/x"', {}),
+    (
+        Attributes(UserInfo('a"b'), "get", path="/x\t<", is_resource=False), 'forbidden: User "a\\"b" cannot get path "/x\\t&lt;"', {},
+    ),
     (Attributes(UserInfo("<b>"), "get", path="/x", is_resource=False), 'forbidden: User "&lt;b&gt;" cannot get path "/x"', {}),
 ])
 def test_refusals_read_as_upstreams(attributes: Attributes, message: str, details: dict[str, str]) -> None:
