@@ -30,6 +30,8 @@ def set_job(job: Job) -> None:
         spec.suspend = False
     if spec.pod_replacement_policy is None:
         spec.pod_replacement_policy = "TerminatingOrFailed" if spec.pod_failure_policy is None else "Failed"
+    if spec.manual_selector is None:
+        spec.manual_selector = False
 
 
 def set_cron_job(cron_job: CronJob) -> None:

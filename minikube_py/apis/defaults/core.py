@@ -94,7 +94,7 @@ def set_node(node: Node) -> None:
 
 def set_limit_range(limit_range: LimitRange) -> None:
     for item in limit_range.spec.limits:
-        for resources in (item.max, item.min, item.default, item.default_request):
+        for resources in (item.max, item.min, item.default, item.default_request, item.max_limit_request_ratio):
             resource_list(resources)
         if item.type == "Container":
             _set_container_limits(item)

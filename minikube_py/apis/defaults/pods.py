@@ -18,6 +18,7 @@ from ..core_v1 import (
     Pod,
     PodSecurityContext,
     PodSpec,
+    PodStatus,
     PodTemplate,
     PodTemplateSpec,
     Probe,
@@ -49,9 +50,21 @@ def set_pod(pod: Pod) -> None:
         for container in [*spec.containers, *spec.init_containers]:
             for port in container.ports:
                 port.host_port = port.host_port or port.container_port
-    for status in pod.status.container_statuses:
-        if status.resources is not None:
-            quantities.requirements(status.resources)
+    _set_status(pod.status)
+
+
+def _set_status(status: PodStatus) -> None:
+    for container in (*status.container_statuses, *status.init_container_statuses, *status.ephemeral_container_statuses):
+        if container.allocated_resources:
+            quantities.resource_list(container.allocated_resources)
+        if container.resources is not None:
+            quantities.requirements(container.resources)
+    if status.allocated_resources:
+        quantities.resource_list(status.allocated_resources)
+    if status.resources is not None:
+        quantities.requirements(status.resources)
+    for claim in status.node_allocatable_resource_claim_statuses:
+        quantities.resource_list(claim.resources)
 
 
 def set_pod_template(template: PodTemplate) -> None:

@@ -31,6 +31,11 @@ def set_autoscaler(autoscaler: autoscaling_v2.HorizontalPodAutoscaler) -> None:
         if source is not None:
             source.target.average_value = single(source.target.average_value)
             source.target.value = single(source.target.value)
+    for current in autoscaler.status.current_metrics:
+        seen = current.resource or current.container_resource or current.pods or current.object or current.external
+        if seen is not None:
+            seen.current.average_value = single(seen.current.average_value)
+            seen.current.value = single(seen.current.value)
     if spec.behavior is not None:
         spec.behavior.scale_up = _scaling_rules(spec.behavior.scale_up, up=True)
         spec.behavior.scale_down = _scaling_rules(spec.behavior.scale_down, up=False)

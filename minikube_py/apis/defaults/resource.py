@@ -6,8 +6,10 @@ Source: pkg/apis/resource/v1/defaults.go
 from __future__ import annotations
 
 from ...core.clock import SYSTEM_CLOCK, rfc3339
+from ..object import Quantity
 from ..quantity import canonical
 from ..resource_v1 import (
+    CapacityRequestPolicy,
     CapacityRequirements,
     Device,
     DeviceSubRequest,
@@ -24,6 +26,9 @@ from .table import Defaults
 
 def set_claim(claim: ResourceClaim) -> None:
     set_claim_spec(claim.spec)
+    if claim.status.allocation is not None:
+        for result in claim.status.allocation.devices.results:
+            result.consumed_capacity = _canonical(result.consumed_capacity)
 
 
 def set_claim_template(template: ResourceClaimTemplate) -> None:
@@ -55,7 +60,11 @@ def _set_tolerations(tolerations: list[DeviceToleration]) -> None:
 
 def _set_capacity(capacity: CapacityRequirements | None) -> None:
     if capacity is not None:
-        capacity.requests = {name: single(amount) or "0" for name, amount in capacity.requests.items()}
+        capacity.requests = _canonical(capacity.requests)
+
+
+def _canonical(amounts: dict[str, Quantity]) -> dict[str, Quantity]:
+    return {name: canonical(amount) for name, amount in amounts.items()}
 
 
 def set_slice(resource_slice: ResourceSlice) -> None:
@@ -69,6 +78,8 @@ def set_slice(resource_slice: ResourceSlice) -> None:
 def _set_device(device: Device) -> None:
     for capacity in device.capacity.values():
         capacity.value = canonical(capacity.value)
+        if capacity.request_policy is not None:
+            _set_policy(capacity.request_policy)
     for consumption in device.consumes_counters:
         for counter in consumption.counters.values():
             counter.value = canonical(counter.value)
@@ -77,6 +88,14 @@ def _set_device(device: Device) -> None:
     for taint in device.taints:
         if not taint.time_added:
             taint.time_added = rfc3339(SYSTEM_CLOCK.now())
+
+
+def _set_policy(policy: CapacityRequestPolicy) -> None:
+    policy.default = single(policy.default)
+    policy.valid_values = [canonical(amount) for amount in policy.valid_values]
+    bounds = policy.valid_range
+    if bounds is not None:
+        bounds.min, bounds.max, bounds.step = single(bounds.min), single(bounds.max), single(bounds.step)
 
 
 DEFAULTS: Defaults = {ResourceClaim: set_claim, ResourceClaimTemplate: set_claim_template, ResourceSlice: set_slice}

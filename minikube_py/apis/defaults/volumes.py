@@ -44,8 +44,7 @@ def set_host_path(source: core_v1.HostPathVolumeSource) -> None:
 def set_claim_spec(spec: PersistentVolumeClaimSpec) -> None:
     if spec.volume_mode is None:
         spec.volume_mode = "Filesystem"
-    else:
-        quantities.requirements(spec.resources)
+    quantities.requirements(spec.resources)
 
 
 def set_iscsi(source: core_v1.ISCSIVolumeSource | core_v1.ISCSIPersistentVolumeSource) -> None:
