@@ -177,7 +177,8 @@ def test_jobs() -> None:
         "completions": 1,
         "parallelism": 1,
         "suspend": False,
-        "manualSelector": False, "podReplacementPolicy": "TerminatingOrFailed",
+        "manualSelector": False,
+        "podReplacementPolicy": "TerminatingOrFailed",
     }
     assert "completions" not in defaulted(batch_v1.Job, {"spec": {"parallelism": 2}})["spec"]
     cron = defaulted(batch_v1.CronJob, {"spec": {"schedule": "* * * * *"}})["spec"]

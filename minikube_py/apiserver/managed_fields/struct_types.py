@@ -126,4 +126,6 @@ def _plain(kind: msgspec.inspect.Type) -> FieldType:
         return BOOLEAN
     if isinstance(kind, _NUMBERS):
         return NUMERIC
+    if isinstance(kind, msgspec.inspect.UnionType) and any(isinstance(part, msgspec.inspect.StructType) for part in kind.types):
+        return DEDUCED  # A schema or something else has no type of its own.
     return DEDUCED if isinstance(kind, msgspec.inspect.AnyType) else ANY
