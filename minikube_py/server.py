@@ -150,7 +150,8 @@ class Server:
         async with asyncio.TaskGroup() as group:
             group.create_task(api.definitions.run(), name="definitions")
             group.create_task(api.authentication.run(), name="authentication")
-            group.create_task(api.trust.run(), name="cluster-authentication-trust")
+            for kept in api.kept:
+                group.create_task(kept.run(), name="kept-config-map")
             group.create_task(registration.run(), name="api-service-registration")
             group.create_task(api.event_expiry.run(), name="event-expiry")
             group.create_task(api.audit.run(), name="audit")

@@ -16,6 +16,7 @@ from minikube_py.store.interface import Store, WatchEvent
 from minikube_py.store.memory import MemoryStore
 from minikube_py.store.sqlite import SqliteStore
 
+from . import cluster_authentication, legacy_token_tracking
 from .admission import Admission, Plugin
 from .admission.certificates import CertificateApproval, CertificateSigning, CertificateSubjectRestriction
 from .admission.claim_status import ClaimStatusAuthorization
@@ -50,6 +51,8 @@ from .http.streams import Streams
 from .http.tunnels import Tunnels
 from .http.virtual_resources import VirtualResources
 from .http.watch import Watches
+from .kept_config_map import KeptConfigMap
+from .legacy_token_tracking import LegacyTokenTracking
 from .local_client import LocalClient
 from .openapi import OpenApi
 from .options import ApiServerArgs
@@ -136,7 +139,7 @@ class Api:
         server: the front door.
         authentication: all ways to log in.
         authorization: who decides about requests.
-        trust: tells aggregated API servers whom to trust; to be run.
+        kept: ConfigMaps that the server itself keeps; to be run.
         tunnels: those that nodes have opened.
         definitions: serves custom resources; to be run.
     """
@@ -159,8 +162,13 @@ class Api:
             pki, args.authentication, self._get_object, token_auth_file=args.token_auth_file, anonymous=args.anonymous_auth
         )
         self.subresources = Subresources(self.registry, authentication.token_issuer.create)
-        self.trust = ClusterAuthenticationTrust(
-            self.client("system:apiserver"), authentication.client_authorities, authentication.request_header
+        system = self.client("system:apiserver")
+        trust = ClusterAuthenticationTrust(authentication.client_authorities, authentication.request_header)
+        tracking = LegacyTokenTracking(system)
+        authentication.service_accounts.used = tracking.used
+        self.kept = (
+            KeptConfigMap(system, cluster_authentication.CONFIG_MAP, trust.combined, cluster_authentication.CONTROLLER),
+            KeptConfigMap(system, legacy_token_tracking.CONFIG_MAP, tracking.data, legacy_token_tracking.CONTROLLER),
         )
         metrics = ServerMetrics(self.served)
         self.watches = Watches(self.registry, metrics)

@@ -10,7 +10,9 @@ import pytest
 from minikube_py.apis.core_v1 import ConfigMap
 from minikube_py.apiserver.authentication.peer import certificates
 from minikube_py.apiserver.authentication.request_header import RequestHeader
-from minikube_py.apiserver.cluster_authentication import NAME, NAMESPACE, ClusterAuthenticationTrust
+from minikube_py.apiserver.cluster_authentication import CONFIG_MAP as NAME
+from minikube_py.apiserver.cluster_authentication import CONTROLLER, ClusterAuthenticationTrust
+from minikube_py.apiserver.kept_config_map import NAMESPACE, KeptConfigMap
 from minikube_py.client.interface import Client
 from minikube_py.core.errors import NotFoundError
 from tests.conftest import ControlPlane
@@ -24,9 +26,10 @@ HEADER = RequestHeader(PROXIES.pem, ("front",), ("X-Remote-User",), (), ("X-Remo
 
 @pytest.fixture
 async def client(control_plane: ControlPlane) -> AsyncIterator[Client]:
-    trust = ClusterAuthenticationTrust(control_plane.client, CLIENTS.pem, HEADER)
-    running = asyncio.create_task(trust.run())
-    await asyncio.wait_for(trust.ready.wait(), PATIENCE_S)
+    trust = ClusterAuthenticationTrust(CLIENTS.pem, HEADER)
+    kept = KeptConfigMap(control_plane.client, NAME, trust.combined, CONTROLLER)
+    running = asyncio.create_task(kept.run())
+    await asyncio.wait_for(kept.ready.wait(), PATIENCE_S)
     yield control_plane.client
     running.cancel()
     await asyncio.wait([running])
@@ -66,15 +69,11 @@ async def test_what_was_taken_away_comes_back(client: Client) -> None:
 
 def test_what_others_have_added_stays() -> None:
     other = TestAuthority("other")
-    trust = ClusterAuthenticationTrust(NoClient(), CLIENTS.pem, HEADER)  # type: ignore[arg-type]
+    trust = ClusterAuthenticationTrust(CLIENTS.pem, HEADER)
     combined = trust.combined({"client-ca-file": other.pem.decode(), "requestheader-allowed-names": '["theirs","front"]', "more": "x"})
     assert certificates(combined["client-ca-file"].encode()) == [*certificates(other.pem), *certificates(CLIENTS.pem)]
     assert json.loads(combined["requestheader-allowed-names"]) == ["theirs", "front"]
     assert "more" not in combined
-
-
-class NoClient:
-    """Nobody asks it."""
 
 
 class Later:
@@ -83,5 +82,5 @@ class Later:
 
 
 def test_authorities_that_have_ended_go() -> None:
-    trust = ClusterAuthenticationTrust(NoClient(), CLIENTS.pem, HEADER, Later())  # type: ignore[arg-type]
+    trust = ClusterAuthenticationTrust(CLIENTS.pem, HEADER, Later())
     assert trust.combined({}) == {}

@@ -34,6 +34,7 @@ class Authentication:
         client_authorities: whose client certificates are users, PEM.
         request_header: who front proxies are and how they name users.
         authenticator: tells who sends a request.
+        service_accounts: verifies service account tokens.
         token_issuer: signs service account tokens.
         openid: what relying parties need to verify those.
         families: gives metric families.
@@ -52,7 +53,7 @@ class Authentication:
         )
         keys = _service_account_keys(pki, args)
         issuers = args.service_account_issuer
-        service_accounts = ServiceAccountTokens(keys, get_object, issuers=issuers, audiences=args.api_audiences)
+        self.service_accounts = service_accounts = ServiceAccountTokens(keys, get_object, issuers=issuers, audiences=args.api_audiences)
         # In upstream's order: what this server can tell by itself comes first.
         kinds: list[TokenAuthenticator] = [StaticTokens(token_auth_file)] if token_auth_file else []
         kinds += [service_accounts, BootstrapTokens(get_object)]

@@ -9,7 +9,7 @@ Source: kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/,
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,6 +33,8 @@ ISSUER = "https://kubernetes.default.svc.cluster.local"
 LEGACY_ISSUER = "kubernetes/serviceaccount"
 # How far clocks may differ; also how long an object's token outlives its deletion. Source: go-jose jwt.DefaultLeeway.
 LEEWAY = timedelta(minutes=1)
+# Of a Secret: a label with the day since which its token is not believed. Source: pkg/serviceaccount/legacy.go (InvalidSinceLabelKey)
+INVALID_SINCE = "kubernetes.io/legacy-token-invalid-since"
 _EXTRA = "authentication.kubernetes.io/"
 
 
@@ -123,6 +125,7 @@ class ServiceAccountTokens:
     Attributes:
         audiences: names of this API server.
         counters: what it counts.
+        used: is told of each Secret whose token was good.
     """
 
     def __init__(
@@ -140,11 +143,12 @@ class ServiceAccountTokens:
         self.audiences = tuple(audiences or issuers)
         self._clock = clock
         self.counters = TokenCounters()
+        self.used: Callable[[Any], Awaitable[None]] | None = None
 
     async def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity | None:
         issuer = unverified_issuer(token)
         if issuer == LEGACY_ISSUER:
-            return self._legacy(token, audiences or self.audiences)
+            return await self._legacy(token, audiences or self.audiences)
         return self.verify(token, audiences or self.audiences) if issuer in self._issuers else None
 
     def verify(self, token: str, audiences: Sequence[str]) -> TokenIdentity:
@@ -201,7 +205,7 @@ class ServiceAccountTokens:
             raise UnauthorizedError("service account token has been invalidated")
         return str(obj.metadata.uid)
 
-    def _legacy(self, token: str, audiences: Sequence[str]) -> TokenIdentity:
+    async def _legacy(self, token: str, audiences: Sequence[str]) -> TokenIdentity:
         """A token without end that lives in a Secret: good while the Secret holds it."""
         claims = _decode(self._keys.verified_claims(token), LegacyClaims)
         self.counters.legacy += 1
@@ -220,7 +224,15 @@ class ServiceAccountTokens:
             raise UnauthorizedError(f"ServiceAccount {claims.namespace}/{claims.name} has been deleted")
         if account.metadata.uid != claims.uid:
             raise UnauthorizedError(f"ServiceAccount UID ({account.metadata.uid}) does not match claim ({claims.uid})")
+        if secret.metadata.labels.get(INVALID_SINCE):
+            raise UnauthorizedError(
+                f"the token in secret {claims.namespace}/{claims.secret_name} for service account {claims.namespace}/{claims.name} has "
+                "been marked invalid. Use tokens from the TokenRequest API or manually created secret-based tokens, or remove the "
+                f"'{INVALID_SINCE}' label from the secret to temporarily allow use of this token"
+            )
         self.counters.legacy_manual += 1
+        if self.used is not None:
+            await self.used(secret)
         user = UserInfo(claims.sub, claims.uid, account_groups(claims.namespace))
         return TokenIdentity(user, tuple(audience for audience in self.audiences if audience in audiences))
 
