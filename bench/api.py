@@ -15,6 +15,7 @@ from .program import Running, server
 PODS = 18_000
 PAGE = 500
 PATCHED = 500
+FLOODERS = 200
 WATCHERS = 1_000
 STREAMS = 20
 MB = 1e6
@@ -66,6 +67,12 @@ def watchers(measured: Measured, seconds: int) -> None:
         measured["watch_stream"].append(_script("watch_stream", running, str(STREAMS), str(seconds))["events_per_s"])
 
 
+def flood(measured: Measured, seconds: int) -> None:
+    with server() as running:
+        uvloop.run(create_pods(running.url, PODS))
+        measured["flood_lease_ms"].append(_script("flood", running, str(FLOODERS), str(seconds))["slowest_ms"])
+
+
 def _script(name: str, running: Running, *arguments: str) -> dict[str, float]:
     """In a process of its own: the client's work is more than the server's."""
     command = [sys.executable, "-m", f"bench.{name}", running.url, *arguments]
@@ -82,6 +89,7 @@ def measure(measured: Measured, runs: int, seconds: int, say: Say) -> None:
         ("gets", lambda: gets(measured, seconds)),
         ("lists", lambda: lists(measured, seconds)),
         ("patches", lambda: patches(measured, seconds)),
+        ("flood", lambda: flood(measured, seconds)),
         ("watchers", lambda: watchers(measured, seconds)),
     ]
     for number in range(runs):

@@ -19,7 +19,7 @@ from tools.hosts import Host, Lan, remove_tree, wait_until
 from tools.leftovers import end_containers
 
 from . import wrk
-from .program import PROGRAM, TOKEN, TOKEN_LINE, Usage
+from .program import PROGRAM, TOKEN, TOKEN_LINES, Usage
 
 ROOT = Path(__file__).parent.parent
 IMAGE = "docker.io/minikube-py/bench:1"
@@ -68,7 +68,7 @@ def node() -> Iterator[RunningNode]:
 
 
 def _start(host: Host, home: Path, data: Path, log: Path) -> RunningNode:
-    (home / "tokens.csv").write_text(TOKEN_LINE)
+    (home / "tokens.csv").write_text(TOKEN_LINES)
     images = data / "agent" / "images"
     images.mkdir(parents=True)
     busybox_image_tar(images / "bench.tar", [IMAGE])

@@ -19,7 +19,11 @@ from pathlib import Path
 
 PROGRAM = Path(sys.executable).with_name("minikube-py")
 TOKEN = "bench-token"
-TOKEN_LINE = f'{TOKEN},bench,bench-uid,"system:masters"\n'
+FLOOD_TOKEN, NODE_TOKEN = "flood-token", "node-token"
+TOKEN_LINES = f"""{TOKEN},bench,bench-uid,"system:masters"
+{FLOOD_TOKEN},flood,flood-uid
+{NODE_TOKEN},system:node:bench,node-uid,"system:nodes"
+"""
 # For documentation (RFC 5737): the cluster's own endpoint must not be loopback, and nothing asks for it.
 NODE_IP = "192.0.2.1"
 START_TIMEOUT_S = 60.0
@@ -83,7 +87,7 @@ def server(*arguments: str) -> Iterator[Running]:
     """
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         home, port = Path(directory), free_port()
-        (home / "tokens.csv").write_text(TOKEN_LINE)
+        (home / "tokens.csv").write_text(TOKEN_LINES)
         command = [
             str(PROGRAM), "server", "--disable-agent", "--data-dir", str(home / "data"), "--bind-address", "127.0.0.1",
             "--https-listen-port", str(port), "--node-ip", NODE_IP, "--write-kubeconfig", str(home / "kubeconfig.yaml"),

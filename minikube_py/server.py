@@ -155,6 +155,8 @@ class Server:
             group.create_task(registration.run(), name="api-service-registration")
             group.create_task(api.event_expiry.run(), name="event-expiry")
             group.create_task(api.audit.run(), name="audit")
+            if api.flow_control is not None:
+                group.create_task(api.flow_control.run(), name="flow-control")
             waits = [registration.ready]
             if not options.disable_controller_manager:
                 waits.append(controllers := self._start_controllers(api, group))

@@ -38,6 +38,10 @@ from .cluster_authentication import ClusterAuthenticationTrust
 from .component_statuses import ComponentStatuses
 from .discovery import Discovery
 from .event_expiry import EventExpiry
+from .flow_control.exposition import families
+from .flow_control.flow_control import FlowControl
+from .flow_control.objects import FlowControlObjects
+from .flow_control.work_estimate import WorkEstimator
 from .http.debug import Debug
 from .http.exposition import Exposition
 from .http.handlers import Handlers
@@ -134,6 +138,7 @@ class Api:
         component_statuses: how components are; those that run here add themselves.
         discovery, openapi: what is served, for who adds to it at run time.
         event_expiry: ends Events; to be run.
+        flow_control: gives requests their turns; to be run. None where all go on at once.
         health: checks; components add theirs.
         paths: what is no resource; components add theirs.
         server: the front door.
@@ -191,8 +196,10 @@ class Api:
         self.openapi = OpenApi()
         publishing = Publishing(self.discovery, self.openapi)
         follow(self.registry, "apiextensions.k8s.io", "v1", "customresourcedefinitions", publishing.changed)
+        self.flow_control = self._flow_control_of(args) if args.enable_priority_and_fairness else None
         debug = Debug() if args.profiling else None
-        self.paths = Paths(self.discovery, self.openapi, self.health, self.exposition, authentication.openid, debug)
+        control = self.flow_control.control if self.flow_control is not None else None
+        self.paths = Paths(self.discovery, self.openapi, self.health, self.exposition, authentication.openid, debug, control)
         self.component_statuses = ComponentStatuses(store.trouble)
         self._reviews = Reviews(authentication.authenticator, authorizer, authorization.rules)
         virtual = VirtualResources(self._reviews.review, self.subresources, self.component_statuses)
@@ -201,7 +208,7 @@ class Api:
         self.server = ApiServer(
             self.registry, Handlers(self.registry, self.subresources, self.watches), authenticate=authentication.authenticator.authenticate,
             authorizer=authorizer, paths=self.paths, metrics=metrics, lifecycle=self.lifecycle, virtual=virtual,
-            streams=self.streams.handle, auditor=self.audit.auditor,
+            streams=self.streams.handle, auditor=self.audit.auditor, flow_control=control,
         )
         self.exposition.add(self.server.impersonation.families)
         self.server.add_extra(CONNECT_PATH, self.tunnels.respond)
@@ -209,6 +216,20 @@ class Api:
     def _object(self, kind: str, namespace: str, name: str) -> Any:
         """What plugins look up, in the Registry that they are a part of."""
         return self._get_object(kind, namespace, name)
+
+    def _flow_control_of(self, args: ApiServerArgs) -> FlowControlObjects:
+        """Flow control by the objects that there are and will be."""
+        group, version = "flowcontrol.apiserver.k8s.io", "v1"
+        control = FlowControl(WorkEstimator(self._count), args.max_requests_inflight + args.max_mutating_requests_inflight)
+        follow(self.registry, group, version, "prioritylevelconfigurations", control.level_changed)
+        follow(self.registry, group, version, "flowschemas", control.schema_changed)
+        self.exposition.add(partial(families, control))
+        return FlowControlObjects(self.registry, control)
+
+    def _count(self, group: str, version: str, plural: str) -> int | None:
+        """How many objects a resource has."""
+        storage = self.registry.storage(group, version, plural)
+        return None if storage is None else self.registry.store.count(storage.collection)
 
     def _add_checks(self, store: SqliteStore | MemoryStore) -> None:
         """Upstream's checks, as far as there is what they look at."""

@@ -15,6 +15,7 @@ from .authentication.options import READERS as AUTHENTICATION
 from .authentication.options import AuthenticationArgs, read_flag, read_path
 from .authorization.options import READERS as AUTHORIZATION
 from .authorization.options import AuthorizationArgs
+from .flow_control.flow_control import MAX_MUTATING_REQUESTS_INFLIGHT, MAX_REQUESTS_INFLIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,9 @@ class ApiServerArgs:
         authorization: who decides about requests.
         encryption_provider_config: EncryptionConfiguration, in place of keys of this server's own.
         admission_control_config_file: the configurations of admission plugins.
+        enable_priority_and_fairness: whether requests get their turns by FlowSchemas.
         event_ttl: how long an Event is kept after its last write.
+        max_requests_inflight, max_mutating_requests_inflight: seats that requests share.
         profiling: whether /debug is served.
         shutdown_delay_duration: how long the server goes on answering, not ready, before it ends.
         shutdown_send_retry_after: whether late requests are answered with 429 until the running ones have ended.
@@ -42,7 +45,10 @@ class ApiServerArgs:
     authorization: AuthorizationArgs = field(default_factory=AuthorizationArgs)
     encryption_provider_config: Path | None = None
     admission_control_config_file: Path | None = None
+    enable_priority_and_fairness: bool = True
     event_ttl: float = 3600.0
+    max_requests_inflight: int = MAX_REQUESTS_INFLIGHT
+    max_mutating_requests_inflight: int = MAX_MUTATING_REQUESTS_INFLIGHT
     profiling: bool = True
     shutdown_delay_duration: float = 0.0
     shutdown_send_retry_after: bool = False
@@ -78,6 +84,9 @@ READERS: dict[str, Callable[[str], Any]] = {
     "anonymous-auth": read_flag,
     "encryption-provider-config": read_path,
     "admission-control-config-file": read_path,
+    "enable-priority-and-fairness": read_flag,
+    "max-requests-inflight": int,
+    "max-mutating-requests-inflight": int,
     "event-ttl": parse_duration,
     "profiling": read_flag,
     "shutdown-delay-duration": parse_duration,

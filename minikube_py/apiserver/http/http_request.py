@@ -14,6 +14,7 @@ from aiohttp import web
 from minikube_py.core import limits
 
 from ..audit.auditor import Record
+from ..flow_control.flow_control import Ticket
 
 
 class HttpRequest(web.BaseRequest):
@@ -22,9 +23,10 @@ class HttpRequest(web.BaseRequest):
     Attributes:
         audit_id: its name in the audit log and in the answer's headers.
         record: what the audit log is told of it; None if that wants nothing.
+        ticket: its seats; None if it needs none.
     """
 
-    ATTRS = web.BaseRequest.ATTRS | frozenset(("audit_id", "record"))
+    ATTRS = web.BaseRequest.ATTRS | frozenset(("audit_id", "record", "ticket"))
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, message: Any, payload: Any, protocol: Any, writer: Any, task: asyncio.Task[None]
@@ -32,12 +34,17 @@ class HttpRequest(web.BaseRequest):
         super().__init__(message, payload, protocol, writer, task, loop, client_max_size=limits.REQUEST_BYTES_MAX)
         self.audit_id: str = message.headers.get("Audit-Id") or next(_audit_ids)
         self.record: Record | None = None
+        self.ticket: Ticket | None = None
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         if self.record is not None:
             self.record.started(response.status)
         headers = response.headers
         headers["Audit-Id"] = self.audit_id
+        ticket = self.ticket
+        if ticket is not None:
+            headers["X-Kubernetes-PF-FlowSchema-UID"] = ticket.schema_uid
+            headers["X-Kubernetes-PF-PriorityLevel-UID"] = ticket.level_uid
         # aiohttp's own, which tells clients and attackers something that is not theirs to know.
         headers.popall("Server", None)
         if "Cache-Control" not in headers:

@@ -14,6 +14,9 @@ from minikube_py.core.errors import unknown_method, unknown_path
 from ..authentication.openid_metadata import CACHE_CONTROL, OpenIdMetadata
 from ..discovery import Discovery
 from ..discovery_documents import version_document
+from ..flow_control.dumps import PATH as DUMPS
+from ..flow_control.dumps import dump
+from ..flow_control.flow_control import FlowControl
 from ..openapi import OpenApi
 from . import discovery as discovery_http
 from .debug import Debug
@@ -32,11 +35,13 @@ class Paths:
     """Answers what is no resource.
 
     Args:
-        debug: None where nothing below /debug is served.
+        debug: None where nothing of its kind is served below /debug.
+        flow_control: what is dumped below /debug; None where there is none.
     """
 
     def __init__(
-        self, discovery: Discovery, openapi: OpenApi, health: Health, exposition: Exposition, openid: OpenIdMetadata, debug: Debug | None
+        self, discovery: Discovery, openapi: OpenApi, health: Health, exposition: Exposition, openid: OpenIdMetadata, debug: Debug | None,
+        flow_control: FlowControl | None = None,
     ) -> None:
         self._discovery = discovery
         self._openapi = openapi
@@ -44,6 +49,7 @@ class Paths:
         self._exposition = exposition
         self._openid = openid
         self._debug = debug
+        self._flow_control = flow_control
         self._added: dict[str, PathHandler] = {}
 
     def add(self, path: str, handler: PathHandler) -> None:
@@ -55,6 +61,11 @@ class Paths:
         added = self._added.get(path)
         if added is not None:
             return await added(http)
+        if self._flow_control is not None and path.startswith(DUMPS):
+            text = dump(self._flow_control, path, details=query.text("includeRequestDetails") != "")
+            if text is None:
+                raise unknown_path()
+            return web.Response(text=text)
         if self._debug is not None and path.startswith("/debug/"):
             answer: web.StreamResponse | None = await self._debug.respond(http, path, query)
             if answer is None:

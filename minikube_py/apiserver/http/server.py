@@ -31,11 +31,13 @@ from minikube_py.core.errors import (
     unknown_path,
 )
 
-from ..audit.auditor import Auditor, Record
+from ..audit.auditor import Auditor, Record, is_long_running
 from ..authentication.user import UserInfo
 from ..authorization.attributes import Attributes, Authorizer, forbidden
 from ..authorization.impersonation import Impersonation
 from ..authorization.impersonation_headers import is_impersonation
+from ..flow_control.flow_control import FlowControl
+from ..flow_control.queue_set import RejectedError
 from ..registry import Registry
 from .connection import Connections
 from .deadlines import LATE, Deadlines
@@ -49,7 +51,7 @@ from .paths import Paths
 from .query import Query, parse_query
 from .request import Request
 from .request_info import RequestInfo
-from .responses import compressed, not_found_page, status_response
+from .responses import compressed, not_found_page, status_response, text_error
 from .virtual_resources import VirtualResources
 
 log = logging.getLogger(__name__)
@@ -86,6 +88,7 @@ class ApiServer:
         paths: answers what is no resource.
         virtual: answers resources that nothing is stored of.
         auditor: records requests; None where none are.
+        flow_control: gives requests their turns; None where all go on at once.
 
     Attributes:
         lifecycle: whether the server goes on.
@@ -96,7 +99,7 @@ class ApiServer:
     def __init__(
         self, registry: Registry, handlers: Handlers, *, authenticate: Authenticate, authorizer: Authorizer, paths: Paths,
         metrics: ServerMetrics, lifecycle: Lifecycle, virtual: VirtualResources, streams: Stream | None = None,
-        auditor: Auditor | None = None,
+        auditor: Auditor | None = None, flow_control: FlowControl | None = None,
     ) -> None:
         self._registry = registry
         self._handlers = handlers
@@ -109,6 +112,7 @@ class ApiServer:
         self._virtual = virtual
         self._streams = streams
         self._auditor = auditor
+        self._flow_control = flow_control
         self._extras: dict[str, Extra] = {}
         self._server: web.Server | None = None
         self._listeners: list[asyncio.Server] = []
@@ -220,6 +224,8 @@ class ApiServer:
                 http.record.panicked(error)
             response = _error_response(http, InternalError(f"Internal error occurred: {error}"))
         finally:
+            if http.ticket is not None:
+                http.ticket.finish()
             self._busy.discard(connection)
             if in_flight is not None and task is not None:
                 self._deadlines.finish(task)
@@ -250,6 +256,10 @@ class ApiServer:
                 user = acting.user
                 if http.record is not None:
                     http.record.impersonated(user, acting.constraint)
+        if self._flow_control is not None and (info.verb == "watch" or not is_long_running(info)):
+            refusal = await self._take_turn(http, self._flow_control, user, info, query)
+            if refusal is not None:
+                return refusal
         await self._authorize(user, info, query, record=http.record)
         if not info.is_resource:
             return await self._paths.respond(http, info.path, query)
@@ -269,6 +279,21 @@ class ApiServer:
         if storage is None:
             return await self._virtual.respond(http, info, query, resource, user)
         return await self._handlers.handle(Request(http, info, query, user, storage, partial(self._authorize_create, user, info)))
+
+    async def _take_turn(
+        self, http: HttpRequest, flow_control: FlowControl, user: UserInfo, info: RequestInfo, query: Query
+    ) -> web.Response | None:
+        """Wait for a request's turn; the answer to one that has none."""
+        try:
+            ticket = flow_control.begin(user, info, query)
+            if ticket.waits:
+                await ticket.wait()
+        except RejectedError:
+            schema, level = flow_control.classification(user, info)
+            return text_error("Too many requests, please try again later.", 429, {
+                "Retry-After": "1", "X-Kubernetes-PF-FlowSchema-UID": schema.uid, "X-Kubernetes-PF-PriorityLevel-UID": level.uid})
+        http.ticket = ticket
+        return None
 
     async def _authenticate_audited(self, http: HttpRequest, info: RequestInfo, auditor: Auditor) -> UserInfo:
         """Who sends a request, and the beginning of its record."""

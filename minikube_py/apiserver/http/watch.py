@@ -31,6 +31,7 @@ from ..warning import warning_headers
 from ..watching import frame, transition
 from .broadcast import Broadcast, Broadcasts, log_failure
 from .event_streams import EventStream, event_stream
+from .http_request import HttpRequest
 from .list_options import ListOptions, list_options
 from .metrics import ServerMetrics, WatchSeries
 from .negotiation import Form, Negotiated
@@ -149,6 +150,9 @@ class Watch:
                 # Not the present revision: what has come meanwhile is sent only now.
                 await self._stream.write([self._bookmark(initial.revision, initial_end=True)])
             self._go_live(initial.revision)
+            if isinstance(request, HttpRequest) and request.ticket is not None:
+                # A watch that only waits takes nobody's seat.
+                request.ticket.finish()
             if bookmarks:
                 self._schedule_bookmark(timers, random.uniform(0.8, 1), timers[0].when() - BOOKMARK_BEFORE_END_S)
             await self._stream.follow(self._ended)
