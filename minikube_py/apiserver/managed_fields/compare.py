@@ -7,7 +7,7 @@ Source: sigs.k8s.io/structured-merge-diff/v6/typed/compare.go
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from minikube_py.apis.custom import CustomObject
@@ -20,9 +20,11 @@ from .new_fields import added, fields_of, one_added
 from .path_element import FIELD, SELF
 
 Changes = tuple[FieldSet, FieldSet]
+Shape = tuple[Hashable, ...]
 # Parts of new objects whose fields are kept.
 PARTS_MAX = 512
 PART_BYTES_MAX = 8192
+PART_NAMES_MAX = 64
 _parts: dict[tuple[FieldType, bytes], FieldSet | None] = {}
 
 
@@ -76,6 +78,43 @@ def fields_of_new(type_: FieldType, zero: Any, new: Any) -> FieldSet:
         if node is not None:
             changed[element] = node
     return changed
+
+
+def shape_of_new(type_: FieldType, zero: Any, new: Any) -> Shape | None:
+    """What the fields of a new object depend on: objects with equal shapes have equal `fields_of_new`.
+
+    Of a map of plain values that are its names, of a scalar its value, of other parts their bytes. None for objects whose shape costs
+    more than it saves.
+    """
+    if type_.map is None or isinstance(new, CustomObject):
+        return None
+    shape: list[Hashable] = []
+    columns = type_.map.columns
+    for before, after, (element, field, leaf) in zip(columns.values(zero), columns.values(new), columns.fields, strict=False):
+        if before is after:
+            continue
+        if field.name == "metadata" and field.type.map is not None:
+            parts = field.type.map.columns
+            for was, part, (name, below, whole) in zip(parts.values(before), parts.values(after), parts.fields, strict=False):
+                if was is not part:
+                    shape += name, _shape_of_part(below.type, part, leaf=whole)
+        else:
+            shape += element, _shape_of_part(field.type, after, leaf=leaf)
+    return tuple(shape) if None not in shape else None
+
+
+def _shape_of_part(type_: FieldType, value: Any, *, leaf: bool) -> Hashable:
+    """What the fields of a part of a new object depend on; None if that is too much to keep."""
+    if not value:
+        return type(value).__name__, None  # A field has one empty value of each type.
+    if isinstance(value, (str, int, float)):
+        return value
+    if not leaf and isinstance(value, dict) and type_.map is not None:
+        element = type_.map.element
+        if element is not None and element.leaf and not type_.map.fields:
+            return tuple(value) if len(value) <= PART_NAMES_MAX else None
+    data = encode(value)
+    return data if len(data) <= PART_BYTES_MAX else None
 
 
 # Structs and maps.

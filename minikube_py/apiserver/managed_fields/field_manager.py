@@ -11,13 +11,15 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import msgspec
+
 from minikube_py.apis.meta_v1 import ManagedFieldsEntry
 from minikube_py.core.errors import BadRequestError, UnreasonedError
 
-from .compare import Changes, compare, equal, fields_of_new
+from .compare import Changes, Shape, compare, equal, fields_of_new, shape_of_new
 from .conflicts import ApplyConflict
 from .entries import UPDATE, EntryError, Identity, Managed, Owned, decode, encode, stored
-from .field_set import EMPTY, FieldSetError, difference, union
+from .field_set import EMPTY, FieldSetError, difference, dump, union
 from .field_types import FieldType, MapType
 from .last_applied import allowed_conflicts, last_applied_of, updated_annotations
 from .list_keys import FieldPathError
@@ -30,6 +32,7 @@ from .updater import Apply, ChangesIn, Versions, applied_by, capped, taken_from
 BEFORE_FIRST_APPLY = "before-first-apply"
 UNKNOWN = "unknown"
 KUBECTL = "kubectl"
+SHAPES_MAX = 256
 Entries = list[ManagedFieldsEntry]
 _EMPTY_ENTRY = ManagedFieldsEntry()
 
@@ -75,6 +78,8 @@ class FieldManager:
         self._type = type_
         whole = {element[2:] for element, node in reset.fields.items() if not node}
         self._tracked = _without_fields(tracked, frozenset(whole))
+        # The fields of new objects as they are written, by shape.
+        self._written: dict[Shape, msgspec.Raw] = {}
         # What is not compared need not be filtered.
         self._reset_below = Reset({element: node for element, node in reset.fields.items() if node}, reset.only)
 
@@ -92,6 +97,8 @@ class FieldManager:
         if not managed and live is not None:
             return []  # Nobody tracks this object, until somebody applies.
         try:
+            if live is None and not managed:
+                return self._created(new, manager or UNKNOWN, now)
             return self._updated(live if live is not None else self._zero, new, managed, manager or UNKNOWN, now)
         except FieldPathError:
             return present  # As upstream: what cannot be compared stays whose it was.
@@ -110,6 +117,21 @@ class FieldManager:
             if managed:
                 return managed
         return stored(present)
+
+    def _created(self, new: Any, manager: str, now: str) -> Entries:
+        """What `_updated` says of a new object: all of it is its maker's. Objects of the same shape are many, and this is kept by shape."""
+        shape = shape_of_new(self._tracked, self._zero, new)
+        fields = self._written.get(shape) if shape is not None else None
+        if fields is None:
+            owned = self._reset_below.filter(fields_of_new(self._tracked, self._zero, new))
+            fields = msgspec.Raw(dump(owned) if owned else b"")
+            if shape is not None:
+                if len(self._written) >= SHAPES_MAX:
+                    del self._written[next(iter(self._written))]
+                self._written[shape] = fields
+        if not bytes(fields):
+            return []
+        return encode({Identity(manager, UPDATE, self._group_version, self._subresource): Owned(None, self._group_version, now, fields)})
 
     def _updated(self, live: Any, new: Any, managed: Managed, manager: str, now: str) -> Entries:
         managed = self._reconciled(managed)
