@@ -18,7 +18,7 @@ from .metadata import standard_finalizers, validate_metadata, validate_metadata_
 from .rules import KindRules, Update
 from .table import KIND_RULES, SUBRESOURCE_RULES
 
-__all__ = ["validate_create", "validate_metadata", "validate_metadata_update", "validate_update"]
+__all__ = ["validate_create", "validate_metadata", "validate_metadata_update", "validate_new_metadata", "validate_update"]
 
 _OTHER = KindRules(standard_finalizers=False)
 _LAST = ((), (True,), (False, True))  # which of so many rules of a kind are the last
@@ -31,6 +31,12 @@ def validate_create(obj: Object) -> list[Cause]:
     if kind.create is not None:
         kind.create(causes, obj)
     return causes
+
+
+def validate_new_metadata(obj: Object) -> list[Cause]:
+    """What is wrong with the metadata of a new object: the part of `validate_create` that knows no kind's own fields."""
+    kind = KIND_RULES.get(type(obj), _OTHER)
+    return _metadata(obj, kind, kind.name)
 
 
 def _metadata(obj: Object, kind: KindRules, name: Syntax) -> Causes:

@@ -23,10 +23,14 @@ _REQUIRED, _PREFERRED = "requiredDuringSchedulingIgnoredDuringExecution", "prefe
 
 
 def pod(obj: Pod) -> list[str]:
-    complaints = dns_label(obj.metadata.name)
-    texts = [f"metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: "
-             f"[{' '.join(complaints)}]"] if complaints else []
-    return texts + _spec_and_annotations("", obj.spec, obj.metadata.annotations, template=False)
+    return pod_name(obj.metadata.name) + _spec_and_annotations("", obj.spec, obj.metadata.annotations, template=False)
+
+
+def pod_name(name: str) -> list[str]:
+    """What is said of a pod's name alone."""
+    complaints = dns_label(name)
+    return [f"metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: "
+            f"[{' '.join(complaints)}]"] if complaints else []
 
 
 def pod_status(new: Pod, old: Pod) -> list[str]:

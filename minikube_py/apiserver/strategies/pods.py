@@ -12,9 +12,13 @@ import msgspec
 from minikube_py.apis.core_v1 import Container, Pod, PodCondition, PodStatus
 from minikube_py.apis.disabled import drop_disabled_fields
 from minikube_py.apis.pod_resources import qos_class
+from minikube_py.apis.validation import validate_new_metadata
+from minikube_py.apis.warnings.pods import pod_name
+from minikube_py.core.errors import Cause
 
 from ..context import Context
 from ..strategy import Strategy
+from .judged_specs import JudgedSpecs
 from .pod_fields import merge_label_keys, take_app_armor_from_annotations
 
 
@@ -23,6 +27,23 @@ class PodStrategy(Strategy):
 
     generation = True
     graceful = True
+
+    def __init__(self) -> None:
+        self._judged = JudgedSpecs()
+
+    def causes_of_create(self, obj: Pod, context: Context) -> list[Cause]:
+        """See Strategy. Of a spec that was found good before, nothing is asked again."""
+        key, warnings = self._judged.key(obj), context.warnings
+        if key is not None and self._judged.good(key, warns=warnings is not None):
+            causes = validate_new_metadata(obj)
+            if not causes and warnings is not None:
+                warnings.extend(pod_name(obj.metadata.name))
+            return causes
+        told = len(warnings or ())
+        causes = super().causes_of_create(obj, context)
+        if key is not None and not causes and len(warnings or ()) == told:
+            self._judged.remember(key, warned=warnings is not None)
+        return causes
 
     def prepare_create(self, obj: Pod, context: Context) -> None:
         obj.metadata.generation = 1
