@@ -29,8 +29,8 @@ from .strategy import Strategy
 
 # The groups that upstream names in what it says of the Scale of a workload that is not there; of others it says the workload's own name.
 SCALE_GROUPS = {"deployments.apps": "apps", "replicasets.apps": "apps", "replicationcontrollers": "autoscaling"}
-# Issues the token that a TokenRequest asks for: (namespace, service account, request, how to warn) -> the request with its status.
-IssueToken = Callable[[str, str, authentication_v1.TokenRequest, Callable[[str], None]], authentication_v1.TokenRequest]
+# Issues the token that a TokenRequest asks for: (namespace, service account, request, context) -> the request with its status.
+IssueToken = Callable[[str, str, authentication_v1.TokenRequest, Context], authentication_v1.TokenRequest]
 
 
 class Subresources:
@@ -59,7 +59,7 @@ class Subresources:
             case "pods", "eviction", policy_v1.Eviction():
                 return await self._evictions.evict(namespace, name, body, context)
             case "serviceaccounts", "token", authentication_v1.TokenRequest():
-                return self._issue_token(namespace, name, body, context.warn)
+                return self._issue_token(namespace, name, body, context)
         raise unknown_method()
 
     async def bind(self, namespace: str, binding: core_v1.Binding, context: Context) -> Object:

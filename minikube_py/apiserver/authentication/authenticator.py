@@ -26,7 +26,13 @@ WEBSOCKET_TOKEN_PREFIX = "base64url.bearer.authorization.k8s.io."
 
 
 class Request(Protocol):
-    """What is looked at in a request; `aiohttp.web.Request` has it."""
+    """What is looked at in a request; the server's has it.
+
+    Attributes:
+        remarks: what the audit log is to be told of who sends it.
+    """
+
+    remarks: Sequence[tuple[str, str]]
 
     @property
     def headers(self) -> Mapping[str, str]: ...
@@ -74,10 +80,13 @@ class Authenticator:
                 return ANONYMOUS
             raise UnauthorizedError("Unauthorized")
         try:
-            return (await self._tokens.authenticate_token(token)).user
+            identity = await self._tokens.authenticate_token(token)
         except UnauthorizedError as error:
             log.debug("bearer token refused reason=%s", error.message)
             raise UnauthorizedError("Unauthorized") from error
+        if identity.remarks:
+            request.remarks = identity.remarks
+        return identity.user
 
     def _user_of(self, peer: Peer, headers: Mapping[str, str]) -> UserInfo | None:
         if peer.proxy is not None and self._request_header.allows(peer.proxy):

@@ -166,9 +166,14 @@ class ServiceAccountTokens:
         now = self._clock.now()
         self._check_dates(claims, now)
         self._check_objects(binding, now)
-        if binding.warnafter is not None:
-            self.counters.observe(now.timestamp() > binding.warnafter)
-        return TokenIdentity(bound_user(binding, claims.jti), shared, claims.exp)
+        remarks = () if binding.warnafter is None else self._warn(claims.sub, int(now.timestamp()) - binding.warnafter)
+        return TokenIdentity(bound_user(binding, claims.jti), shared, claims.exp, remarks)
+
+    def _warn(self, subject: str, late_s: int) -> tuple[tuple[str, str], ...]:
+        """What is told of a token with an extended life, so many seconds after it should have been replaced."""
+        self.counters.observe(late_s > 0)
+        told = f"subject: {subject}, seconds after warning threshold: {late_s}"
+        return (("authentication.k8s.io/stale-token", told),) if late_s > 0 else ()
 
     def _check_dates(self, claims: Claims, now: datetime) -> None:
         leeway, present = LEEWAY.total_seconds(), now.timestamp()
@@ -234,7 +239,8 @@ class ServiceAccountTokens:
         if self.used is not None:
             await self.used(secret)
         user = UserInfo(claims.sub, claims.uid, account_groups(claims.namespace))
-        return TokenIdentity(user, tuple(audience for audience in self.audiences if audience in audiences))
+        shared = tuple(audience for audience in self.audiences if audience in audiences)
+        return TokenIdentity(user, shared, remarks=(("authentication.k8s.io/legacy-token", claims.sub),))
 
 
 def _check_legacy(claims: LegacyClaims) -> None:

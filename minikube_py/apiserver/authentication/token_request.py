@@ -7,8 +7,8 @@ pkg/serviceaccount/claims.go
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
 
 from minikube_py.apis import authentication_v1, core_v1
 from minikube_py.apis.validation.causes import invalid as invalid_value
@@ -21,6 +21,7 @@ from .user import service_account_user
 
 GROUP: Final = "authentication.k8s.io"
 KIND: Final = "TokenRequest"
+ISSUED_CREDENTIAL_ID: Final = "authentication.kubernetes.io/issued-credential-id"
 DEFAULT_EXPIRATION_S = 3600
 MIN_EXPIRATION_S = 600
 MAX_EXPIRATION_S = 2**32
@@ -28,6 +29,16 @@ MAX_EXPIRATION_S = 2**32
 # year, and `warnafter` tells when they should have read it. Source: pkg/serviceaccount/claims.go.
 WARN_ONLY_EXPIRATION_S = 3607
 EXTENDED_EXPIRATION_S = 365 * 24 * 3600
+
+
+class Context(Protocol):
+    """What is told beside an answer."""
+
+    def warn(self, text: str) -> None:
+        """Tell the client."""
+
+    def annotate(self, key: str, value: str) -> None:
+        """Tell the audit log."""
 
 
 class TokenIssuer:
@@ -52,13 +63,13 @@ class TokenIssuer:
         self._clock = clock
 
     def create(
-        self, namespace: str, name: str, request: authentication_v1.TokenRequest, warn: Callable[[str], None]
+        self, namespace: str, name: str, request: authentication_v1.TokenRequest, context: Context
     ) -> authentication_v1.TokenRequest:
         """Answer a POST to serviceaccounts/NAME/token.
 
         Args:
             request: decoded and free to change; it gets its status and is returned.
-            warn: tells the client something beside the answer.
+            context: tells the client and the audit log something beside the answer.
         Raises: NotFoundError (service account or bound object), InvalidError, BadRequestError, ConflictError (uid of the account or of
             the bound object).
         """
@@ -81,17 +92,19 @@ class TokenIssuer:
         _validate(expiration_s)
         bound = self._bound(name, namespace, spec.bound_object_ref)
         if self._max_expiration_s is not None and expiration_s > self._max_expiration_s:
-            warn(f"requested expiration of {expiration_s} seconds shortened to {self._max_expiration_s} seconds")
+            context.warn(f"requested expiration of {expiration_s} seconds shortened to {self._max_expiration_s} seconds")
             expiration_s = self._max_expiration_s
         spec.audiences = spec.audiences or list(self._audiences)
         spec.expiration_seconds = expiration_s
-        request.status = self.issue(account, spec.audiences, expiration_s, bound)
+        token_id = str(uuid.uuid4())
+        request.status = self._issue(account, spec.audiences, expiration_s, bound, token_id)
+        context.annotate(ISSUED_CREDENTIAL_ID, f"JTI={token_id}")
         request.kind, request.api_version = KIND, f"{GROUP}/v1"
         return request
 
-    def issue(
-        self, account: core_v1.ServiceAccount, audiences: Sequence[str], expiration_s: int = DEFAULT_EXPIRATION_S,
-        bound: core_v1.Pod | core_v1.Secret | core_v1.Node | None = None,
+    def _issue(
+        self, account: core_v1.ServiceAccount, audiences: Sequence[str], expiration_s: int,
+        bound: core_v1.Pod | core_v1.Secret | core_v1.Node | None, token_id: str,
     ) -> authentication_v1.TokenRequestStatus:
         """Sign a token for a service account, bound to an object or to nothing but the account."""
         now = self._clock.now()
@@ -102,7 +115,7 @@ class TokenIssuer:
         meta = account.metadata
         node, pod, secret = self._references(bound)
         claims = Claims(
-            aud=list(audiences), exp=seconds + lifetime_s, iat=seconds, nbf=seconds, iss=self._issuer, jti=str(uuid.uuid4()),
+            aud=list(audiences), exp=seconds + lifetime_s, iat=seconds, nbf=seconds, iss=self._issuer, jti=token_id,
             kubernetes=Binding(
                 namespace=meta.namespace, node=node, pod=pod, secret=secret, serviceaccount=Reference(meta.name, meta.uid),
                 warnafter=warn_after,

@@ -32,11 +32,13 @@ class TokenIdentity:
     Attributes:
         audiences: of those who want to know, whom the token is meant for; empty from a kind of tokens that knows no audiences.
         expires_at: seconds since the epoch.
+        remarks: what the audit log is told of a request with this token, by key.
     """
 
     user: UserInfo
     audiences: tuple[str, ...] = ()
     expires_at: float = float("inf")
+    remarks: tuple[tuple[str, str], ...] = ()
 
 
 class TokenAuthenticator(Protocol):
@@ -93,7 +95,7 @@ class Tokens:
                 continue
             shared = identity.audiences or tuple(name for name in self._audiences if name in audiences)
             if shared or not audiences:
-                return TokenIdentity(identity.user.authenticated(), shared, identity.expires_at)
+                return TokenIdentity(identity.user.authenticated(), shared, identity.expires_at, identity.remarks)
         raise UnauthorizedError(_aggregate(reasons))
 
 

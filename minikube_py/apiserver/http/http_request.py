@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -22,11 +22,13 @@ class HttpRequest(web.BaseRequest):
 
     Attributes:
         audit_id: its name in the audit log and in the answer's headers.
+        remarks: what the audit log is to be told of who sends it, found before there is a record.
         record: what the audit log is told of it; None if that wants nothing.
         ticket: its seats; None if it needs none.
     """
 
-    ATTRS = web.BaseRequest.ATTRS | frozenset(("audit_id", "record", "ticket"))
+    ATTRS = web.BaseRequest.ATTRS | frozenset(("audit_id", "record", "remarks", "ticket"))
+    remarks: Sequence[tuple[str, str]] = ()
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, message: Any, payload: Any, protocol: Any, writer: Any, task: asyncio.Task[None]

@@ -304,6 +304,9 @@ class ApiServer:
             auditor.refused(http, info, received)
             raise
         http.record = auditor.begin(http, info, user, received)
+        if http.record is not None:
+            for key, value in http.remarks:
+                http.record.annotate(key, value)
         return user
 
     def _attributes(self, user: UserInfo, info: RequestInfo, query: Query | None) -> Attributes:

@@ -6,17 +6,23 @@ import asyncio
 import errno
 import json
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import yaml
 from aiohttp import web
 
+from minikube_py.apis import core_v1, meta_v1
 from minikube_py.apiserver.audit.log_file import RotatingFile
 from minikube_py.apiserver.audit.options import AuditArgs
+from minikube_py.apiserver.authentication.keys import ServiceAccountKeys
+from minikube_py.apiserver.authentication.service_account import ISSUER
+from minikube_py.apiserver.authentication.token_request import TokenIssuer
 from minikube_py.apiserver.options import ApiServerArgs
 from minikube_py.apiserver.pki import Pki
 from minikube_py.client.connection import Connection
@@ -187,6 +193,45 @@ async def test_remarks_of_admission_are_kept(make: Make) -> None:
         pod = {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "p"}, "spec": spec}
         await audited.lab.send("POST", "/api/v1/namespaces/default/pods", pod)
         assert audited.events()[0]["annotations"]["pod-security.kubernetes.io/enforce-policy"] == "privileged:latest"
+
+
+async def test_remarks_of_authentication_are_kept(make: Make, pki: Pki) -> None:
+    keys = ServiceAccountKeys(pki.service_account_key.read_bytes())
+    async with make({"level": "Metadata"}, policy={"omitStages": ["RequestReceived"]}) as audited:
+        lab = audited.lab
+
+        async def annotations(method: str, path: str, document: Any = None, **headers: str) -> dict[str, str]:
+            audited.clear()
+            async with aiohttp.ClientSession(lab.url, connector=aiohttp.TCPConnector(ssl=lab.anonymous_tls)) as session:
+                await lab.send(method, path, document, headers=headers, session=session if headers else None)
+            (event,) = audited.events()
+            return dict(event["annotations"])
+
+        request = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "spec": {}}
+        made = await annotations("POST", "/api/v1/namespaces/default/serviceaccounts/default/token", request)
+        assert made["authentication.kubernetes.io/issued-credential-id"].startswith("JTI=")
+        account = await lab.client.get(core_v1.ServiceAccount, "default", "default")
+        now, name = int(time.time()), "system:serviceaccount:default:default"
+        stale = keys.sign({"iss": ISSUER, "aud": [ISSUER], "sub": name, "exp": now + 600, "kubernetes.io": {
+            "namespace": "default", "serviceaccount": {"name": "default", "uid": account.metadata.uid}, "warnafter": now - 100}})
+        for _ in range(2):
+            told = (await annotations("GET", "/version", Authorization=f"Bearer {stale}"))["authentication.k8s.io/stale-token"]
+            assert re.fullmatch(rf"subject: {name}, seconds after warning threshold: 1\d\d", told)
+        secret = core_v1.Secret(metadata=meta_v1.ObjectMeta(name="t", namespace="default"))
+        legacy = TokenIssuer(keys, lambda *where: None).issue_legacy(account, secret)
+        secret.data["token"] = legacy.encode()
+        await lab.client.create(secret)
+        assert (await annotations("GET", "/version", Authorization=f"Bearer {legacy}"))["authentication.k8s.io/legacy-token"] == name
+
+
+async def test_the_verb_that_allowed_to_act_as_somebody_is_told(make: Make) -> None:
+    async with make({"level": "Metadata"}, policy={"omitStages": ["RequestReceived"]}) as audited:
+        await audited.lab.send("GET", "/version", headers={"Impersonate-User": "jane"})
+        await audited.lab.send("GET", "/version", headers={"Impersonate-User": "jane", "Impersonate-Group": "system:masters"})
+        constrained, old = audited.events()
+        assert constrained["impersonatedUser"] == {"username": "jane", "groups": ["system:authenticated"]}
+        assert constrained["authenticationMetadata"] == {"impersonationConstraint": "impersonate:user-info"}
+        assert "authenticationMetadata" not in old
 
 
 async def test_nothing_is_recorded_without_policy_or_beside_it(make: Make, tmp_path: Path) -> None:

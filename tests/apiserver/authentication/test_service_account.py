@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from minikube_py.apis import authentication_v1, core_v1, meta_v1
 from minikube_py.apiserver.authentication import ServiceAccountKeys, ServiceAccountTokens, TokenIssuer
 from minikube_py.apiserver.authentication.service_account import ISSUER
+from minikube_py.apiserver.context import Context
 from minikube_py.apiserver.pki import signing
 from minikube_py.core.clock import rfc3339
 from minikube_py.core.errors import BadRequestError, ConflictError, InvalidError, NotFoundError, UnauthorizedError
@@ -38,11 +39,11 @@ class World:
         self.node = self.add(core_v1.Node(metadata=meta_v1.ObjectMeta(name="edge", uid="node-1")))
         self.keys = ServiceAccountKeys(pem)
         self.issuer = TokenIssuer(self.keys, self.get, clock=self.clock)
-        self.warnings: list[str] = []
+        self.told = Context(warnings=[], annotations={})
         self.tokens = ServiceAccountTokens(self.keys, self.get, clock=self.clock)
 
     def create(self, namespace: str, name: str, request: authentication_v1.TokenRequest) -> authentication_v1.TokenRequest:
-        return self.issuer.create(namespace, name, request, self.warnings.append)
+        return self.issuer.create(namespace, name, request, self.told)
 
     def add(self, obj: Any) -> Any:
         self.objects[(type(obj).__name__, obj.metadata.namespace, obj.metadata.name)] = obj
@@ -116,7 +117,7 @@ async def test_a_pods_token_stands_for_its_service_account_with_each_kind_of_key
 def test_the_claims_are_kubernetes_own(world: World) -> None:
     now = int(world.clock.now().timestamp())
     claims = parts(world.create("shop", "robot", world.request(bound_object_ref=world.pod_reference())).status.token)[1]
-    assert claims.pop("jti")
+    assert f"JTI={claims.pop('jti')}" == (world.told.annotations or {})["authentication.kubernetes.io/issued-credential-id"]
     assert claims == {
         "aud": [ISSUER], "exp": now + 3600, "iat": now, "nbf": now, "iss": ISSUER, "sub": "system:serviceaccount:shop:robot",
         "kubernetes.io": {
@@ -199,7 +200,7 @@ async def test_the_public_key_is_no_shared_secret(world: World) -> None:
 
 async def test_other_issuers_tokens_are_left_to_others(world: World) -> None:
     token = TokenIssuer(world.keys, world.get, issuer="https://elsewhere.example", clock=world.clock).create(
-        "shop", "robot", world.request(), world.warnings.append
+        "shop", "robot", world.request(), world.told
     ).status.token
     assert await world.tokens.authenticate_token(token) is None
     for other in ("", "abc", "a.b.c", "..", "abcdef.0123456789abcdef"):
@@ -344,7 +345,7 @@ async def test_all_issuers_are_believed_and_the_first_signs(world: World) -> Non
     tokens = ServiceAccountTokens(world.keys, world.get, issuers=issuers, clock=world.clock)
     assert tokens.audiences == issuers
     issuer = TokenIssuer(world.keys, world.get, issuer=issuers[0], audiences=tokens.audiences, clock=world.clock)
-    token = issuer.create("shop", "robot", world.request(), world.warnings.append).status.token
+    token = issuer.create("shop", "robot", world.request(), world.told).status.token
     assert (parts(token)[1]["iss"], parts(token)[1]["aud"]) == ("https://new.example", list(issuers))
     for one in (token, world.create("shop", "robot", world.request()).status.token):
         assert await tokens.authenticate_token(one) is not None
@@ -354,9 +355,13 @@ async def test_all_issuers_are_believed_and_the_first_signs(world: World) -> Non
 async def test_tokens_after_their_warning_are_counted_as_stale(world: World) -> None:
     request = world.request(bound_object_ref=world.pod_reference(), expiration_seconds=3607)
     token = world.create("shop", "robot", request).status.token
-    for elapsed in (0, 3606, 2):
+    for elapsed, remarks in ((0, ()), (3606, ()), (2, (
+        ("authentication.k8s.io/stale-token", "subject: system:serviceaccount:shop:robot, seconds after warning threshold: 1"),
+    ))):
         world.clock.moment += timedelta(seconds=elapsed)
-        await world.tokens.authenticate_token(token)
+        identity = await world.tokens.authenticate_token(token)
+        assert identity is not None
+        assert identity.remarks == remarks
     counted = {family.name: family.samples[0].value for family in world.tokens.counters.families()}
     assert counted == {
         "serviceaccount_legacy_tokens": 0, "serviceaccount_legacy_manual_token_uses": 0, "serviceaccount_valid_tokens": 2,
@@ -366,9 +371,9 @@ async def test_tokens_after_their_warning_are_counted_as_stale(world: World) -> 
 
 def test_the_longest_life_is_granted_with_a_warning(world: World) -> None:
     issuer = TokenIssuer(world.keys, world.get, max_expiration_s=7200, clock=world.clock)
-    answer = issuer.create("shop", "robot", world.request(expiration_seconds=7201), world.warnings.append)
+    answer = issuer.create("shop", "robot", world.request(expiration_seconds=7201), world.told)
     assert answer.spec.expiration_seconds == 7200
-    assert world.warnings == ["requested expiration of 7201 seconds shortened to 7200 seconds"]
+    assert world.told.warnings == ["requested expiration of 7201 seconds shortened to 7200 seconds"]
 
 
 def test_a_request_names_its_service_account_or_nothing(world: World) -> None:
