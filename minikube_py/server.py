@@ -33,10 +33,12 @@ from minikube_py.apiserver.join import JoinEndpoint
 from minikube_py.apiserver.node_passwords import is_claimed
 from minikube_py.apiserver.options import ApiServerArgs
 from minikube_py.apiserver.pki import Pki, PkiError
+from minikube_py.apiserver.pki.renewal import PkiRenewal
 from minikube_py.apiserver.server_token import ServerTokenError, ensure_server_token
 from minikube_py.client.informer import Informers
 from minikube_py.client.join_protocol import ClusterSettings
 from minikube_py.controllers.options import ControllerManagerArgs
+from minikube_py.core.addresses import default_address
 from minikube_py.core.errors import FatalError
 from minikube_py.core.files import write_atomic
 from minikube_py.core.process import run_until_stopped
@@ -101,9 +103,12 @@ class Server:
             )
             if isinstance(self._store, SqliteStore):
                 await encryption.attach(self._store)
+            self._pki.add_names([default_address()])
             _, _ = await asyncio.gather(asyncio.to_thread(self._pki.ensure), self._store.open())
             registry_options = RegistryOptions(options.service_cidr, options.service_node_port_range)
-            tunnels = Tunnels(self._pki.client_ca.certificate_pem, enabled=options.egress_selector_mode != "disabled")
+            tunnels = Tunnels(
+                self._pki.client_ca.certificate_pem, enabled=options.egress_selector_mode != "disabled", clock=self._pki.clock
+            )
             self._api = api = Api(self._store, self._pki, registry_options, args, tunnels)
             self._join = self._join_endpoint(api)
             for path in JOIN_PATHS:
@@ -157,6 +162,8 @@ class Server:
             group.create_task(api.audit.run(), name="audit")
             if api.flow_control is not None:
                 group.create_task(api.flow_control.run(), name="flow-control")
+            renewal = PkiRenewal(self._pki, lambda: [default_address()], self._write_kubeconfig)
+            group.create_task(renewal.run(), name="certificate-renewal")
             waits = [registration.ready]
             if not options.disable_controller_manager:
                 waits.append(controllers := self._start_controllers(api, group))

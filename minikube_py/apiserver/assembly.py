@@ -177,7 +177,7 @@ class Api:
         )
         metrics = ServerMetrics(self.served)
         self.watches = Watches(self.registry, metrics)
-        self.tunnels = tunnels or Tunnels(pki.client_ca.certificate_pem)
+        self.tunnels = tunnels or Tunnels(pki.client_ca.certificate_pem, clock=pki.clock)
         self.streams = Streams(Kubelets(self.registry, pki.client_ssl_context(pki.kubelet_client), self.tunnels))
         self._args = args
         events = self.registry.storage("", "v1", "events")

@@ -60,7 +60,7 @@ class JoinEndpoint:
         self._cluster = cluster
         self._node_name = node_name
         self._reserved = frozenset(name for name in reserved if not _is_loopback(name))
-        self._peers = PeerCertificates(pki.client_ca.certificate_pem)
+        self._peers = PeerCertificates(pki.client_ca.certificate_pem, clock=pki.clock)
 
     async def respond(self, http: web.BaseRequest) -> web.Response:
         """Answer a request for one of PATHS."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from .main import config_option
-from .options import common_options, configure_logging, default_address, default_node_name, node_options, parse_labels, parse_taints
+from .options import common_options, configure_logging, default_node_name, node_options, parse_labels, parse_taints
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,6 +25,7 @@ def agent(
 ) -> None:
     """Run a node of a cluster that another machine serves."""
     from minikube_py.agent import join_and_run
+    from minikube_py.core.addresses import default_address
     from minikube_py.core.errors import FatalError
     from minikube_py.options import AgentOptions
 

@@ -11,7 +11,6 @@ from .main import config_option
 from .options import (
     common_options,
     configure_logging,
-    default_address,
     default_node_name,
     node_options,
     parse_labels,
@@ -61,6 +60,7 @@ def server(
     overlay: str, kubelet_arg: tuple[str, ...],
 ) -> None:
     """Run a control plane, and a node on the same machine."""
+    from minikube_py.core.addresses import default_address
     from minikube_py.core.errors import FatalError
     from minikube_py.options import AgentOptions, ServerOptions
     from minikube_py.server import serve

@@ -31,7 +31,7 @@ def make(tmp_path: Path, **options: object) -> Pki:
 
 
 def contents(pki: Pki) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in pki.tls_dir.iterdir() if path.name != "record.json"}
+    return {path.name: path.read_bytes() for path in pki.tls_dir.iterdir() if path.name not in ("record.json", "last-seen")}
 
 
 def csr(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | None = None, name: str = "anything") -> bytes:
@@ -121,10 +121,10 @@ def test_other_wanted_names_renew_the_serving_certificate_alone(tmp_path: Path) 
     assert {name for name in after if after[name] != before[name]} == {"serving-kube-apiserver.crt"}
 
 
-def test_certificates_with_less_than_90_days_left_are_renewed_with_their_keys(tmp_path: Path) -> None:
+def test_certificates_with_less_than_120_days_left_are_renewed_with_their_keys(tmp_path: Path) -> None:
     clock = FixedClock(datetime(2026, 3, 1, tzinfo=UTC))
     before = contents(make(tmp_path, clock=clock))
-    clock.moment += timedelta(days=274)
+    clock.moment += timedelta(days=244)
     assert contents(make(tmp_path, clock=clock)) == before
     clock.moment += timedelta(days=2)
     after = contents(make(tmp_path, clock=clock))

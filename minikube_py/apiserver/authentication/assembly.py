@@ -71,7 +71,7 @@ class Authentication:
             kinds.append(self._issuers)
         kinds += self._webhook_tokens(args, service_accounts.audiences)
         tokens = Tokens(kinds, audiences=service_accounts.audiences)
-        peers = PeerCertificates(self.client_authorities, self.request_header.authorities)
+        peers = PeerCertificates(self.client_authorities, self.request_header.authorities, pki.clock)
         paths: list[str] = []
         if configuration is not None and configuration.anonymous is not None:
             anonymous, paths = configuration.anonymous.enabled, [condition.path for condition in configuration.anonymous.conditions]

@@ -6,6 +6,9 @@ proxies, which may name somebody else in headers and are nobody themselves. Neit
 
 That is found out once a connection; requests on it find the answer by the connection's SSL object.
 
+The handshake does not look at dates: as upstream, a certificate that has ended is answered with 401, and the time is that of a SeenClock.
+A certificate of the future is good up to the newest time ever seen: after a start without the time, the clock is behind, not the client.
+
 Source: kubernetes.io/docs/reference/access-authn-authz/authentication/#x509-client-certificates,
 k8s.io/apiserver/pkg/authentication/request/x509/x509.go
 """
@@ -17,10 +20,12 @@ import hashlib
 import logging
 import re
 import ssl
-import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
+
+from minikube_py.core.seen_clock import SeenClock
 
 from .user import CREDENTIAL_ID, UserInfo
 
@@ -30,6 +35,8 @@ log = logging.getLogger(__name__)
 UID_ATTRIBUTE = "1.3.6.1.4.1.57683.2"
 # A resumed TLS 1.2 session tells the certificate and not what it was verified by: so many certificates are remembered for that.
 RESUMABLE_MAX = 4096
+# Clocks of other machines may be ahead by this; certificates of this cluster's signers are backdated by as much.
+SKEW_S = 300.0
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -40,7 +47,7 @@ class Peer:
     Attributes:
         user: whom it names, if an authority of clients has verified it.
         proxy: its common name, if an authority of front proxies has verified it; else None.
-        not_after: seconds since the epoch.
+        not_after: when the first of the certificate and its authorities ends, seconds since the epoch.
     """
 
     user: UserInfo | None = None
@@ -56,9 +63,11 @@ class PeerCertificates:
 
     Args:
         client_authorities, proxy_authorities: PEM certificates.
+        clock: tells when a certificate has ended; the machine's if None.
     """
 
-    def __init__(self, client_authorities: bytes = b"", proxy_authorities: bytes = b"") -> None:
+    def __init__(self, client_authorities: bytes = b"", proxy_authorities: bytes = b"", clock: SeenClock | None = None) -> None:
+        self._clock = clock or SeenClock()
         self._clients = frozenset(certificates(client_authorities))
         self._proxies = frozenset(certificates(proxy_authorities))
         self._known: WeakKeyDictionary[ssl.SSLObject, Peer | None] = WeakKeyDictionary()
@@ -75,20 +84,22 @@ class PeerCertificates:
             peer = self._known[ssl_object]
         except KeyError:
             peer = self._known[ssl_object] = self._read(ssl_object)
-        return UNKNOWN if peer is not None and time.time() > peer.not_after else peer
+        return UNKNOWN if peer is not None and self._clock.now().timestamp() > peer.not_after else peer
 
     def _read(self, ssl_object: ssl.SSLObject) -> Peer | None:
         der = ssl_object.getpeercert(binary_form=True)
         certificate = ssl_object.getpeercert()
         if not der or not certificate:
             return None
+        if ssl.cert_time_to_seconds(str(certificate["notBefore"])) > self._clock.latest().timestamp() + SKEW_S:
+            return UNKNOWN
         issuers = self._issuers(ssl_object, der)
         attributes = _subject(dict(certificate))
         names = attributes.get("commonName", [""])
         return Peer(
             user_of_subject(attributes, der) if not self._clients.isdisjoint(issuers) else None,
             names[-1] if not self._proxies.isdisjoint(issuers) else None,
-            ssl.cert_time_to_seconds(str(certificate["notAfter"])),
+            min((ssl.cert_time_to_seconds(str(certificate["notAfter"])), *map(_end_of, issuers))),
         )
 
     def _issuers(self, ssl_object: ssl.SSLObject, der: bytes) -> tuple[bytes, ...]:
@@ -102,6 +113,14 @@ class PeerCertificates:
                 del self._resumable[next(iter(self._resumable))]
             self._resumable[der] = issuers
         return issuers
+
+
+@lru_cache(64)
+def _end_of(der: bytes) -> float:
+    """When an authority ends, in seconds since the epoch."""
+    from cryptography import x509
+
+    return x509.load_der_x509_certificate(der).not_valid_after_utc.timestamp()
 
 
 def certificates(pem: bytes) -> list[bytes]:

@@ -16,6 +16,7 @@ import aiohttp
 from aiohttp import web
 
 from minikube_py.core.errors import BadRequestError, ForbiddenError, UnauthorizedError, unknown_method, unknown_path
+from minikube_py.core.seen_clock import SeenClock
 from minikube_py.core.tunnel.handshake import PROTOCOL
 from minikube_py.core.tunnel.multiplexer import HEARTBEAT_S, MESSAGE_BYTES_MAX, Multiplexer
 
@@ -35,12 +36,13 @@ class Tunnels:
 
     Args:
         client_authorities: PEM certificates of those that vouch for nodes.
+        clock: by which their certificates end.
         enabled: whether nodes may open any.
     """
 
-    def __init__(self, client_authorities: bytes, *, enabled: bool = True) -> None:
+    def __init__(self, client_authorities: bytes, *, enabled: bool = True, clock: SeenClock | None = None) -> None:
         self._enabled = enabled
-        self._peers = PeerCertificates(client_authorities)
+        self._peers = PeerCertificates(client_authorities, clock=clock)
         self._tunnels: dict[str, Multiplexer] = {}
         self._runs: dict[str, asyncio.Task[None]] = {}
 

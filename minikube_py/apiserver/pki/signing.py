@@ -2,7 +2,7 @@
 
 Owns the profile of every certificate of the cluster. Pure: bytes in, bytes out; files are `tree.py`'s. Keys are ECDSA P-256, made in
 well under a millisecond. NotBefore is the epoch, so a machine without a battery-backed clock, which boots in 1970, still trusts its
-cluster.
+cluster; who signs brings the time from which lifetimes count.
 
 Source: RFC 5280; kubernetes.io/docs/setup/best-practices/certificates/
 """
@@ -25,8 +25,6 @@ PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519Pri
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey
 
 NOT_BEFORE = datetime(1970, 1, 1, tzinfo=UTC)
-# A clock that shows an earlier moment than this is wrong; lifetimes then count from here.
-CLOCK_FLOOR = datetime(2026, 1, 1, tzinfo=UTC)
 CA_LIFETIME = timedelta(days=3650)
 LEAF_LIFETIME = timedelta(days=365)
 RSA_BITS_MIN = 2048
@@ -110,7 +108,7 @@ def self_sign(common_name: str, private_key_pem: bytes, now: datetime) -> bytes:
     public = key.public_key()
     subject_key = x509.SubjectKeyIdentifier.from_public_key(public)
     builder = (
-        x509.CertificateBuilder(name, name, public, x509.random_serial_number(), NOT_BEFORE, max(now, CLOCK_FLOOR) + CA_LIFETIME)
+        x509.CertificateBuilder(name, name, public, x509.random_serial_number(), NOT_BEFORE, now + CA_LIFETIME)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(_key_usage(authority=True), critical=True)
         .add_extension(subject_key, critical=False)
@@ -124,7 +122,7 @@ def sign(authority: Authority, public_key: PublicKey, profile: Profile, now: dat
     ca = authority.certificate
     subject = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in profile.organizations]
     subject.append(x509.NameAttribute(NameOID.COMMON_NAME, profile.common_name))
-    until = min(max(now, CLOCK_FLOOR) + lifetime, ca.not_valid_after_utc)
+    until = min(now + lifetime, ca.not_valid_after_utc)
     builder = (
         x509.CertificateBuilder(ca.subject, x509.Name(subject), public_key, x509.random_serial_number(), NOT_BEFORE, until)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

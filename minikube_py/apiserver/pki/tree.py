@@ -24,20 +24,26 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock
 from minikube_py.core.files import private_directory, write_atomic
+from minikube_py.core.seen_clock import SeenClock
 
 if TYPE_CHECKING:
     from .signing import Authority, Profile, Usage
 
 log = logging.getLogger(__name__)
 
-# A certificate with less time left is renewed at start. Source: docs.k3s.io/cli/certificate (90 days).
-RENEW_BEFORE = timedelta(days=90)
+# A certificate with less time left is renewed. Source: docs.k3s.io/cli/certificate.
+RENEW_BEFORE = timedelta(days=120)
+# A leaf that ends later than a lifetime and this from now was made while the clock was ahead, and is made anew.
+CLOCK_SLACK = timedelta(days=1)
 RECORD = "record.json"
+# OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python has no name for. Source: openssl/x509_vfy.h
+NO_CHECK_TIME = 0x200000
 _CLIENT_SIGNERS = frozenset({"kubernetes.io/kube-apiserver-client", "kubernetes.io/kube-apiserver-client-kubelet"})
 
 
@@ -67,6 +73,7 @@ class _Record(msgspec.Struct):
     sans: list[str]
     checksums: dict[str, str]
     renew_at: float
+    wrong_before: float = 0.0
 
 
 class Pki:
@@ -79,7 +86,9 @@ class Pki:
             towards kubelets.
         proxy_client: the API server's towards aggregated API servers, signed by the request-header CA.
         service_account_key: PEM file; its first key signs service account tokens, every key in it verifies them.
+        clock: holds the machine's clock against the newest time seen; certificates are made and judged by it.
         renew_at: when the first certificate wants to be renewed; known after `ensure`.
+        wrong_before: a clock that shows less was set back since the last certificate was made.
     """
 
     def __init__(
@@ -87,8 +96,10 @@ class Pki:
         service_ip: str = "10.43.0.1", cluster_domain: str = "cluster.local", clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.tls_dir = tls_dir
-        self._clock = clock
+        self.clock = SeenClock(tls_dir / "last-seen", clock)
         self._sans = _wanted_sans([node_name, advertise_address, *tls_sans, service_ip], cluster_domain)
+        self._known_names = {*self._sans}
+        self._made_for: list[str] = []
         self.server_ca = self._pair("server-ca")
         self.client_ca = self._pair("client-ca")
         self.request_header_ca = self._pair("request-header-ca")
@@ -101,6 +112,8 @@ class Pki:
         self.proxy_client = self._pair("client-auth-proxy")
         self.service_account_key = tls_dir / "service.key"
         self.renew_at = datetime.max.replace(tzinfo=UTC)
+        self.wrong_before = datetime.min.replace(tzinfo=UTC)
+        self._contexts: WeakKeyDictionary[ssl.SSLContext, KeyPair] = WeakKeyDictionary()
         self._authorities: dict[Path, Authority] = {}
 
     def ensure(self) -> bool:
@@ -112,20 +125,39 @@ class Pki:
         private_directory(self.tls_dir)
         for leftover in self.tls_dir.glob(".*.tmp"):
             leftover.unlink(missing_ok=True)
+        self.clock.note()
         if self._unchanged():
             return False
+        from .signing import LEAF_LIFETIME
+
         self._authorities.clear()
         written = False
         for pair in (self.server_ca, self.client_ca, self.request_header_ca):
             written |= self._ensure_authority(pair)
-        renew_at = datetime.max.replace(tzinfo=UTC)
+        ends = []
         for pair, authority, profile in self._leaves():
             renewed, until = self._ensure_leaf(pair, authority, profile)
             written |= renewed
-            renew_at = min(renew_at, until - RENEW_BEFORE)
+            ends.append(until)
         written |= self._ensure_key(self.service_account_key)
-        self._write_record(renew_at)
+        # Of an authority that ends within that time nothing longer can be had: then a look a day is enough.
+        self.renew_at = max(min(ends) - RENEW_BEFORE, self.clock.now() + timedelta(days=1))
+        self.wrong_before = max(ends) - LEAF_LIFETIME - CLOCK_SLACK
+        self._write_record()
         return written
+
+    def is_due(self) -> bool:
+        """Whether `ensure` has something to do."""
+        now = self.clock.now()
+        if now >= self.renew_at or now < self.wrong_before or self._sans != self._made_for:
+            return True
+        return not all(path.exists() for path in self._files())
+
+    def add_names(self, names: Iterable[str]) -> None:
+        """Have the serving certificate hold these too, from the next `ensure` on."""
+        if not self._known_names.issuperset(more := {name for name in names if name}):
+            self._known_names |= more
+            self._sans = sorted(self._known_names)
 
     def sign_client(
         self, csr_pem: bytes, *, common_name: str, organizations: Sequence[str] = (), lifetime: timedelta | None = None
@@ -157,7 +189,7 @@ class Pki:
         from .request_signing import lifetime, sign_request
 
         authority = self.client_ca if signer_name in _CLIENT_SIGNERS else self.server_ca
-        return sign_request(self._authority(authority), request_pem, usages, self._clock.now(), lifetime(longest, expiration_seconds))
+        return sign_request(self._authority(authority), request_pem, usages, self.clock.now(), lifetime(longest, expiration_seconds))
 
     def server_ssl_context(self, more_authorities: bytes = b"") -> ssl.SSLContext:
         """TLS of the API server: presents `serving`, takes certificates of clients and of front proxies, and works without one.
@@ -175,17 +207,22 @@ class Pki:
         for pem in (self.client_ca.certificate_pem, self.request_header_ca.certificate_pem, more_authorities):
             if pem:
                 context.load_verify_locations(cadata=pem.decode("ascii", "ignore"))
-        self.reload(context)
-        return context
+        # Whether a certificate's time is now is judged by `clock`, not by the machine's: see `authentication/peer.py`.
+        context.verify_flags |= NO_CHECK_TIME
+        return self._presenting(context, self.serving)
 
-    def reload(self, context: ssl.SSLContext) -> None:
-        """Let a context of `server_ssl_context` present the present serving certificate on new connections."""
-        context.load_cert_chain(self.serving.certificate, self.serving.key)
+    def reload(self) -> None:
+        """Let all contexts that were made here present the present certificates, on new connections."""
+        for context, pair in self._contexts.items():
+            context.load_cert_chain(pair.certificate, pair.key)
 
     def client_ssl_context(self, pair: KeyPair) -> ssl.SSLContext:
         """TLS of a client with this pair towards servers of the server CA (API server, kubelets)."""
-        context = ssl.create_default_context(cafile=str(self.server_ca.certificate))
+        return self._presenting(ssl.create_default_context(cafile=str(self.server_ca.certificate)), pair)
+
+    def _presenting(self, context: ssl.SSLContext, pair: KeyPair) -> ssl.SSLContext:
         context.load_cert_chain(pair.certificate, pair.key)
+        self._contexts[context] = pair
         return context
 
     def admin_kubeconfig(self, server_url: str) -> dict[str, Any]:
@@ -240,14 +277,16 @@ class Pki:
         except (FileNotFoundError, msgspec.MsgspecError):
             return False
         self.renew_at = datetime.fromtimestamp(record.renew_at, UTC)
-        return self._clock.now() < self.renew_at
+        self.wrong_before = datetime.fromtimestamp(record.wrong_before, UTC)
+        self._made_for = record.sans
+        return self.wrong_before <= self.clock.now() < self.renew_at
 
     def _checksums(self) -> dict[str, str]:
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in self._files()}
 
-    def _write_record(self, renew_at: datetime) -> None:
-        self.renew_at = renew_at
-        record = _Record(sans=self._sans, checksums=self._checksums(), renew_at=renew_at.timestamp())
+    def _write_record(self) -> None:
+        self._made_for = self._sans
+        record = _Record(self._sans, self._checksums(), self.renew_at.timestamp(), self.wrong_before.timestamp())
         write_atomic(self.tls_dir / RECORD, msgspec.json.encode(record))
 
     def _ensure_key(self, path: Path) -> bool:
@@ -265,12 +304,12 @@ class Pki:
             if not pair.key.exists():
                 raise PkiError(f"{pair.key} is missing but {pair.certificate} exists: restore it, or remove the certificate to begin anew")
             until = self._authority(pair).certificate.not_valid_after_utc
-            if until - self._clock.now() < RENEW_BEFORE:
+            if until - self.clock.now() < RENEW_BEFORE:
                 log.warning("certificate authority ends soon file=%s not_after=%s", pair.certificate, until.isoformat())
             return False
         self._ensure_key(pair.key)
-        name = f"minikube-py-{pair.certificate.stem}@{int(self._clock.now().timestamp())}"
-        write_atomic(pair.certificate, self_sign(name, pair.key_pem, self._clock.now()))
+        name = f"minikube-py-{pair.certificate.stem}@{int(self.clock.now().timestamp())}"
+        write_atomic(pair.certificate, self_sign(name, pair.key_pem, self.clock.now()))
         return True
 
     def _ensure_leaf(self, pair: KeyPair, authority: KeyPair, profile: Profile) -> tuple[bool, datetime]:
@@ -282,7 +321,10 @@ class Pki:
         if pair.certificate.exists():
             try:
                 until = signing.check(pair.certificate_pem, pair.key_pem, ca, profile)
-                if until - self._clock.now() >= min(RENEW_BEFORE, ca.certificate.not_valid_after_utc - self._clock.now()):
+                left = until - self.clock.now()
+                if left > signing.LEAF_LIFETIME + CLOCK_SLACK:
+                    raise signing.CertificateError("it was made while the clock was ahead")
+                if left >= min(RENEW_BEFORE, ca.certificate.not_valid_after_utc - self.clock.now()):
                     return False, until
                 why = f"valid until {until.isoformat()}"
             except signing.CertificateError as error:
@@ -294,7 +336,7 @@ class Pki:
             log.warning("private key is made anew file=%s why=%s", pair.key, error)
             write_atomic(pair.key, signing.new_key())
             public_key = signing.public_key_of(pair.key_pem)
-        certificate = signing.sign(ca, public_key, profile, self._clock.now())
+        certificate = signing.sign(ca, public_key, profile, self.clock.now())
         write_atomic(pair.certificate, certificate)
         return True, signing.load_certificate(certificate).not_valid_after_utc
 
@@ -313,7 +355,7 @@ class Pki:
     def _sign(self, authority: KeyPair, csr_pem: bytes, profile: Profile, lifetime: timedelta | None) -> bytes:
         from .signing import LEAF_LIFETIME, requested_key, sign
 
-        return sign(self._authority(authority), requested_key(csr_pem), profile, self._clock.now(), lifetime or LEAF_LIFETIME)
+        return sign(self._authority(authority), requested_key(csr_pem), profile, self.clock.now(), lifetime or LEAF_LIFETIME)
 
 
 def _wanted_sans(names: Iterable[str], cluster_domain: str) -> list[str]:

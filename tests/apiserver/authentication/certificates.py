@@ -18,14 +18,14 @@ class TestAuthority:
     def __init__(self, name: str = "somebody") -> None:
         self._key = signing.new_key()
         self.pem = signing.self_sign(name, self._key, datetime.now(UTC))
-        self._authority = signing.load_authority(self.pem, self._key)
+        self.authority = signing.load_authority(self.pem, self._key)
 
     def sign(self, common_name: str, organizations: tuple[str, ...] = (), *, usage: signing.Usage = "client", names: tuple[str, ...] = (),
              lifetime: timedelta = timedelta(days=1)) -> tuple[bytes, bytes]:
         """Certificate and key, PEM."""
         key = signing.new_key()
         profile = signing.Profile(common_name, usage, organizations, (), names)
-        return signing.sign(self._authority, signing.public_key_of(key), profile, datetime.now(UTC), lifetime), key
+        return signing.sign(self.authority, signing.public_key_of(key), profile, datetime.now(UTC), lifetime), key
 
     def client(self, trusted: bytes, common_name: str, organizations: tuple[str, ...] = ()) -> ssl.SSLContext:
         """TLS of a client with a certificate of this authority, towards servers of `trusted` (PEM)."""

@@ -2,16 +2,21 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from minikube_py.apiserver.authentication import peer as peer_module
 from minikube_py.apiserver.authentication.peer import UNKNOWN, Peer, PeerCertificates, user_of_subject
-from minikube_py.apiserver.pki import Pki
+from minikube_py.apiserver.pki import Pki, signing
+from minikube_py.apiserver.pki.request_signing import sign_request
+from minikube_py.core.seen_clock import SeenClock
+from tests.controllers.certificate_requests import request_pem
 
-from .certificates import TestAuthority
+from .certificates import TestAuthority, client_context
 
 
 async def seen_by_server(server: ssl.SSLContext, client: ssl.SSLContext, look: Any) -> Any:
@@ -129,18 +134,56 @@ async def test_a_connection_is_read_once(pki: Pki, monkeypatch: pytest.MonkeyPat
     assert first is second
 
 
-async def test_a_certificate_that_expires_on_an_open_connection_ends_its_identity(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
-    peers, later = peers_of(pki), time.time() + 400 * 24 * 3600
+class FixedClock:
+    def __init__(self, **later: float) -> None:
+        self.moment = datetime.now(UTC) + timedelta(**later)
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+async def test_a_certificate_that_expires_on_an_open_connection_ends_its_identity(pki: Pki) -> None:
+    clock = FixedClock()
+    peers = PeerCertificates(pki.client_ca.certificate_pem, clock=SeenClock(clock=clock))
 
     def look(transport: asyncio.BaseTransport) -> Peer | None:
         before = peers.peer_of(transport)
         assert before is not None
         assert before.user is not None
-        monkeypatch.setattr(peer_module.time, "time", lambda: later)
+        clock.moment += timedelta(days=400)
         return peers.peer_of(transport)
 
     assert await seen_by_server(pki.server_ssl_context(), pki.client_ssl_context(pki.admin), look) is UNKNOWN
-    monkeypatch.undo()
+
+
+async def test_a_certificate_that_has_ended_passes_the_handshake_and_is_nobodys(pki: Pki) -> None:
+    authority = TestAuthority()
+    client = client_context(pki.server_ca.certificate_pem, *authority.sign("jane", lifetime=timedelta(seconds=-60)))
+    peers = PeerCertificates(authority.pem)
+    assert await seen_by_server(pki.server_ssl_context(authority.pem), client, peers.peer_of) is UNKNOWN
+
+
+async def test_a_certificate_ends_with_its_authority(pki: Pki) -> None:
+    """Only a clock ten years ahead shows it: the leaf says the same."""
+    peers = PeerCertificates(pki.client_ca.certificate_pem, clock=SeenClock(clock=FixedClock(days=3651)))
+    assert await seen_by_server(pki.server_ssl_context(), pki.client_ssl_context(pki.admin), peers.peer_of) is UNKNOWN
+
+
+async def of_the_present(pki: Pki) -> tuple[TestAuthority, ssl.SSLContext]:
+    """An authority, and a client whose certificate is valid since five minutes ago."""
+    authority, key = TestAuthority(), ec.generate_private_key(ec.SECP256R1())
+    pem = sign_request(authority.authority, request_pem("jane", key=key), ["client auth"], datetime.now(UTC), timedelta(hours=1))
+    return authority, client_context(pki.server_ca.certificate_pem, pem, signing.key_pem(key))
+
+
+@pytest.mark.parametrize("seen", [True, False])
+async def test_a_server_that_has_lost_the_time_knows_clients_of_times_that_it_has_seen(pki: Pki, tmp_path: Path, seen: bool) -> None:
+    authority, client = await of_the_present(pki)
+    if seen:
+        SeenClock(tmp_path / "seen").note()
+    lost = SeenClock(tmp_path / "seen", FixedClock(days=-365 * 40))
+    peer = await seen_by_server(pki.server_ssl_context(authority.pem), client, PeerCertificates(authority.pem, clock=lost).peer_of)
+    assert (peer.user.name if peer.user else None) == ("jane" if seen else None)
 
 
 def test_a_certificate_may_hold_one_uid() -> None:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from minikube_py.cli.options import default_address
+from minikube_py.core.addresses import default_address
 from minikube_py.core.upgrade import SwitchingProtocols, is_upgrade
 
 from ..lab import Lab

@@ -1,0 +1,52 @@
+"""The server's certificates while it runs: renewed before they end, and when the names that they should hold change.
+
+New connections get the new certificates; those that are open go on. What must follow a change (the administrator's kubeconfig) is called.
+A failure is logged and tried again a minute later: the old certificates are good for months.
+
+Timers of the event loop do not see that the machine's clock is set, and this is the component that must: so it looks once a minute, which
+costs a few system calls. It looks for missing files too, so that `minikube-py certificate rotate` needs no restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+from .tree import Pki, PkiError
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 60.0
+
+
+class PkiRenewal:
+    """Keeps a tree of certificates good.
+
+    Args:
+        names: gives names and addresses that the serving certificate should hold now, beside those that the tree knows.
+        changed: called on the event loop after certificates were made anew. Raises: OSError.
+    """
+
+    def __init__(self, pki: Pki, names: Callable[[], Iterable[str]], changed: Callable[[], None]) -> None:
+        self._pki = pki
+        self._names = names
+        self._changed = changed
+
+    async def run(self) -> None:
+        """Look after the tree until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                await self.look()
+            except (OSError, PkiError) as error:
+                log.error("certificates could not be renewed error=%s", error)
+
+    async def look(self) -> None:
+        """Renew what wants to be renewed. Raises: OSError, PkiError."""
+        self._pki.add_names(self._names())
+        await asyncio.to_thread(self._pki.clock.note)
+        if self._pki.is_due() and await asyncio.to_thread(self._pki.ensure):
+            self._pki.reload()
+            self._changed()
+            log.info("certificates were renewed next=%s", self._pki.renew_at.isoformat())
