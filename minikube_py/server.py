@@ -155,6 +155,7 @@ class Server:
         async with asyncio.TaskGroup() as group:
             group.create_task(api.definitions.run(), name="definitions")
             group.create_task(api.authentication.run(), name="authentication")
+            group.create_task(api.authorization.run(), name="authorization")
             for kept in api.kept:
                 group.create_task(kept.run(), name="kept-config-map")
             group.create_task(registration.run(), name="api-service-registration")

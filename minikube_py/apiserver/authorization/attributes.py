@@ -95,7 +95,10 @@ class ListsRules(Protocol):
 class RuleLists:
     """What several authorizers say that somebody may do."""
 
-    def __init__(self, lists: Sequence[ListsRules]) -> None:
+    def __init__(self, lists: Sequence[ListsRules] = ()) -> None:
+        self._lists = lists
+
+    def replace(self, lists: Sequence[ListsRules]) -> None:
         self._lists = lists
 
     def subject_rules(self, user: UserInfo, namespace: str) -> SubjectRules:
@@ -113,6 +116,10 @@ class AuthorizerChain:
     """Asks authorizers in order until one allows or denies."""
 
     def __init__(self, *authorizers: Authorizer) -> None:
+        self._authorizers = authorizers
+
+    def replace(self, *authorizers: Authorizer) -> None:
+        """Ask others from now on; decisions under way end with those that they began with."""
         self._authorizers = authorizers
 
     async def authorize(self, attributes: Attributes) -> Decision:

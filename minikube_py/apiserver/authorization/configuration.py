@@ -1,7 +1,5 @@
 """AuthorizationConfiguration: the authorizers of a server in a file, any number of webhooks among them.
 
-It is read at start; upstream also follows changes of the file.
-
 Source: k8s.io/apiserver/pkg/apis/apiserver/v1/types.go, pkg/apis/apiserver/validation/validation.go,
 kubernetes.io/docs/reference/access-authn-authz/authorization/#configuring-the-api-server-using-an-authorization-config-file
 """
@@ -80,12 +78,20 @@ class AuthorizationConfiguration(Object):
     authorizers: list[AuthorizerConfiguration] = []
 
 
-def read_configuration(path: Path) -> list[AuthorizerConfiguration]:
+def read_configuration(path: Path) -> bytes:
+    """The content of a file.
+
+    Raises: ConfigurationError.
+    """
+    return read_file(path, "authorization configuration")
+
+
+def configured(path: Path, content: bytes) -> list[AuthorizerConfiguration]:
     """The authorizers of a file, in order.
 
     Raises: ConfigurationError.
     """
-    document = parse_document(read_file(path, "authorization configuration"), strict=True)
+    document = parse_document(content, strict=True)
     authorizers = decode_configuration(AuthorizationConfiguration, document, KIND, GROUP_VERSIONS, strict=True).authorizers
     causes = _check(authorizers)
     if causes:

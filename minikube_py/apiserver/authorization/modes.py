@@ -7,21 +7,25 @@ Source: pkg/kubeapiserver/authorizer/config.go, reload.go
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from minikube_py.core.duration import parse_duration
+from minikube_py.core.inotify import file_contents
 
 from ..webhook_client import TIMEOUT_S, WebhookClient
 from .abac import PolicyFile
 from .attributes import AlwaysAllow, AlwaysDeny, Authorizer, AuthorizerChain, ListsRules, PrivilegedGroup, RuleLists
-from .configuration import AuthorizerConfiguration, WebhookConfiguration, WebhookConnectionInfo, read_configuration
+from .configuration import AuthorizerConfiguration, WebhookConfiguration, WebhookConnectionInfo, configured, read_configuration
 from .node import NodeAuthorizer
 from .node_graph import NodeGraph
 from .options import AuthorizationArgs
 from .rbac import RbacAuthorizer
 from .webhook import Conditions, WebhookAuthorizer
+
+log = logging.getLogger(__name__)
 
 # Lets a function know each object of a resource (group, version, plural) that is there or changes.
 Follow = Callable[[str, str, str, Callable[[Any, Any], None]], None]
@@ -43,18 +47,59 @@ class Authorization:
     def __init__(self, args: AuthorizationArgs) -> None:
         """Raises: ValueError for files that do not read."""
         self.rbac = RbacAuthorizer()
+        self._args = args
         self._graph = NodeGraph()
+        # How to know what nodes need, until somebody asks for it.
+        self._follow_later: Follow | None = None
+        self._node = False
         self._webhooks: list[WebhookClient] = []
-        wanted = _wanted(args)
-        modes = [self._mode(one, args.authorization_policy_file) for one in wanted]
-        self.authorizer: Authorizer = AuthorizerChain(PrivilegedGroup(), *modes)
-        self.rules: ListsRules = RuleLists(modes)
-        self._node = any(one.type == "Node" for one in wanted)
+        self._retired: list[WebhookClient] = []
+        self._chain, self._lists = AuthorizerChain(), RuleLists()
+        self.authorizer: Authorizer = self._chain
+        self.rules: ListsRules = self._lists
+        file = args.authorization_config
+        self._content = read_configuration(file) if file is not None else b""
+        self._use(configured(file, self._content) if file is not None else _wanted(args))
+
+    async def run(self) -> None:
+        """Follow the configuration file until cancelled; one that cannot be used changes nothing."""
+        file = self._args.authorization_config
+        if file is None:
+            return
+        async for content in file_contents(file, self._content):
+            self._content = content
+            try:
+                await self._change(configured(file, content))
+            except ValueError as error:
+                log.error("authorization configuration is not used file=%s reason=%s", file, error)
+            else:
+                log.info("authorization configuration changed file=%s", file)
 
     async def close(self) -> None:
         """Ask nobody any more."""
-        for webhook in self._webhooks:
+        for webhook in (*self._webhooks, *self._retired):
             await webhook.close()
+
+    async def _change(self, wanted: list[AuthorizerConfiguration]) -> None:
+        # Questions that are under way get their answers: webhooks go when they have been out of use for one change.
+        retired, self._retired, before = self._retired, self._webhooks, self._webhooks
+        self._webhooks = []
+        try:
+            self._use(wanted)
+        except ValueError:
+            self._webhooks, self._retired = before, [*retired, *self._webhooks]
+            raise
+        for webhook in retired:
+            await webhook.close()
+
+    def _use(self, wanted: list[AuthorizerConfiguration]) -> None:
+        """Raises: ValueError for files that do not read; then whom the server asks has not changed."""
+        modes = [self._mode(one, self._args.authorization_policy_file) for one in wanted]
+        self._node = self._node or any(one.type == "Node" for one in wanted)
+        if self._follow_later is not None and self._node:
+            self._follow_nodes(self._follow_later)
+        self._chain.replace(PrivilegedGroup(), *modes)
+        self._lists.replace(modes)
 
     def _mode(self, wanted: AuthorizerConfiguration, policy_file: Path | None) -> Mode:
         match wanted.type:
@@ -90,23 +135,26 @@ class Authorization:
 
     def follow(self, follow: Follow) -> None:
         """Know roles, bindings and what nodes need from the moment that a write is visible."""
-        rbac, graph = self.rbac, self._graph
+        rbac = self.rbac
         group, version = "rbac.authorization.k8s.io", "v1"
         follow(group, version, "clusterroles", rbac.cluster_role_changed)
         follow(group, version, "roles", rbac.role_changed)
         follow(group, version, "clusterrolebindings", rbac.cluster_role_binding_changed)
         follow(group, version, "rolebindings", rbac.role_binding_changed)
+        self._follow_later = follow
         if self._node:
-            follow("", version, "pods", graph.pod_changed)
-            follow("", version, "persistentvolumes", graph.volume_changed)
-            follow("storage.k8s.io", version, "volumeattachments", graph.attachment_changed)
-            follow("resource.k8s.io", version, "resourceslices", graph.slice_changed)
+            self._follow_nodes(follow)
+
+    def _follow_nodes(self, follow: Follow) -> None:
+        graph, self._follow_later = self._graph, None
+        follow("", "v1", "pods", graph.pod_changed)
+        follow("", "v1", "persistentvolumes", graph.volume_changed)
+        follow("storage.k8s.io", "v1", "volumeattachments", graph.attachment_changed)
+        follow("resource.k8s.io", "v1", "resourceslices", graph.slice_changed)
 
 
 def _wanted(args: AuthorizationArgs) -> list[AuthorizerConfiguration]:
-    """The authorizers of the configuration file, or those that the flags name."""
-    if args.authorization_config is not None:
-        return read_configuration(args.authorization_config)
+    """The authorizers that the flags name."""
     found = []
     for mode in args.modes:
         one = AuthorizerConfiguration(type=mode, name=mode.lower())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,12 @@ import yaml
 
 from minikube_py.apiserver.authentication import UserInfo
 from minikube_py.apiserver.authorization import Attributes
-from minikube_py.apiserver.authorization.configuration import read_configuration
+from minikube_py.apiserver.authorization.configuration import configured
 from minikube_py.apiserver.authorization.modes import Authorization
 from minikube_py.apiserver.authorization.options import AuthorizationArgs
 from minikube_py.apiserver.configuration import ConfigurationError
 from minikube_py.apiserver.options import ApiServerArgs
+from tests.apiserver.lab import PATIENCE_S, until
 from tests.apiserver.webhooks import webhook
 
 JANE = UserInfo("jane")
@@ -88,7 +90,7 @@ def write(path: Path, *authorizers: dict[str, Any]) -> Path:
 def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, authorizers: list[dict[str, Any]], problem: str) -> None:
     file = write(tmp_path, *authorizers)
     with pytest.raises(ConfigurationError) as caught:
-        read_configuration(file)
+        configured(file, file.read_bytes())
     assert str(caught.value) == f"{file}: {problem}"
 
 
@@ -128,3 +130,38 @@ async def test_flags_name_one_webhook(tmp_path: Path) -> None:
         finally:
             await authorization.close()
         assert len(hook.asked) == 1
+
+
+async def test_a_file_is_followed_and_one_that_cannot_be_used_changes_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = write(tmp_path, {"type": "AlwaysDeny", "name": "x"})
+    authorization = Authorization(AuthorizationArgs(authorization_config=file))
+    followed: list[str] = []
+    authorization.follow(lambda group, version, plural, changed: followed.append(plural))
+    running = asyncio.create_task(authorization.run())
+
+    async def allowed() -> bool:
+        return (await authorization.authorizer.authorize(GET_POD)).allowed
+
+    async def becomes(wanted: bool) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while await allowed() is not wanted:
+                await asyncio.sleep(0.005)
+
+    try:
+        assert not await allowed()
+        assert "pods" not in followed
+        write(tmp_path, {"type": "Node", "name": "nodes"}, {"type": "AlwaysAllow", "name": "x"})
+        await becomes(True)
+        assert "pods" in followed
+        file.write_text("nonsense")
+        await until(lambda: "nonsense" in caplog.text)
+        assert await allowed()
+        write(tmp_path, {"type": "AlwaysDeny", "name": "x"})
+        await becomes(False)
+        assert followed.count("pods") == 1
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        await authorization.close()
