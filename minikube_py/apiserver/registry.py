@@ -13,7 +13,6 @@ Source: k8s.io/apiserver/pkg/registry/generic/registry/store.go, kubernetes.io/d
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -36,7 +35,7 @@ from minikube_py.core.errors import (
     invalid,
     not_found,
 )
-from minikube_py.core.names import SUFFIX_LENGTH, random_suffix
+from minikube_py.core.names import SUFFIX_LENGTH, random_suffix, random_uid
 from minikube_py.store.interface import (
     Encode,
     Entry,
@@ -172,7 +171,7 @@ class Registry:
             storage.set_defaults(obj)  # of what admission added
         if not meta.name and meta.generate_name:
             self._generate_name(storage, namespace, meta)
-        meta.uid, meta.creation_timestamp = str(uuid.uuid4()), self.now()
+        meta.uid, meta.creation_timestamp = random_uid(), self.now()
         operation.name = meta.name
         return await self._create(operation, encode_checked if tracked else encode_fitting, waits=waits)
 
