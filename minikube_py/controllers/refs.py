@@ -34,7 +34,10 @@ def api_version_of(kind: type[Object]) -> str:
 
 def controller_of(obj: Any) -> OwnerReference | None:
     """The reference to the controller of an object, if it has one."""
-    return next((row for row in meta_of(obj).owner_references if row.controller), None)
+    for row in meta_of(obj).owner_references:
+        if row.controller:
+            return row
+    return None
 
 
 def is_controlled_by(obj: Any, owner: Any) -> bool:

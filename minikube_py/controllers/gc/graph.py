@@ -11,6 +11,7 @@ Source: pkg/controller/garbagecollector/graph.go, graph_builder.go.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from minikube_py.apis.meta_v1 import ObjectMeta, OwnerReference
 
@@ -18,8 +19,7 @@ ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Names one object of the API."""
 
     api_version: str
@@ -103,6 +103,8 @@ class Graph:
         return [node for node in self.dependents_of(uid) if node.blocks(uid)]
 
     def _link(self, node: GraphNode, refs: list[OwnerReference], changed: Changed) -> None:
+        if not refs and not node.owners:
+            return
         before = {ref.uid: ref for ref in node.owners}
         after = {ref.uid: ref for ref in refs}
         node.owners = refs
