@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..pki import Pki
 from ..webhook_client import WebhookClient
@@ -37,7 +37,6 @@ class Authentication:
         service_accounts: verifies service account tokens.
         token_issuer: signs service account tokens.
         openid: what relying parties need to verify those.
-        families: gives metric families.
     """
 
     def __init__(
@@ -53,10 +52,14 @@ class Authentication:
         )
         keys = _service_account_keys(pki, args)
         issuers = args.service_account_issuer
-        self.service_accounts = service_accounts = ServiceAccountTokens(keys, get_object, issuers=issuers, audiences=args.api_audiences)
+        self.service_accounts = service_accounts = ServiceAccountTokens(
+            keys, get_object, issuers=issuers, audiences=args.api_audiences, lookup=args.service_account_lookup
+        )
         # In upstream's order: what this server can tell by itself comes first.
         kinds: list[TokenAuthenticator] = [StaticTokens(token_auth_file)] if token_auth_file else []
-        kinds += [service_accounts, BootstrapTokens(get_object)]
+        kinds.append(service_accounts)
+        if args.enable_bootstrap_token_auth:
+            kinds.append(BootstrapTokens(get_object))
         self._configuration_file = args.authentication_config
         self._configuration_text = b"" if args.authentication_config is None else args.authentication_config.read_bytes()
         self._issuers: Issuers | None = None
@@ -82,7 +85,6 @@ class Authentication:
             extend_expiration=args.service_account_extend_token_expiration,
         )
         self.openid = OpenIdMetadata(keys, issuers[0], args.service_account_jwks_uri)
-        self.families = service_accounts.counters.families
 
     def _webhook_tokens(self, args: AuthenticationArgs, audiences: Sequence[str]) -> Iterator[TokenAuthenticator]:
         path = args.authentication_token_webhook_config_file
@@ -93,6 +95,11 @@ class Authentication:
         remembered = RememberedTokens(tokens, args.authentication_token_webhook_cache_ttl)
         self._closing += [remembered.close, client.close]
         yield remembered
+
+    def families(self) -> Iterator[Any]:
+        """Metric families."""
+        yield from self.authenticator.metrics.families()
+        yield from self.service_accounts.counters.families()
 
     async def run(self) -> None:
         """Follow the file that names issuers, if there is one, until cancelled."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from base64 import urlsafe_b64decode
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from minikube_py.core.errors import UnauthorizedError
 
+from .metrics import AuthenticationMetrics
 from .peer import Peer, PeerCertificates
 from .request_header import RequestHeader
 from .tokens import TokenIdentity, Tokens
@@ -22,6 +24,7 @@ from .user import ANONYMOUS, UserInfo
 
 log = logging.getLogger(__name__)
 
+NO_CREDENTIAL = "no credential was presented"
 WEBSOCKET_TOKEN_PREFIX = "base64url.bearer.authorization.k8s.io."
 
 
@@ -52,6 +55,8 @@ class Authenticator:
         request_header: how front proxies name users.
         anonymous: whether a request without credentials is let in.
         anonymous_paths: on which paths alone; on all if empty.
+    Attributes:
+        metrics: what it counts.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class Authenticator:
         anonymous_paths: Collection[str] = (),
     ) -> None:
         self._tokens = tokens
+        self.metrics = AuthenticationMetrics()
         self._peers = peers or PeerCertificates()
         self._request_header = request_header or RequestHeader()
         self._anonymous = anonymous
@@ -69,8 +75,20 @@ class Authenticator:
 
         Raises: UnauthorizedError("Unauthorized").
         """
+        try:
+            user = await self._authenticate(request)
+        except UnauthorizedError as error:
+            self.metrics.failed("failure" if error.message == NO_CREDENTIAL else "error")
+            log.debug("credential refused reason=%s", error.message)
+            raise UnauthorizedError("Unauthorized") from error
+        self.metrics.succeeded(user.name)
+        return user
+
+    async def _authenticate(self, request: Request) -> UserInfo:
+        """Raises: UnauthorizedError, with the reason."""
         peer = self._peers.peer_of(request.transport)
         if peer is not None:
+            self.metrics.expiration.observe(peer.not_after - time.time())
             user = self._user_of(peer, request.headers)
             if user is not None:
                 return user
@@ -78,12 +96,8 @@ class Authenticator:
         if token is None:
             if self._anonymous and peer is None and (not self._anonymous_paths or request.path in self._anonymous_paths):
                 return ANONYMOUS
-            raise UnauthorizedError("Unauthorized")
-        try:
-            identity = await self._tokens.authenticate_token(token)
-        except UnauthorizedError as error:
-            log.debug("bearer token refused reason=%s", error.message)
-            raise UnauthorizedError("Unauthorized") from error
+            raise UnauthorizedError(NO_CREDENTIAL if peer is None else "the certificate names nobody")
+        identity = await self._tokens.authenticate_token(token)
         if identity.remarks:
             request.remarks = identity.remarks
         return identity.user

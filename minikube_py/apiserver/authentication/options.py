@@ -34,9 +34,11 @@ class AuthenticationArgs:
         service_account_key_file: PEM, the keys that verify them too; without one, those made at the first start.
         service_account_issuer: the first is named in new tokens, all are accepted.
         service_account_jwks_uri: where the issuer's keys are said to be published; "" for this server.
+        service_account_lookup: whether a legacy token's Secret and account must exist.
         service_account_max_token_expiration: the longest life that is granted; 0 for any.
         service_account_extend_token_expiration: whether pods' own tokens go on for a year, for clients that never read them again.
         api_audiences: names of this API server in tokens; without any, the issuers.
+        enable_bootstrap_token_auth: whether bootstrap tokens may use the API; nodes join by them in any case.
         authentication_token_webhook_config_file: kubeconfig of the webhook that judges tokens which nobody else knows.
         authentication_token_webhook_cache_ttl: how long its answers are believed.
         authentication_token_webhook_version: of the TokenReview that it speaks.
@@ -59,9 +61,11 @@ class AuthenticationArgs:
     service_account_key_file: tuple[Path, ...] = ()
     service_account_issuer: tuple[str, ...] = (ISSUER,)
     service_account_jwks_uri: str = ""
+    service_account_lookup: bool = True
     service_account_max_token_expiration: float = 0.0
     service_account_extend_token_expiration: bool = True
     api_audiences: tuple[str, ...] = ()
+    enable_bootstrap_token_auth: bool = True
     authentication_token_webhook_config_file: Path | None = None
     authentication_token_webhook_cache_ttl: float = 120.0
     authentication_token_webhook_version: str = "v1beta1"
@@ -172,9 +176,11 @@ READERS: dict[str, Callable[[str], Any]] = {
     "service-account-key-file": lambda text: (Path(text),),
     "service-account-issuer": _issuer,
     "service-account-jwks-uri": _jwks_uri,
+    "service-account-lookup": read_flag,
     "service-account-max-token-expiration": _token_expiration,
     "service-account-extend-token-expiration": read_flag,
     "api-audiences": read_list,
+    "enable-bootstrap-token-auth": read_flag,
     "authentication-token-webhook-config-file": read_path,
     "authentication-token-webhook-cache-ttl": parse_duration,
     "authentication-token-webhook-version": _webhook_version,

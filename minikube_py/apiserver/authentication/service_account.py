@@ -130,17 +130,19 @@ class ServiceAccountTokens:
 
     def __init__(
         self, keys: ServiceAccountKeys, get_object: GetObject, *, issuers: Sequence[str] = (ISSUER,), audiences: Sequence[str] = (),
-        clock: Clock = SYSTEM_CLOCK,
+        lookup: bool = True, clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """
         Args:
             issuers: accepted issuers, the present one first.
             audiences: names of this API server; the issuers if empty.
+            lookup: whether the Secret and the account of a legacy token must exist.
         """
         self._keys = keys
         self._get_object = get_object
         self._issuers = frozenset(issuers)
         self.audiences = tuple(audiences or issuers)
+        self._lookup = lookup
         self._clock = clock
         self.counters = TokenCounters()
         self.used: Callable[[Any], Awaitable[None]] | None = None
@@ -217,6 +219,14 @@ class ServiceAccountTokens:
         if not set(self.audiences).intersection(audiences):
             raise UnauthorizedError(f"token audiences {_quoted(self.audiences)} is invalid for the target audiences {_quoted(audiences)}")
         _check_legacy(claims)
+        if self._lookup:
+            await self._look_up(claims, token)
+        user = UserInfo(claims.sub, claims.uid, account_groups(claims.namespace))
+        shared = tuple(audience for audience in self.audiences if audience in audiences)
+        return TokenIdentity(user, shared, remarks=(("authentication.k8s.io/legacy-token", claims.sub),))
+
+    async def _look_up(self, claims: LegacyClaims, token: str) -> None:
+        """Raises: UnauthorizedError unless the Secret holds the token and the account is there."""
         secret = self._get_object("Secret", claims.namespace, claims.secret_name)
         if secret is None or secret.metadata.deletion_timestamp:
             raise UnauthorizedError("Token has been invalidated")
@@ -238,9 +248,6 @@ class ServiceAccountTokens:
         self.counters.legacy_manual += 1
         if self.used is not None:
             await self.used(secret)
-        user = UserInfo(claims.sub, claims.uid, account_groups(claims.namespace))
-        shared = tuple(audience for audience in self.audiences if audience in audiences)
-        return TokenIdentity(user, shared, remarks=(("authentication.k8s.io/legacy-token", claims.sub),))
 
 
 def _check_legacy(claims: LegacyClaims) -> None:

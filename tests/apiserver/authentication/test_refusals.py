@@ -6,6 +6,7 @@ import base64
 import json
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -15,11 +16,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from minikube_py.apis.core_v1 import Secret, ServiceAccount
 from minikube_py.apis.meta_v1 import ObjectMeta
+from minikube_py.apiserver.authentication.bootstrap import token_secret
 from minikube_py.apiserver.authentication.jws import SigningKey
 from minikube_py.apiserver.authentication.service_account import ISSUER
+from minikube_py.apiserver.options import ApiServerArgs
 from minikube_py.apiserver.pki import Pki
+from minikube_py.store.memory import MemoryStore
 
-from ..lab import Answer, Lab
+from ..lab import Answer, Lab, api_server
 
 UNAUTHORIZED = (
     b'{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"Unauthorized","reason":"Unauthorized","code":401}\n'
@@ -137,3 +141,15 @@ async def test_a_head_that_is_too_large_is_told_in_gos_words(lab: Lab, ask: Call
     assert "secret" not in caplog.text
     headers = {"Impersonate-User": "jane"} | {f"X-More-{number}": "x" for number in range(500)}
     assert (await lab.send("GET", "/version", headers=headers)).status == 200
+
+
+@pytest.mark.parametrize(("flag", "status"), [("true", 403), ("false", 401)])
+async def test_bootstrap_tokens_may_be_kept_off_the_api(tmp_path: Path, pki: Pki, flag: str, status: int) -> None:
+    store, token = MemoryStore(), "abcdef.0123456789abcdef"
+    await store.open()
+    async with api_server(tmp_path, pki, store, ApiServerArgs.parse([f"enable-bootstrap-token-auth={flag}"])) as lab:
+        await lab.client.create(token_secret(token, ttl=None))
+        async with aiohttp.ClientSession(lab.url, connector=aiohttp.TCPConnector(ssl=lab.anonymous_tls)) as session:
+            answer = await lab.send("GET", "/api/v1/nodes", headers={"Authorization": f"Bearer {token}"}, session=session)
+        assert answer.status == status
+    await store.close()

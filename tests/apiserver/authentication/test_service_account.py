@@ -394,3 +394,12 @@ def test_a_request_names_its_service_account_or_nothing(world: World) -> None:
     )
     request.metadata.uid = "sa-1"
     assert world.create("shop", "robot", request).metadata.uid == "sa-1"
+
+
+async def test_a_legacy_token_is_good_by_itself_where_nothing_is_looked_up(world: World) -> None:
+    secret = core_v1.Secret(metadata=meta_v1.ObjectMeta(name="robot-token", namespace="shop"))
+    token = world.issuer.issue_legacy(world.account, secret)
+    tokens = ServiceAccountTokens(world.keys, world.get, lookup=False, clock=world.clock)
+    identity = await tokens.authenticate_token(token)
+    assert identity is not None
+    assert identity.remarks == (("authentication.k8s.io/legacy-token", "system:serviceaccount:shop:robot"),)

@@ -1,0 +1,64 @@
+"""What is counted of authentication, for each request and so cheaply.
+
+Invariant: labels are bounded; user names that anybody may have are counted together.
+Source: k8s.io/apiserver/pkg/endpoints/filters/metrics.go, pkg/authentication/request/x509/x509.go
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from minikube_py.core.histogram import Histogram
+
+# Seconds. Source: x509.go (clientCertificateExpirationHistogram)
+EXPIRATION_BUCKETS_S: Final = (
+    0, 1800, 3600, 7200, 21600, 43200, 86400, 172800, 345600, 604800, 2592000, 7776000, 15552000, 31104000
+)
+# Names that are counted by themselves. Source: metrics.go (compressUsername)
+KNOWN: Final = frozenset({"admin", "client", "kube_proxy", "kubelet", "system:serviceaccount:kube-system:default"})
+
+
+class AuthenticationMetrics:
+    """The counters of one server.
+
+    Attributes:
+        attempts: by result: "success", "failure" or "error".
+        users: authenticated requests by name.
+        expiration: what was left of the certificates of requests, in seconds.
+    """
+
+    def __init__(self) -> None:
+        self.attempts = {"success": 0, "failure": 0, "error": 0}
+        self.users: dict[str, int] = {}
+        self.expiration = Histogram(EXPIRATION_BUCKETS_S)
+
+    def succeeded(self, name: str) -> None:
+        """Count a request whose sender is known, if only as nobody."""
+        self.attempts["success"] += 1
+        label = name if name in KNOWN else "email_id" if "@" in name else "other"
+        self.users[label] = self.users.get(label, 0) + 1
+
+    def failed(self, result: str) -> None:
+        """Count a request with a credential that is not good ("error"), or without one that was needed ("failure")."""
+        self.attempts[result] += 1
+
+    def families(self) -> Iterator[Any]:
+        """Metric families. Upstream's names of the counters have no suffix."""
+        from prometheus_client.core import HistogramMetricFamily, Metric
+
+        for name, help_text, label, counts in (
+            ("authentication_attempts", "Counter of authenticated attempts.", "result", self.attempts),
+            ("authenticated_user_requests", "Counter of authenticated requests broken out by username.", "username", self.users),
+        ):
+            family = Metric(name, help_text, "counter")
+            for value, count in counts.items():
+                if count:
+                    family.add_sample(name, {label: value}, count)
+            yield family
+        expiration = HistogramMetricFamily(
+            "apiserver_client_certificate_expiration_seconds",
+            "Distribution of the remaining lifetime on the certificate used to authenticate a request.",
+        )
+        expiration.add_metric((), [*self.expiration.cumulative()], self.expiration.total)
+        yield expiration
