@@ -21,6 +21,7 @@ from .admission import Admission, Plugin
 from .admission.certificates import CertificateApproval, CertificateSigning, CertificateSubjectRestriction
 from .admission.claim_status import ClaimStatusAuthorization
 from .admission.configuration import PluginConfigurations
+from .admission.limit_ranger import LimitRanger
 from .admission.namespace import NamespaceLifecycle
 from .admission.node_restriction import NodeRestriction
 from .admission.node_tokens import NodeTokenRestriction
@@ -92,8 +93,9 @@ def build_registry(
     """
     storages = builtin_storages(store, options.service_cidr, options.service_node_port_range)
     defaults = (
-        NamespaceLifecycle(store), ServiceAccountPlugin(store), PodSecurity.configured(store, configurations.of(PodSecurity.name)),
-        Priority(store), DefaultTolerationSeconds(), PodTopologyLabels(store),
+        NamespaceLifecycle(store), LimitRanger(store), ServiceAccountPlugin(store),
+        PodSecurity.configured(store, configurations.of(PodSecurity.name)), Priority(store), DefaultTolerationSeconds(),
+        PodTopologyLabels(store),
     )
     return Registry(store, storages, Admission([*defaults, *plugins]), clock)
 

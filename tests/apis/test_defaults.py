@@ -155,7 +155,7 @@ def test_a_deployment_rolls_by_quarters() -> None:
 
 def test_other_workloads() -> None:
     sts = defaulted(apps_v1.StatefulSet, {"spec": {"volumeClaimTemplates": [{"metadata": {"name": "d"}}]}})["spec"]
-    assert sts["updateStrategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "partition": 0}}
+    assert sts["updateStrategy"] == {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}
     assert sts["podManagementPolicy"] == "OrderedReady"
     assert sts["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
     assert (

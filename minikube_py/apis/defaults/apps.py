@@ -95,11 +95,8 @@ def _set_update_strategy(spec: StatefulSetSpec) -> None:
         strategy.type = _ROLLING
         if strategy.rolling_update is None:
             strategy.rolling_update = RollingUpdateStatefulSetStrategy()
-    if strategy.type == _ROLLING and strategy.rolling_update is not None:
-        if strategy.rolling_update.partition is None:
-            strategy.rolling_update.partition = 0
-        if strategy.rolling_update.max_unavailable is None:
-            strategy.rolling_update.max_unavailable = 1
+    if strategy.type == _ROLLING and strategy.rolling_update is not None and strategy.rolling_update.partition is None:
+        strategy.rolling_update.partition = 0
 
 
 DEFAULTS: Defaults = {
