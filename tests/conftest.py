@@ -15,6 +15,7 @@ from minikube_py.apiserver.local_client import LocalClient
 from minikube_py.apiserver.registry import Registry
 from minikube_py.apiserver.subresources import Subresources
 from minikube_py.store.memory import MemoryStore
+from tests.leftovers import Leftovers
 
 # How long an example takes says more of the machine's other work than of the code.
 settings.register_profile("untimed", deadline=None)
@@ -22,6 +23,12 @@ settings.load_profile("untimed")
 
 # pytest-asyncio opens a loop of its own when the thread's policy has none set; nobody would close it.
 asyncio.set_event_loop(None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Workers see only a part of the run.
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Leftovers(), "leftovers")
 
 
 @pytest.fixture(autouse=True)

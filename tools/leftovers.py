@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.hosts import remove_tree, run
+from tools.hosts import remove_tree
 
 CGROUPS = Path("/sys/fs/cgroup")
 TASKS = Path("state/io.containerd.runtime.v2.task/k8s.io")
@@ -22,8 +21,7 @@ def end_containers(run_dir: Path) -> None:
         for pid in _processes(container.name):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        for namespace in _network_namespaces(container):
-            run("ip", "netns", "del", namespace.name, check=False)
+    # With it go the network namespaces, also those of sandboxes that were not there yet.
     remove_tree(run_dir)
     for container in containers:
         for group in _control_groups(container.name):
@@ -39,15 +37,6 @@ def _processes(container: str) -> Iterator[int]:
             with contextlib.suppress(OSError):
                 if container in (entry / "cgroup").read_text() or f"-id\0{container}\0".encode() in (entry / "cmdline").read_bytes():
                     yield int(entry.name)
-
-
-def _network_namespaces(container: Path) -> Iterator[Path]:
-    with contextlib.suppress(FileNotFoundError):
-        config = json.loads((container / "config.json").read_text())
-        for namespace in config.get("linux", {}).get("namespaces", []):
-            path = Path(namespace.get("path", ""))
-            if namespace["type"] == "network" and path.name.startswith("cni-"):
-                yield path
 
 
 def _control_groups(container: str) -> list[Path]:

@@ -66,6 +66,9 @@ class ContainerdConfig:
             "disable_tcp_service": True,
             "enable_unprivileged_ports": True,
             "enable_unprivileged_icmp": True,
+            # A containerd that is killed while it makes a sandbox forgets the network namespace of it. It lies with all else that runs,
+            # not in a directory of the whole machine, where nobody could tell whose it is.
+            "netns_mounts_under_state_dir": True,
         }
         plugin = 'plugins."io.containerd.grpc.v1.cri"'
         runc = f"{plugin}.containerd.runtimes.runc"

@@ -92,6 +92,9 @@ async def test_network_is_ready_once_its_configuration_is_written(containerd: Co
     assert status.network.ip.startswith("203.0.113.")
     with pytest.raises(ConnectionRefusedError):  # By the pod: nobody listens, but it is there.
         await asyncio.open_connection(status.network.ip, 1)
+    assert mounts_below(containerd.socket.parent / "state" / "io.containerd.grpc.v1.cri" / "netns")
+    await containerd.cri.stop_pod_sandbox(sandbox_id)
+    assert not mounts_below(containerd.socket.parent / "state" / "io.containerd.grpc.v1.cri" / "netns")
 
 
 async def test_container_runs_with_its_resources_logs_and_ends_with_its_code(containerd: Containerd, tmp_path: Path) -> None:

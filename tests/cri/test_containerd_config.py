@@ -37,6 +37,10 @@ def test_nothing_listens_but_on_loopback() -> None:
     assert (cri["stream_server_address"], cri["disable_tcp_service"]) == ("127.0.0.1", True)
 
 
+def test_network_namespaces_lie_with_what_runs() -> None:
+    assert tomllib.loads(CONFIG.render())["plugins"]["io.containerd.grpc.v1.cri"]["netns_mounts_under_state_dir"] is True
+
+
 def test_without_the_right_to_lower_the_oom_score_none_is_lowered() -> None:
     may, may_not = (tomllib.loads(replace(CONFIG, may_lower_oom_score=may).render()) for may in (True, False))
     assert (may["oom_score"], may["plugins"]["io.containerd.grpc.v1.cri"]["restrict_oom_score_adj"]) == (-999, False)
