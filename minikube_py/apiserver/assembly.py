@@ -201,7 +201,10 @@ class Api:
         self.flow_control = self._flow_control_of(args) if args.enable_priority_and_fairness else None
         debug = Debug() if args.profiling else None
         control = self.flow_control.control if self.flow_control is not None else None
-        self.paths = Paths(self.discovery, self.openapi, self.health, self.exposition, authentication.openid, debug, control)
+        self.paths = Paths(
+            self.discovery, self.openapi, self.health, self.exposition, authentication.openid, debug, flags=args.flags(),
+            flow_control=control,
+        )
         self.component_statuses = ComponentStatuses(store.trouble)
         self._reviews = Reviews(authentication.authenticator, authorizer, authorization.rules)
         virtual = VirtualResources(self._reviews.review, self.subresources, self.component_statuses)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from minikube_py.core.duration import parse_duration
+from minikube_py.core.duration import format_duration, parse_duration
 
 from .audit.options import READERS as AUDIT
 from .audit.options import AuditArgs
@@ -77,6 +77,30 @@ class ApiServerArgs:
             **values, audit=AuditArgs(**audit), authentication=AuthenticationArgs(**authentication),
             authorization=AuthorizationArgs(**authorization),
         )
+
+
+    def flags(self) -> dict[str, str]:
+        """Names and values of all flags, as Go's flags show them."""
+        groups = ((READERS, self, ""), (AUTHENTICATION, self.authentication, ""), (AUTHORIZATION, self.authorization, ""),
+                  (AUDIT, self.audit, "audit-"))
+        return {
+            name: _shown(getattr(args, name.removeprefix(prefix).replace("-", "_")), read is parse_duration)
+            for readers, args, prefix in groups for name, read in readers.items()
+        }
+
+
+def _shown(value: Any, is_duration: bool) -> str:
+    """The value of a flag as text."""
+    if is_duration:
+        return format_duration(value)
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        pairs = bool(value) and all(isinstance(part, tuple) for part in value)
+        return ",".join(f"{key}={content}" for key, content in value) if pairs else f"[{','.join(map(str, value))}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 READERS: dict[str, Callable[[str], Any]] = {

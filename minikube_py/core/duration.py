@@ -1,6 +1,6 @@
 """Go's notation of durations: "1h30m", "250ms", "0".
 
-Source: pkg.go.dev/time#ParseDuration
+Source: pkg.go.dev/time#ParseDuration, #Duration.String
 """
 
 from __future__ import annotations
@@ -24,6 +24,18 @@ def parse_duration(text: str) -> float:
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(_wrong(text))
     return sum(float(number) * UNITS_S[unit] for number, unit in parts)
+
+
+def format_duration(seconds: float) -> str:
+    """A duration of whole milliseconds as Go shows it: "10s", "1m20s", "1h0m0s", "1.5s", "250ms"."""
+    if 0 < seconds < 1:
+        return f"{round(seconds * 1000)}ms"
+    minutes, rest = divmod(round(seconds, 3), 60)
+    shown = f"{rest:.3f}".rstrip("0").rstrip(".") + "s"
+    if not minutes:
+        return shown
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}h{minutes}m{shown}" if hours else f"{minutes}m{shown}"
 
 
 def _wrong(text: str) -> str:

@@ -14,12 +14,13 @@ import re
 from collections.abc import Callable
 
 from minikube_py.apis import core_v1
+from minikube_py.core.duration import format_duration
 from minikube_py.cri.errors import CriError
 from minikube_py.cri.interface import ImageService, runtime_v1
 
 from .container_status import AnyContainer
 from .env import References
-from .restart_backoff import RestartBackoff, go_duration
+from .restart_backoff import RestartBackoff
 
 _REFERENCE = re.compile(
     r"^(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::[0-9]+)?/)?[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -213,4 +214,4 @@ def go_seconds(seconds: float) -> str:
     """A short duration as messages have it ("412ms", "1.204s")."""
     if seconds < 1:
         return f"{round(seconds * 1000)}ms"
-    return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s" if seconds < 60 else go_duration(seconds)
+    return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s" if seconds < 60 else format_duration(round(seconds))

@@ -19,6 +19,7 @@ from minikube_py.apis import core_v1
 from minikube_py.client.events import EventRecorder, object_reference
 from minikube_py.core.backoff import Backoff
 from minikube_py.core.clock import Clock, parse_rfc3339, rfc3339
+from minikube_py.core.duration import format_duration
 from minikube_py.cri.errors import CriError
 from minikube_py.cri.interface import Cri
 
@@ -37,7 +38,7 @@ from .pod_status import keep_transition_times, pod_status
 from .probes.workers import ProbeWorkers
 from .qos import qos_class
 from .resources import pod_cgroup_limits
-from .restart_backoff import RestartBackoff, go_duration
+from .restart_backoff import RestartBackoff
 from .runtime_state import PodRuntime, RuntimeCache
 from .status_writer import StatusWriter
 from .volumes.payloads import VolumeError
@@ -239,7 +240,7 @@ class PodSync:
             container_reference(state.pod, container.name), "Warning", "BackOff",
             f"Back-off restarting failed container {container.name} in pod {where}",
         )
-        delay = go_duration(self._restarts.delay_s(key))
+        delay = format_duration(round(self._restarts.delay_s(key)))
         state.reasons[container.name] = (
             "CrashLoopBackOff", f"back-off {delay} restarting failed container={container.name} pod={where}"
         )

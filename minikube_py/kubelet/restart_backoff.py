@@ -53,13 +53,3 @@ class RestartBackoff:
 
     def forget(self, key: Hashable) -> None:
         self._entries.pop(key, None)
-
-
-def go_duration(seconds: float) -> str:
-    """A duration as messages have it ("10s", "1m20s", "1h0m0s")."""
-    whole = round(seconds)
-    hours, rest = divmod(whole, 3600)
-    minutes, seconds_left = divmod(rest, 60)
-    if hours:
-        return f"{hours}h{minutes}m{seconds_left}s"
-    return f"{minutes}m{seconds_left}s" if minutes else f"{seconds_left}s"

@@ -24,8 +24,9 @@ from .exposition import Exposition
 from .health import Health
 from .query import Query
 from .responses import indented, json_response, raw_response
+from .zpages import ZPages
 
-OTHER_PATHS = ("/metrics", "/metrics/slis", "/openapi/v2", "/openapi/v3", "/openapi/v3/", "/version")
+OTHER_PATHS = ("/flagz", "/metrics", "/metrics/slis", "/openapi/v2", "/openapi/v3", "/openapi/v3/", "/statusz", "/version")
 
 # Answers one path: (request) -> response.
 PathHandler = Callable[[web.BaseRequest], Awaitable[web.Response]]
@@ -37,11 +38,12 @@ class Paths:
     Args:
         debug: None where nothing of its kind is served below /debug.
         flow_control: what is dumped below /debug; None where there is none.
+        flags: names and values of the server's flags.
     """
 
     def __init__(
         self, discovery: Discovery, openapi: OpenApi, health: Health, exposition: Exposition, openid: OpenIdMetadata, debug: Debug | None,
-        flow_control: FlowControl | None = None,
+        *, flags: dict[str, str], flow_control: FlowControl | None = None,
     ) -> None:
         self._discovery = discovery
         self._openapi = openapi
@@ -50,6 +52,7 @@ class Paths:
         self._openid = openid
         self._debug = debug
         self._flow_control = flow_control
+        self._zpages = ZPages(flags, self._listed)
         self._added: dict[str, PathHandler] = {}
 
     def add(self, path: str, handler: PathHandler) -> None:
@@ -74,7 +77,9 @@ class Paths:
         if self._debug is not None and path == "/metrics" and http.method == "DELETE":
             self._exposition.reset()
             return web.Response(text="metrics reset\n")
-        answer = self._health.respond(path, query) or await self._document(http, path, query)
+        answer = (
+            self._health.respond(path, query) or self._zpages.respond(http, path, query) or await self._document(http, path, query)
+        )
         if answer is None:
             raise unknown_path()
         if http.method != "GET" and _is_by_method(path):
