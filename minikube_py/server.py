@@ -32,7 +32,7 @@ from minikube_py.apiserver.join import PATHS as JOIN_PATHS
 from minikube_py.apiserver.join import JoinEndpoint
 from minikube_py.apiserver.node_passwords import is_claimed
 from minikube_py.apiserver.options import ApiServerArgs
-from minikube_py.apiserver.pki import Pki, PkiError
+from minikube_py.apiserver.pki import Pki, PkiError, trust
 from minikube_py.apiserver.pki.renewal import PkiRenewal
 from minikube_py.apiserver.server_token import ServerTokenError, ensure_server_token
 from minikube_py.client.informer import Informers
@@ -118,6 +118,7 @@ class Server:
             api.health.add("poststarthook/rbac/bootstrap-roles", lambda: None if roles.is_set() else "not finished")
             api.health.add("informer-sync", lambda: None if self.ready.is_set() else "caches are not full", ("readyz",))
             context = self._pki.server_ssl_context(api.authentication.authorities)
+            api.authentication.changed.append(lambda: trust(context, api.authentication.authorities))
             self._port = await api.server.listen(options.bind_address, options.https_listen_port, context)
             api.discovery.server_address = f"{options.advertise_address}:{self._port}"
             self._write_kubeconfig()

@@ -170,13 +170,14 @@ class Api:
         )
         self.subresources = Subresources(self.registry, authentication.token_issuer.create)
         system = self.client("system:apiserver")
-        trust = ClusterAuthenticationTrust(authentication.client_authorities, authentication.request_header)
+        trust = ClusterAuthenticationTrust(authentication)
         tracking = LegacyTokenTracking(system)
         authentication.service_accounts.used = tracking.used
         self.kept = (
             KeptConfigMap(system, cluster_authentication.CONFIG_MAP, trust.combined, cluster_authentication.CONTROLLER),
             KeptConfigMap(system, legacy_token_tracking.CONFIG_MAP, tracking.data, legacy_token_tracking.CONTROLLER),
         )
+        authentication.changed.append(self.kept[0].check)
         metrics = ServerMetrics(self.served)
         self.watches = Watches(self.registry, metrics)
         self.tunnels = tunnels or Tunnels(pki.client_ca.certificate_pem, clock=pki.clock)

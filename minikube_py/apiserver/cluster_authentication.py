@@ -11,7 +11,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -26,27 +26,33 @@ CONTROLLER: Final = "cluster_authentication_trust_controller"
 EXPIRY_SLACK: Final = timedelta(minutes=5)
 
 
-class ClusterAuthenticationTrust:
-    """What the ConfigMap should say.
+class Trusted(Protocol):
+    """Whom this server trusts now.
 
-    Args:
+    Attributes:
         client_authorities: PEM certificates.
     """
 
-    def __init__(self, client_authorities: bytes, request_header: RequestHeader, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._client_authorities = client_authorities
-        self._request_header = request_header
+    client_authorities: bytes
+    request_header: RequestHeader
+
+
+class ClusterAuthenticationTrust:
+    """What the ConfigMap should say."""
+
+    def __init__(self, trusted: Trusted, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._trusted = trusted
         self._clock = clock
 
     def combined(self, data: Mapping[str, str]) -> dict[str, str]:
         """What should be there, given what is there."""
-        wanted = self._request_header
+        wanted = self._trusted.request_header
         lists = {
             "requestheader-username-headers": wanted.username_headers, "requestheader-uid-headers": wanted.uid_headers,
             "requestheader-group-headers": wanted.group_headers, "requestheader-extra-headers-prefix": wanted.extra_prefixes,
             "requestheader-allowed-names": wanted.allowed_names,
         }
-        bundles = {"client-ca-file": self._client_authorities, "requestheader-client-ca-file": wanted.authorities}
+        bundles = {"client-ca-file": self._trusted.client_authorities, "requestheader-client-ca-file": wanted.authorities}
         combined = {key: self._bundle(data.get(key, "").encode(), more) for key, more in bundles.items()}
         if combined["requestheader-client-ca-file"]:
             combined |= {key: _union(data.get(key, ""), more) for key, more in lists.items()}

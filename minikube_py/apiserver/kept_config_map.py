@@ -52,6 +52,10 @@ class KeptConfigMap:
         finally:
             self._queue.close()
 
+    def check(self) -> None:
+        """Look at it again: what should be in it may have changed."""
+        self._queue.add(self._name)
+
     async def _reconcile(self, name: str) -> None:
         current = self._config_maps.get(name, NAMESPACE)
         data = self._data({} if current is None else current.data)

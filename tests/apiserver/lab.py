@@ -19,7 +19,7 @@ from minikube_py.apis import core_v1, meta_v1
 from minikube_py.apiserver.assembly import Api, RegistryOptions
 from minikube_py.apiserver.authorization import bootstrap_policy
 from minikube_py.apiserver.options import ApiServerArgs
-from minikube_py.apiserver.pki import Pki
+from minikube_py.apiserver.pki import Pki, trust
 from minikube_py.client.interface import Client
 from minikube_py.store.memory import MemoryStore
 from minikube_py.store.sqlite import SqliteStore
@@ -130,19 +130,22 @@ async def api_server(home: Path, pki: Pki, store: SqliteStore | MemoryStore, arg
     tokens = home / "tokens.csv"
     tokens.write_text(TOKENS)
     api = Api(store, pki, RegistryOptions(), args or ApiServerArgs(token_auth_file=tokens))
-    port = await api.server.listen("127.0.0.1", 0, pki.server_ssl_context(api.authentication.authorities))
+    context = pki.server_ssl_context(api.authentication.authorities)
+    api.authentication.changed.append(lambda: trust(context, api.authentication.authorities))
+    port = await api.server.listen("127.0.0.1", 0, context)
     client = api.client("admin")
     for name in ("default", "kube-system"):
         await client.create(core_v1.Namespace(metadata=meta_v1.ObjectMeta(name=name)))
     await client.create(core_v1.ServiceAccount(metadata=meta_v1.ObjectMeta(name="default", namespace="default")))
     await bootstrap_policy.reconcile(client)
     lab = Lab(api, store, f"https://127.0.0.1:{port}", home, pki)
-    definitions = asyncio.create_task(api.definitions.run())
+    running = [asyncio.create_task(component.run()) for component in (api.definitions, api.authentication)]
     try:
         yield lab
     finally:
-        definitions.cancel()
-        await asyncio.wait([definitions])
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
         await lab.session.close()
         await api.close()
 

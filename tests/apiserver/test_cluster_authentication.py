@@ -24,9 +24,17 @@ CLIENTS, PROXIES = TestAuthority("clients"), TestAuthority("proxies")
 HEADER = RequestHeader(PROXIES.pem, ("front",), ("X-Remote-User",), (), ("X-Remote-Group",), ("X-Remote-Extra-",))
 
 
+class Trusted:
+    client_authorities = CLIENTS.pem
+    request_header = HEADER
+
+
+TRUSTED = Trusted()
+
+
 @pytest.fixture
 async def client(control_plane: ControlPlane) -> AsyncIterator[Client]:
-    trust = ClusterAuthenticationTrust(CLIENTS.pem, HEADER)
+    trust = ClusterAuthenticationTrust(TRUSTED)
     kept = KeptConfigMap(control_plane.client, NAME, trust.combined, CONTROLLER)
     running = asyncio.create_task(kept.run())
     await asyncio.wait_for(kept.ready.wait(), PATIENCE_S)
@@ -69,7 +77,7 @@ async def test_what_was_taken_away_comes_back(client: Client) -> None:
 
 def test_what_others_have_added_stays() -> None:
     other = TestAuthority("other")
-    trust = ClusterAuthenticationTrust(CLIENTS.pem, HEADER)
+    trust = ClusterAuthenticationTrust(TRUSTED)
     combined = trust.combined({"client-ca-file": other.pem.decode(), "requestheader-allowed-names": '["theirs","front"]', "more": "x"})
     assert certificates(combined["client-ca-file"].encode()) == [*certificates(other.pem), *certificates(CLIENTS.pem)]
     assert json.loads(combined["requestheader-allowed-names"]) == ["theirs", "front"]
@@ -82,5 +90,5 @@ class Later:
 
 
 def test_authorities_that_have_ended_go() -> None:
-    trust = ClusterAuthenticationTrust(CLIENTS.pem, HEADER, Later())
+    trust = ClusterAuthenticationTrust(TRUSTED, Later())
     assert trust.combined({}) == {}

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from minikube_py.core.inotify import file_contents
 
 from ..pki import Pki
 from ..webhook_client import WebhookClient
@@ -13,7 +18,7 @@ from .bootstrap import BootstrapTokens
 from .keys import ServiceAccountKeys
 from .openid_metadata import OpenIdMetadata
 from .options import SIGNING_ALGORITHMS, AuthenticationArgs
-from .peer import PeerCertificates
+from .peer import PeerCertificates, certificates
 from .remembered import RememberedTokens
 from .request_header import RequestHeader
 from .service_account import GetObject, ServiceAccountTokens
@@ -26,6 +31,8 @@ if TYPE_CHECKING:
     from .oidc.configuration import AuthenticationConfiguration
     from .oidc.issuers import Issuers
 
+log = logging.getLogger(__name__)
+
 
 class Authentication:
     """All ways to log in of one server.
@@ -34,6 +41,7 @@ class Authentication:
         client_authorities: whose client certificates are users, PEM.
         request_header: who front proxies are and how they name users.
         authenticator: tells who sends a request.
+        changed: is called when authorities have changed.
         service_accounts: verifies service account tokens.
         token_issuer: signs service account tokens.
         openid: what relying parties need to verify those.
@@ -44,14 +52,16 @@ class Authentication:
     ) -> None:
         """Raises: TokenFileError, OSError (a file of the options cannot be read), ValueError (it holds something wrong)."""
         self._closing: list[Callable[[], Awaitable[None]]] = []
-        self.client_authorities = _bundle(pki.client_ca.certificate_pem, args.client_ca_file)
+        self._pki = pki
+        self._args = args
+        self.changed: list[Callable[[], None]] = []
+        self.client_authorities = self._client_authorities()
         self.request_header = RequestHeader(
-            _bundle(pki.request_header_ca.certificate_pem, args.requestheader_client_ca_file), args.allowed_proxies,
-            args.requestheader_username_headers, args.requestheader_uid_headers, args.requestheader_group_headers,
-            args.requestheader_extra_headers_prefix,
+            self._proxy_authorities(), args.allowed_proxies, args.requestheader_username_headers, args.requestheader_uid_headers,
+            args.requestheader_group_headers, args.requestheader_extra_headers_prefix,
         )
         keys = _service_account_keys(pki, args)
-        issuers = args.service_account_issuer
+        issuers = args.service_account_issuer or (f"https://kubernetes.default.svc.{pki.cluster_domain}",)
         self.service_accounts = service_accounts = ServiceAccountTokens(
             keys, get_object, issuers=issuers, audiences=args.api_audiences, lookup=args.service_account_lookup
         )
@@ -60,7 +70,6 @@ class Authentication:
         kinds.append(service_accounts)
         if args.enable_bootstrap_token_auth:
             kinds.append(BootstrapTokens(get_object))
-        self._configuration_file = args.authentication_config
         self._configuration_text = b"" if args.authentication_config is None else args.authentication_config.read_bytes()
         self._issuers: Issuers | None = None
         configuration = _configuration(args)
@@ -74,11 +83,11 @@ class Authentication:
             kinds.append(self._issuers)
         kinds += self._webhook_tokens(args, service_accounts.audiences)
         tokens = Tokens(kinds, audiences=service_accounts.audiences)
-        peers = PeerCertificates(self.client_authorities, self.request_header.authorities, pki.clock)
+        self._peers = PeerCertificates(self.client_authorities, self.request_header.authorities, pki.clock)
         paths: list[str] = []
         if configuration is not None and configuration.anonymous is not None:
             anonymous, paths = configuration.anonymous.enabled, [condition.path for condition in configuration.anonymous.conditions]
-        self.authenticator = Authenticator(tokens, peers, self.request_header, anonymous=anonymous, anonymous_paths=paths)
+        self.authenticator = Authenticator(tokens, self._peers, self.request_header, anonymous=anonymous, anonymous_paths=paths)
         self.token_issuer = TokenIssuer(
             keys, get_object, issuer=issuers[0], audiences=service_accounts.audiences,
             max_expiration_s=int(args.service_account_max_token_expiration) or None,
@@ -102,9 +111,35 @@ class Authentication:
         yield from self.service_accounts.counters.families()
 
     async def run(self) -> None:
-        """Follow the file that names issuers, if there is one, until cancelled."""
-        if self._issuers is not None and self._configuration_file is not None:
-            await self._issuers.follow(self._configuration_file, self._configuration_text)
+        """Follow the files that name authorities and issuers, if there are any, until cancelled."""
+        args = self._args
+        async with asyncio.TaskGroup() as group:
+            for path in (args.client_ca_file, args.requestheader_client_ca_file):
+                if path is not None:
+                    group.create_task(self._follow_authorities(path), name="follow-authorities")
+            if self._issuers is not None and args.authentication_config is not None:
+                following = self._issuers.follow(args.authentication_config, self._configuration_text)
+                group.create_task(following, name="follow-authentication-configuration")
+
+    async def _follow_authorities(self, path: Path) -> None:
+        """Trust those whom a file names now, and no longer those whom it does not."""
+        async for pem in file_contents(path, b""):
+            if not certificates(pem):
+                log.error("file holds no certificate, the authorities before stay file=%s", path)
+                continue
+            before = (self.client_authorities, self.request_header.authorities)
+            self.client_authorities = self._client_authorities()
+            self.request_header = replace(self.request_header, authorities=self._proxy_authorities())
+            if before != (self.client_authorities, self.request_header.authorities):
+                self._peers.trust(self.client_authorities, self.request_header.authorities)
+                for tell in self.changed:
+                    tell()
+
+    def _client_authorities(self) -> bytes:
+        return _bundle(self._pki.client_ca.certificate_pem, self._args.client_ca_file)
+
+    def _proxy_authorities(self) -> bytes:
+        return _bundle(self._pki.request_header_ca.certificate_pem, self._args.requestheader_client_ca_file)
 
     async def close(self) -> None:
         """Ask nobody any more."""

@@ -17,7 +17,7 @@ from typing import Protocol
 from minikube_py.core.errors import UnauthorizedError
 
 from .metrics import AuthenticationMetrics
-from .peer import Peer, PeerCertificates
+from .peer import UNKNOWN, Peer, PeerCertificates
 from .request_header import RequestHeader
 from .tokens import TokenIdentity, Tokens
 from .user import ANONYMOUS, UserInfo
@@ -88,7 +88,8 @@ class Authenticator:
         """Raises: UnauthorizedError, with the reason."""
         peer = self._peers.peer_of(request.transport)
         if peer is not None:
-            self.metrics.expiration.observe(peer.not_after - time.time())
+            if peer is not UNKNOWN:
+                self.metrics.expiration.observe(peer.not_after - time.time())
             user = self._user_of(peer, request.headers)
             if user is not None:
                 return user

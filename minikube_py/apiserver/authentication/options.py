@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 from minikube_py.core.duration import parse_duration
 
-from .service_account import ISSUER
 from .webhook import VERSIONS
 
 # What the certificate of the server's own proxy says; its authority is made at the first start (`pki/`).
@@ -32,7 +31,7 @@ class AuthenticationArgs:
         requestheader_allowed_names: common names of front proxies; with a file and without names, all.
         service_account_signing_key_file: PEM, the key that signs tokens; without one, the key made at the first start.
         service_account_key_file: PEM, the keys that verify them too; without one, those made at the first start.
-        service_account_issuer: the first is named in new tokens, all are accepted.
+        service_account_issuer: the first is named in new tokens, all are accepted; without any, the API server's name in the cluster.
         service_account_jwks_uri: where the issuer's keys are said to be published; "" for this server.
         service_account_lookup: whether a legacy token's Secret and account must exist.
         service_account_max_token_expiration: the longest life that is granted; 0 for any.
@@ -59,7 +58,7 @@ class AuthenticationArgs:
     requestheader_extra_headers_prefix: tuple[str, ...] = ("X-Remote-Extra-",)
     service_account_signing_key_file: Path | None = None
     service_account_key_file: tuple[Path, ...] = ()
-    service_account_issuer: tuple[str, ...] = (ISSUER,)
+    service_account_issuer: tuple[str, ...] = ()
     service_account_jwks_uri: str = ""
     service_account_lookup: bool = True
     service_account_max_token_expiration: float = 0.0

@@ -68,10 +68,15 @@ class PeerCertificates:
 
     def __init__(self, client_authorities: bytes = b"", proxy_authorities: bytes = b"", clock: SeenClock | None = None) -> None:
         self._clock = clock or SeenClock()
-        self._clients = frozenset(certificates(client_authorities))
-        self._proxies = frozenset(certificates(proxy_authorities))
         self._known: WeakKeyDictionary[ssl.SSLObject, Peer | None] = WeakKeyDictionary()
         self._resumable: dict[bytes, tuple[bytes, ...]] = {}
+        self.trust(client_authorities, proxy_authorities)
+
+    def trust(self, client_authorities: bytes, proxy_authorities: bytes) -> None:
+        """Go by these authorities from now on, for open connections too."""
+        self._clients = frozenset(certificates(client_authorities))
+        self._proxies = frozenset(certificates(proxy_authorities))
+        self._known.clear()
 
     def peer_of(self, transport: asyncio.BaseTransport | None) -> Peer | None:
         """Who is at the other end; None without TLS or without a certificate, UNKNOWN once the certificate has expired."""

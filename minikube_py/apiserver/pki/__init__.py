@@ -1,5 +1,5 @@
 """The cluster's certificate authorities, certificates and signing keys."""
 
-from .tree import KeyPair, Pki, PkiError
+from .tree import KeyPair, Pki, PkiError, trust
 
-__all__ = ["KeyPair", "Pki", "PkiError"]
+__all__ = ["KeyPair", "Pki", "PkiError", "trust"]

@@ -97,6 +97,7 @@ class Pki:
     ) -> None:
         self.tls_dir = tls_dir
         self.clock = SeenClock(tls_dir / "last-seen", clock)
+        self.cluster_domain = cluster_domain
         self._sans = _wanted_sans([node_name, advertise_address, *tls_sans, service_ip], cluster_domain)
         self._known_names = {*self._sans}
         self._made_for: list[str] = []
@@ -206,7 +207,7 @@ class Pki:
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         for pem in (self.client_ca.certificate_pem, self.request_header_ca.certificate_pem, more_authorities):
             if pem:
-                context.load_verify_locations(cadata=pem.decode("ascii", "ignore"))
+                trust(context, pem)
         # Whether a certificate's time is now is judged by `clock`, not by the machine's: see `authentication/peer.py`.
         context.verify_flags |= NO_CHECK_TIME
         return self._presenting(context, self.serving)
@@ -356,6 +357,11 @@ class Pki:
         from .signing import LEAF_LIFETIME, requested_key, sign
 
         return sign(self._authority(authority), requested_key(csr_pem), profile, self.clock.now(), lifetime or LEAF_LIFETIME)
+
+
+def trust(context: ssl.SSLContext, authorities: bytes) -> None:
+    """Let new connections of a context show certificates of these authorities (PEM) too. Raises: ssl.SSLError."""
+    context.load_verify_locations(cadata=authorities.decode("ascii", "ignore"))
 
 
 def _wanted_sans(names: Iterable[str], cluster_domain: str) -> list[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
@@ -13,9 +14,10 @@ from multidict import CIMultiDict
 from minikube_py.apiserver.authentication.request_header import RequestHeader
 from minikube_py.apiserver.options import ApiServerArgs
 from minikube_py.apiserver.pki import Pki
+from minikube_py.core.files import write_atomic
 from minikube_py.store.memory import MemoryStore
 
-from ..lab import Lab, api_server
+from ..lab import PATIENCE_S, Lab, api_server
 from .certificates import TestAuthority
 
 HEADERS = RequestHeader(
@@ -118,3 +120,32 @@ async def test_the_headers_of_a_client_are_not_looked_at(front: Front) -> None:
     status, answer = await front.ask(front.lab.anonymous_tls, JANE)
     assert status == 403
     assert 'User "system:anonymous" cannot create resource' in answer["message"]
+
+
+async def test_files_of_authorities_that_are_changed_count_from_then_on(front: Front, tmp_path: Path) -> None:
+    old, other = front.clients, TestAuthority("clients")
+    kept = front.lab.api.kept[0]
+    running = asyncio.create_task(kept.run())
+    tls = old.client(front.pki.server_ca.certificate_pem, "jane")
+    async with aiohttp.ClientSession(front.lab.url, connector=aiohttp.TCPConnector(ssl=tls)) as session:
+        assert (await front.lab.send("GET", "/version", session=session)).status == 200
+        write_atomic(tmp_path / "clients.pem", b"nonsense")
+        write_atomic(tmp_path / "clients.pem", other.pem)
+        async with asyncio.timeout(PATIENCE_S):
+            while (await front.lab.send("GET", "/version", session=session)).status != 401:
+                await asyncio.sleep(0.005)
+    assert (await front.client("jane", {}))[0] == 401
+    front.clients = other
+    status, user = await front.client("joe", {})
+    assert (status, user["username"]) == (201, "joe")
+    assert (await front.proxy("front", JANE))[0] == 201
+    async with asyncio.timeout(PATIENCE_S):
+        while other.pem.decode() not in await _trusted(front):
+            await asyncio.sleep(0.005)
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def _trusted(front: Front) -> str:
+    answer = await front.lab.get("/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication")
+    return str(answer.json["data"]["client-ca-file"]) if answer.status == 200 else ""
