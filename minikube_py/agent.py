@@ -18,7 +18,8 @@ from minikube_py.apis import core_v1, discovery_v1
 from minikube_py.apis.object import Object
 from minikube_py.client.informer import Informer, Informers, key_of
 from minikube_py.client.interface import Client
-from minikube_py.client.join import JoinError, NodeCredentials, enroll, join
+from minikube_py.client.join import NodeCredentials, enroll, join
+from minikube_py.client.join_http import JoinError
 from minikube_py.client.join_protocol import TokenFormatError, parse_token
 from minikube_py.client.tunnel import Tunnel
 from minikube_py.core.errors import FatalError

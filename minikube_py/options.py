@@ -41,8 +41,8 @@ class ServerOptions:
     write_kubeconfig: Path
     write_kubeconfig_mode: int = 0o600
     tls_sans: tuple[str, ...] = ()
-    token: str | None = None
-    token_file: Path | None = None
+    token: str = ""
+    agent_token: str = ""
     cluster_cidr: str = "10.42.0.0/16"
     service_cidr: str = "10.43.0.0/16"
     service_node_port_range: tuple[int, int] = (30000, 32767)

@@ -34,7 +34,7 @@ from minikube_py.apiserver.node_passwords import is_claimed
 from minikube_py.apiserver.options import ApiServerArgs
 from minikube_py.apiserver.pki import Pki, PkiError, trust
 from minikube_py.apiserver.pki.renewal import PkiRenewal
-from minikube_py.apiserver.server_token import ServerTokenError, ensure_server_token
+from minikube_py.apiserver.server_token import ServerTokenError, ensure_server_tokens
 from minikube_py.client.informer import Informers
 from minikube_py.client.join_protocol import ClusterSettings
 from minikube_py.controllers.options import ControllerManagerArgs
@@ -128,8 +128,7 @@ class Server:
     def _join_endpoint(self, api: Api) -> JoinEndpoint:
         """Where nodes ask for their certificates."""
         options = self._options
-        wanted = options.token or (options.token_file.read_text().strip() if options.token_file else "")
-        token = ensure_server_token(self._home, self._pki.server_ca.certificate_pem, wanted)
+        token = ensure_server_tokens(self._home, self._pki.server_ca.certificate_pem, options.token, options.agent_token)
         settings = ClusterSettings(options.cluster_cidr, options.service_cidr, options.cluster_dns, options.cluster_domain)
         return JoinEndpoint(
             self._pki, api.client("system:apiserver"), token, BootstrapTokens(object_getter(api.registry)), settings,

@@ -1,13 +1,14 @@
-"""The server's side of joining: the CA for everybody, certificates for those who hold a token.
+"""The server's side of joining: the CA for everybody, certificates for those who hold a token, a new token for who holds the server's.
 
-Owns the paths `/cacerts` and `/v1-minikube-py/join`. A token lets a machine become any node whose name is free; it cannot become the
-server: the server's own names and addresses are not put into a node's certificate.
+Owns the paths `/cacerts`, `/v1-minikube-py/join` and `/v1-minikube-py/token`. A token lets a machine become any node whose name is free; it
+cannot become the server: the server's own names and addresses are not put into a node's certificate.
 
 Source: docs.k3s.io/architecture#how-agent-node-registration-works
 """
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import re
@@ -18,21 +19,30 @@ import msgspec
 from aiohttp import web
 
 from minikube_py.client.interface import Client
-from minikube_py.client.join_protocol import CA_PATH, JOIN_PATH, ClusterSettings, JoinRequest, JoinResponse
+from minikube_py.client.join_protocol import (
+    CA_PATH,
+    JOIN_PATH,
+    TOKEN_PATH,
+    ClusterSettings,
+    JoinRequest,
+    JoinResponse,
+    TokenRotation,
+    TokenRotationResult,
+)
 from minikube_py.core.errors import BadRequestError, ForbiddenError, MethodNotAllowedError, StatusError, UnauthorizedError
 
-from .authentication.bootstrap import NODE_GROUP, BootstrapTokens
+from .authentication.bootstrap import NODE_GROUP, NODE_GROUPS, BootstrapTokens
 from .authentication.peer import PeerCertificates
 from .authentication.user import NODE_USER_PREFIX, NODES, UserInfo
 from .http.request import read_body
 from .http.responses import raw_response
 from .node_passwords import claim
 from .pki import Pki
-from .server_token import ServerToken
+from .server_token import ServerTokenError, ServerTokens
 
 log = logging.getLogger(__name__)
 
-PATHS = (CA_PATH, JOIN_PATH)
+PATHS = (CA_PATH, JOIN_PATH, TOKEN_PATH)
 ADDRESSES_MAX = 64
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _NODE_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
@@ -44,7 +54,7 @@ class JoinEndpoint:
     """Lets nodes into the cluster."""
 
     def __init__(
-        self, pki: Pki, client: Client, token: ServerToken, bootstrap_tokens: BootstrapTokens, cluster: ClusterSettings, *,
+        self, pki: Pki, client: Client, token: ServerTokens, bootstrap_tokens: BootstrapTokens, cluster: ClusterSettings, *,
         node_name: str = "", reserved: Sequence[str] = (),
     ) -> None:
         """
@@ -71,7 +81,7 @@ class JoinEndpoint:
     async def handle(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, remote: str, peer: UserInfo | None = None
     ) -> Answer:
-        """Answer `GET /cacerts` or `POST /v1-minikube-py/join`.
+        """Answer `GET /cacerts`, `POST /v1-minikube-py/join` or `PUT /v1-minikube-py/token`.
 
         Args:
             peer: whom the client certificate of the connection names; a node may renew its own certificates with it.
@@ -82,6 +92,10 @@ class JoinEndpoint:
                 if method not in ("GET", "HEAD"):
                     raise MethodNotAllowedError("only GET is possible here")
                 return 200, "text/plain", self._pki.server_ca.certificate_pem
+            if path == TOKEN_PATH:
+                if method != "PUT":
+                    raise MethodNotAllowedError("only PUT is possible here")
+                return 200, "application/json", msgspec.json.encode(await self._rotate(headers, body, remote))
             if method != "POST":
                 raise MethodNotAllowedError("only POST is possible here")
             await self._authenticate(headers, body, peer)
@@ -121,17 +135,35 @@ class JoinEndpoint:
             server_ca=self._pki.server_ca.certificate_pem.decode(), client_ca=self._pki.client_ca.certificate_pem.decode(),
         )
 
+    async def _rotate(self, headers: Mapping[str, str], body: bytes, remote: str) -> TokenRotationResult:
+        """Replace the server's token; nodes that have joined go on with their certificates.
+
+        Raises: UnauthorizedError unless the server's token was presented; BadRequestError.
+        """
+        scheme, _, credentials = headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "basic" or self.token.role_of(*_basic(credentials)) != "server":
+            raise UnauthorizedError("the token is not the server's")
+        try:
+            request = msgspec.json.decode(body, type=TokenRotation)
+            token = await asyncio.to_thread(self.token.rotate, request.new_token)
+        except (msgspec.MsgspecError, UnicodeDecodeError, ServerTokenError) as error:
+            raise BadRequestError(str(error)) from error
+        log.info("token rotated remote=%s", remote)
+        return TokenRotationResult(str(token))
+
     async def _authenticate(self, headers: Mapping[str, str], body: bytes, peer: UserInfo | None) -> None:
-        """Raises: UnauthorizedError unless a token, or the node's own certificate, was presented."""
+        """Raises: UnauthorizedError unless a token, or the node's own certificate, was presented. Only who knows a secret learns more."""
         scheme, _, credentials = headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "basic":
-            accepted = self.token.accepts(*_basic(credentials))
+            if not self.token.role_of(*_basic(credentials)):
+                raise UnauthorizedError("it is not a token of this cluster")
         elif scheme.lower() == "bearer":
             identity = await self._bootstrap_tokens.authenticate_token(credentials.strip())
-            accepted = identity is not None and NODE_GROUP in identity.user.groups
-        else:
-            accepted = peer is not None and NODES in peer.groups and peer.name == NODE_USER_PREFIX + _decode(body).node_name
-        if not accepted:
+            if identity is None:
+                raise UnauthorizedError("it is not a token of this cluster")
+            if NODE_GROUPS.isdisjoint(identity.user.groups):
+                raise UnauthorizedError(f"its groups do not join nodes, which {NODE_GROUP} does")
+        elif peer is None or NODES not in peer.groups or peer.name != NODE_USER_PREFIX + _decode(body).node_name:
             raise UnauthorizedError("not authorized")
 
     def _check(self, request: JoinRequest) -> None:

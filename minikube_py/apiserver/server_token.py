@@ -1,73 +1,134 @@
-"""The token of the server: the secret by which nodes join, as a file under DATA/server.
+"""The tokens of the server: the secrets by which nodes join, as files under DATA/server.
 
-`token` holds the whole token with the CA's pin; `node-token` leads to it. The secret is made at the first start, or taken from `--token`.
-Source: docs.k3s.io/cli/token#server
+`token` holds the server's token with the CA's pin; it joins nodes and may be rotated by its holder. `agent-token`, if one was given, joins
+nodes and can do nothing else. `node-token` leads to the one that nodes should be given. A token that was rotated away is remembered by its
+hash in `token.retired`: a stale `--token` in a configuration must not bring it back.
+Source: docs.k3s.io/cli/token
 """
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from minikube_py.client.join_protocol import JoinToken, TokenFormatError, ca_pin, parse_token
 from minikube_py.core.files import private_directory, write_atomic
 
-FILE = "token"
-LINK = "node-token"
+FILE, AGENT_FILE, LINK, RETIRED = "token", "agent-token", "node-token", "token.retired"
 USERS = frozenset({"server", "node"})
+# What a token lets its holder do: all that servers do, joining nodes, nothing.
+Role = Literal["server", "node", ""]
 
 
 class ServerTokenError(Exception):
     """The server's token cannot be used."""
 
 
-@dataclass(frozen=True)
-class ServerToken:
-    """The server's token."""
+class ServerTokens:
+    """The tokens that are good now.
 
-    token: JoinToken
+    Attributes:
+        token: the server's.
+        agent_token: that of agents, if they have one of their own.
+    """
+
+    def __init__(self, directory: Path, token: JoinToken, agent_token: JoinToken | None = None) -> None:
+        self._directory = directory
+        self.token = token
+        self.agent_token = agent_token
 
     def __str__(self) -> str:
         return str(self.token)
 
-    def accepts(self, user: str, secret: str) -> bool:
-        """Whether a user name and password are this token's."""
-        return hmac.compare_digest(secret.encode(), self.token.secret.encode()) and user in USERS
+    def role_of(self, user: str, secret: str) -> Role:
+        """What a user name and password may do."""
+        if user not in USERS:
+            return ""
+        given = secret.encode()
+        if hmac.compare_digest(given, self.token.secret.encode()):
+            return "server" if user == "server" else "node"
+        if self.agent_token is not None and hmac.compare_digest(given, self.agent_token.secret.encode()):
+            return "node"
+        return ""
+
+    def rotate(self, text: str = "") -> JoinToken:
+        """Replace the server's token from now on and on the disk; blocks for a moment.
+
+        Args:
+            text: the new token, whole or its secret alone; "" makes one.
+        Raises: ServerTokenError if it cannot be one; OSError.
+        """
+        secret = _secret(text, self.token.pin, "the new token") if text else secrets.token_hex(16)
+        if self.agent_token is not None and secret == self.agent_token.secret:
+            raise ServerTokenError("the new token is the agents' token")
+        retired = _retired(self._directory) | {_digest(self.token.secret)}
+        write_atomic(self._directory / RETIRED, "".join(f"{digest}\n" for digest in sorted(retired - {_digest(secret)})).encode())
+        token = JoinToken(self.token.pin, "server", secret)
+        write_atomic(self._directory / FILE, f"{token}\n".encode())
+        self.token = token
+        return token
 
 
-def ensure_server_token(server_dir: Path, ca_pem: bytes, wanted: str = "") -> ServerToken:
-    """Read the server's token, or make it; the file always carries the present CA's pin.
+def ensure_server_tokens(server_dir: Path, ca_pem: bytes, wanted: str = "", agent_wanted: str = "") -> ServerTokens:
+    """Read the server's tokens, or make them; the files always carry the present CA's pin.
 
     Args:
         wanted: what `--token` or `--token-file` say; "" keeps the token that there is. A whole token must have this CA's pin.
+        agent_wanted: what `--agent-token` or `--agent-token-file` say; "" lets agents use the server's.
     Raises: ServerTokenError, OSError.
     """
-    path = server_dir / FILE
     private_directory(server_dir)
     pin = ca_pin(ca_pem)
-    present = path.read_text().strip() if path.exists() else ""
-    secret = _secret(wanted, pin) if wanted else _stored_secret(path, present) or secrets.token_hex(16)
-    token = ServerToken(JoinToken(pin, "server", secret))
+    present = _read(server_dir / FILE)
+    secret = _secret(wanted, pin, "--token") if wanted else _stored_secret(server_dir / FILE, present) or secrets.token_hex(16)
+    if _digest(secret) in _retired(server_dir):
+        raise ServerTokenError("--token: this token was rotated away; name the present one or none")
+    token = JoinToken(pin, "server", secret)
     if present != str(token):
-        write_atomic(path, f"{token}\n".encode())
-    link = server_dir / LINK
-    if not link.exists():
+        write_atomic(server_dir / FILE, f"{token}\n".encode())
+    agent_token = None
+    if agent_wanted:
+        agent_token = JoinToken(pin, "node", _secret(agent_wanted, pin, "--agent-token"))
+        if agent_token.secret == secret:
+            raise ServerTokenError("--agent-token: it is the server's token")
+        if _read(server_dir / AGENT_FILE) != str(agent_token):
+            write_atomic(server_dir / AGENT_FILE, f"{agent_token}\n".encode())
+    else:
+        (server_dir / AGENT_FILE).unlink(missing_ok=True)
+    _link(server_dir / LINK, AGENT_FILE if agent_token is not None else FILE)
+    return ServerTokens(server_dir, token, agent_token)
+
+
+def _link(link: Path, target: str) -> None:
+    if not link.is_symlink() or str(link.readlink()) != target:
         link.unlink(missing_ok=True)
-        link.symlink_to(FILE)
-    return token
+        link.symlink_to(target)
 
 
-def _secret(text: str, pin: str) -> str:
+def _read(path: Path) -> str:
+    return path.read_text().strip() if path.exists() else ""
+
+
+def _retired(directory: Path) -> set[str]:
+    return set(_read(directory / RETIRED).split())
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _secret(text: str, pin: str, what: str) -> str:
     try:
         token = parse_token(text)
     except TokenFormatError as error:
-        raise ServerTokenError(f"--token: {error}") from error
+        raise ServerTokenError(f"{what}: {error}") from error
     if not token.user:
-        raise ServerTokenError("--token: a bootstrap token cannot be the server's token")
+        raise ServerTokenError(f"{what}: a bootstrap token cannot be the server's token")
     if token.pin and token.pin != pin:
-        raise ServerTokenError(f"--token: its CA hash {token.pin} is another cluster's; this cluster's is {pin}")
+        raise ServerTokenError(f"{what}: its CA hash {token.pin} is another cluster's; this cluster's is {pin}")
     return token.secret
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from .main import config_option
-from .options import common_options, configure_logging, default_node_name, node_options, parse_labels, parse_taints
+from .options import common_options, configure_logging, default_node_name, given_token, node_options, parse_labels, parse_taints
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -30,15 +30,13 @@ def agent(
     from minikube_py.options import AgentOptions
 
     configure_logging(log_level)
-    if token_file:
-        token = Path(token_file).read_text().strip()
     options = AgentOptions(
         data_dir=Path(data_dir), node_name=node_name or default_node_name(), node_ip=node_ip or default_address(),
         node_labels=parse_labels(node_label), node_taints=parse_taints(node_taint),
         container_runtime_endpoint=container_runtime_endpoint, pause_image=pause_image, overlay=overlay, kubelet_args=kubelet_arg,
     )
     try:
-        join_and_run(options, server, token or "")
+        join_and_run(options, server, given_token(token, token_file))
     except FatalError as error:
         click.echo(f"minikube-py: {error}", err=True)
         sys.exit(1)

@@ -6,6 +6,7 @@ import logging
 import socket
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -55,6 +56,11 @@ def configure_logging(level: str) -> None:
 
 def default_node_name() -> str:
     return socket.gethostname().lower()
+
+
+def given_token(text: str | None, file: str | None) -> str:
+    """A token that was given as it is or as a file; "" if none was."""
+    return text or (Path(file).read_text().strip() if file else "")
 
 
 def parse_labels(texts: tuple[str, ...]) -> dict[str, str]:

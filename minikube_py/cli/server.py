@@ -12,6 +12,7 @@ from .options import (
     common_options,
     configure_logging,
     default_node_name,
+    given_token,
     node_options,
     parse_labels,
     parse_port_range,
@@ -29,7 +30,9 @@ DEFAULT_KUBECONFIG = "/etc/minikube-py/minikube-py.yaml"
 @click.option("--advertise-address", default=None, help="Address by which others reach the API (default: --node-ip).")
 @click.option("--tls-san", multiple=True, help="Further name or address in the API's certificate; may be repeated.")
 @click.option("--token", "-t", default=None, help="Secret with which nodes join (default: made at the first start).")
-@click.option("--token-file", type=click.Path(dir_okay=False), default=None, help="File with the same.")
+@click.option("--token-file", type=click.Path(dir_okay=False, exists=True), default=None, help="File with the same.")
+@click.option("--agent-token", default=None, help="Secret with which agents join, and nothing else (default: that of --token).")
+@click.option("--agent-token-file", type=click.Path(dir_okay=False, exists=True), default=None, help="File with the same.")
 @click.option("--cluster-cidr", default="10.42.0.0/16", show_default=True, help="Addresses of pods.")
 @click.option("--service-cidr", default="10.43.0.0/16", show_default=True, help="Addresses of services.")
 @click.option("--service-node-port-range", default="30000-32767", show_default=True, help="Ports of NodePort services.")
@@ -51,13 +54,13 @@ DEFAULT_KUBECONFIG = "/etc/minikube-py/minikube-py.yaml"
 @node_options
 def server(
     data_dir: str, log_level: str, bind_address: str, https_listen_port: int, advertise_address: str | None, tls_san: tuple[str, ...],
-    token: str | None, token_file: str | None, cluster_cidr: str, service_cidr: str, service_node_port_range: str, cluster_dns: str,
-    cluster_domain: str, datastore_endpoint: str, secrets_encryption: bool, secrets_encryption_provider: str, egress_selector_mode: str,
-    disable_agent: bool, disable_scheduler: bool, disable_controller_manager: bool, write_kubeconfig: str | None,
-    write_kubeconfig_mode: str, kube_apiserver_arg: tuple[str, ...], kube_controller_manager_arg: tuple[str, ...],
-    node_name: str | None, node_ip: str | None,
-    node_label: tuple[str, ...], node_taint: tuple[str, ...], container_runtime_endpoint: str | None, pause_image: str | None,
-    overlay: str, kubelet_arg: tuple[str, ...],
+    token: str | None, token_file: str | None, agent_token: str | None, agent_token_file: str | None, cluster_cidr: str, service_cidr: str,
+    service_node_port_range: str, cluster_dns: str, cluster_domain: str, datastore_endpoint: str, secrets_encryption: bool,
+    secrets_encryption_provider: str, egress_selector_mode: str, disable_agent: bool, disable_scheduler: bool,
+    disable_controller_manager: bool, write_kubeconfig: str | None, write_kubeconfig_mode: str, kube_apiserver_arg: tuple[str, ...],
+    kube_controller_manager_arg: tuple[str, ...], node_name: str | None, node_ip: str | None, node_label: tuple[str, ...],
+    node_taint: tuple[str, ...], container_runtime_endpoint: str | None, pause_image: str | None, overlay: str,
+    kubelet_arg: tuple[str, ...],
 ) -> None:
     """Run a control plane, and a node on the same machine."""
     from minikube_py.core.addresses import default_address
@@ -74,13 +77,14 @@ def server(
     )
     options = ServerOptions(
         node=node, bind_address=bind_address, https_listen_port=https_listen_port, advertise_address=advertise_address or address,
-        tls_sans=tls_san, token=token, token_file=Path(token_file) if token_file else None, cluster_cidr=cluster_cidr,
-        service_cidr=service_cidr, service_node_port_range=parse_port_range(service_node_port_range), cluster_dns=cluster_dns,
-        cluster_domain=cluster_domain, datastore_endpoint=datastore_endpoint, secrets_encryption=secrets_encryption,
-        secrets_encryption_provider=secrets_encryption_provider, egress_selector_mode=egress_selector_mode, disable_agent=disable_agent,
-        disable_scheduler=disable_scheduler, disable_controller_manager=disable_controller_manager,
-        write_kubeconfig=Path(write_kubeconfig or DEFAULT_KUBECONFIG), write_kubeconfig_mode=int(write_kubeconfig_mode, 8),
-        kube_apiserver_args=kube_apiserver_arg, kube_controller_manager_args=kube_controller_manager_arg,
+        tls_sans=tls_san, token=given_token(token, token_file), agent_token=given_token(agent_token, agent_token_file),
+        cluster_cidr=cluster_cidr, service_cidr=service_cidr, service_node_port_range=parse_port_range(service_node_port_range),
+        cluster_dns=cluster_dns, cluster_domain=cluster_domain, datastore_endpoint=datastore_endpoint,
+        secrets_encryption=secrets_encryption, secrets_encryption_provider=secrets_encryption_provider,
+        egress_selector_mode=egress_selector_mode, disable_agent=disable_agent, disable_scheduler=disable_scheduler,
+        disable_controller_manager=disable_controller_manager, write_kubeconfig=Path(write_kubeconfig or DEFAULT_KUBECONFIG),
+        write_kubeconfig_mode=int(write_kubeconfig_mode, 8), kube_apiserver_args=kube_apiserver_arg,
+        kube_controller_manager_args=kube_controller_manager_arg,
     )
     try:
         serve(options)

@@ -1,15 +1,17 @@
-"""`minikube-py token`: the bootstrap tokens by which machines may join as nodes.
+"""`minikube-py token`: the bootstrap tokens by which machines may join as nodes, and the server's own.
 
-A token is a Secret in kube-system with an end; what is printed carries the CA's pin before it.
+A bootstrap token is a Secret in kube-system with an end; what is printed carries the CA's pin before it.
 Source: docs.k3s.io/cli/token, kubernetes.io/docs/reference/setup-tools/kubeadm/kubeadm-token/
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TypeVar
 
 import click
@@ -21,19 +23,22 @@ from minikube_py.apiserver.authentication.bootstrap import (
     SECRET_PREFIX,
     SECRET_TYPE,
     TOKEN,
+    USAGES,
     new_token,
     token_secret,
 )
 from minikube_py.client.connection import Connection
 from minikube_py.client.http import HttpClient
+from minikube_py.client.join_http import JoinError, rotate_token
 from minikube_py.client.join_protocol import JoinToken, TokenFormatError, ca_pin, parse_token
 from minikube_py.client.kubeconfig import Kubeconfig, KubeconfigError, default_paths
-from minikube_py.core.clock import parse_rfc3339
-from minikube_py.core.errors import StatusError
+from minikube_py.core.duration import parse_duration
+from minikube_py.core.errors import AlreadyExistsError, NotFoundError, StatusError
+
+from .token_list import BootstrapToken, text_table
 
 T = TypeVar("T")
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_COLUMNS = ("TOKEN", "TTL", "EXPIRES", "USAGES", "DESCRIPTION", "EXTRA GROUPS")
+CLUSTER_INFO, PUBLIC_NAMESPACE = "cluster-info", "kube-public"
 
 
 @click.group()
@@ -49,41 +54,58 @@ def _kubeconfig(command: Callable[..., None]) -> Callable[..., None]:
 @_kubeconfig
 @click.option("--ttl", default="24h", show_default=True, help="Life of the token, as 1h30m; 0 is for ever.")
 @click.option("--description", default="", help="For what the token is.")
-@click.option("--groups", default=NODE_GROUP, show_default=True, help="Extra groups of who presents the token, with commas between.")
-@click.option("--usages", default="signing,authentication", show_default=True, help="What the token may be used for.")
+@click.option("--groups", multiple=True, default=(NODE_GROUP,), show_default=True, help="Extra groups of who presents the token.")
+@click.option("--usages", multiple=True, default=USAGES, show_default=True, help="What the token may be used for.")
+@click.option("--print-join-command", is_flag=True, help="Print the whole command that joins a machine.")
 @click.argument("text", metavar="[TOKEN]", default="")
-def create(kubeconfig: str | None, ttl: str, description: str, groups: str, usages: str, text: str) -> None:
+def create(
+    kubeconfig: str | None, ttl: str, description: str, groups: tuple[str, ...], usages: tuple[str, ...], print_join_command: bool,
+    text: str,
+) -> None:
     """Create a join token on the server and print it."""
-    life = parse_duration(ttl)
     bootstrap = text or new_token()
     try:
+        life_s = parse_duration(ttl)
         secret = token_secret(
-            bootstrap, ttl=life or None, description=description, groups=_split(groups), usages=_split(usages)
+            bootstrap, ttl=timedelta(seconds=life_s) if life_s else None, description=description, groups=_split(groups),
+            usages=_split(usages),
         )
     except ValueError as error:
         raise click.ClickException(str(error)) from error
 
-    async def run(client: HttpClient) -> None:
-        await client.create(secret)
+    async def run(client: HttpClient) -> str:
+        try:
+            await client.create(secret)
+        except AlreadyExistsError as error:
+            raise click.ClickException(f'a token with id "{bootstrap.partition(".")[0]}" already exists') from error
+        return await _advertised(client) if print_join_command else ""
 
     connection = _connection(kubeconfig)
-    _with_client(connection, run)
-    click.echo(str(JoinToken(ca_pin(connection.ca), "", bootstrap)))
+    server = _with_client(connection, run)
+    whole = JoinToken(ca_pin(connection.ca), "", bootstrap)
+    click.echo(f"minikube-py agent --server {server or connection.server} --token {whole}" if print_join_command else str(whole))
 
 
 @token.command("list")
 @_kubeconfig
-def list_tokens(kubeconfig: str | None) -> None:
+@click.option("--output", "-o", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True, help="Form of the output.")
+def list_tokens(kubeconfig: str | None, output: str) -> None:
     """List the join tokens of the server."""
 
     async def run(client: HttpClient) -> list[core_v1.Secret]:
         return await client.list(core_v1.Secret, NAMESPACE, field_selector=f"type={SECRET_TYPE}")
 
-    now = datetime.now(UTC)
-    rows = [_COLUMNS, *(_row(secret, now) for secret in _with_client(_connection(kubeconfig), run))]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    for row in rows:
-        click.echo("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    listed = [BootstrapToken.of(secret) for secret in _with_client(_connection(kubeconfig), run)]
+    if output == "text":
+        click.echo(text_table(listed, datetime.now(UTC)))
+        return
+    documents = [found.document() for found in listed]
+    if output == "json":
+        click.echo(json.dumps(documents))
+        return
+    import yaml
+
+    click.echo(yaml.safe_dump(documents, sort_keys=False), nl=False)
 
 
 @token.command()
@@ -107,17 +129,22 @@ def generate() -> None:
     click.echo(new_token())
 
 
-def parse_duration(text: str) -> timedelta:
-    """A duration as Go writes it ("24h0m0s", "90m", "0").
-
-    Raises: click.BadParameter.
-    """
-    if text == "0":
-        return timedelta(0)
-    parts = re.findall(r"(\d+(?:\.\d+)?)(h|ms|m|s)", text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise click.BadParameter(f'"{text}" is not a duration such as 1h30m')
-    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+@token.command()
+@click.option("--token", "-t", "old", default=None, help="The server's present token (default: the file DATA/server/token).")
+@click.option("--new-token", default="", help="The token that takes its place (default: a random one).")
+@click.option("--server", "-s", default="https://127.0.0.1:6443", show_default=True, metavar="URL", help="Server to connect to.")
+@click.option("--data-dir", "-d", default="/var/lib/minikube-py", show_default=True, help="Where the server keeps everything.")
+def rotate(old: str | None, new_token: str, server: str, data_dir: str) -> None:
+    """Replace the server's token. Nodes that have joined go on; from now on machines join with the new one."""
+    file = Path(data_dir) / "server" / "token"
+    try:
+        present = parse_token(old or file.read_text())
+        click.echo(asyncio.run(rotate_token(server.rstrip("/"), present, new_token)))
+    except (TokenFormatError, JoinError) as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"--token is not given, and {file} cannot be read: {error.strerror}") from error
+    click.echo("Token rotated: servers with --token must be started with the new one", err=True)
 
 
 def _token_id(text: str) -> str:
@@ -133,23 +160,19 @@ def _token_id(text: str) -> str:
     return match[1]
 
 
-def _row(secret: core_v1.Secret, now: datetime) -> tuple[str, ...]:
-    data = {key: value.decode(errors="replace") for key, value in secret.data.items()}
-    life, expires = "<forever>", data.get("expiration", "") or "<never>"
-    if data.get("expiration"):
-        try:
-            left = parse_rfc3339(data["expiration"]) - now
-            life = str(timedelta(seconds=int(left.total_seconds()))) if left > timedelta(0) else "<expired>"
-        except ValueError:
-            life = "<invalid>"
-    prefix = "usage-bootstrap-"
-    usages = ",".join(sorted(key.removeprefix(prefix) for key, value in data.items() if key.startswith(prefix) and value == "true"))
-    whole = f"{data.get('token-id', '')}.{data.get('token-secret', '')}"
-    return whole, life, expires, usages or "<none>", data.get("description") or "<none>", data.get("auth-extra-groups") or "<none>"
+def _split(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
 
 
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+async def _advertised(client: HttpClient) -> str:
+    """The address under which the cluster makes itself known; "" if it does not."""
+    import yaml
+
+    try:
+        published = await client.get(core_v1.ConfigMap, CLUSTER_INFO, PUBLIC_NAMESPACE)
+        return str(yaml.safe_load(published.data["kubeconfig"])["clusters"][0]["cluster"]["server"])
+    except (NotFoundError, LookupError, TypeError, yaml.YAMLError):
+        return ""
 
 
 def _connection(kubeconfig: str | None) -> Connection:

@@ -1,8 +1,7 @@
 """Joining a cluster: from a server's address and a token to the node's certificates.
 
-The server's CA is fetched without trust, checked against the pin in the token, and from then on trusted alone; the token is sent only
-afterwards. Keys are made here and never leave the node. What was obtained is kept under DATA/agent, and while it is good a restart needs
-no server: that is how a node that boots alone starts its pods.
+How the server is found to be the right one is `join_http.py`'s. Keys are made here and never leave the node. What was obtained is kept
+under DATA/agent, and while it is good a restart needs no server: that is how a node that boots alone starts its pods.
 
 Source: docs.k3s.io/architecture#how-agent-node-registration-works
 """
@@ -22,10 +21,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock
-from minikube_py.core.errors import ForbiddenError, StatusError, UnauthorizedError, from_status
+from minikube_py.core.errors import ForbiddenError, StatusError, UnauthorizedError
 from minikube_py.core.files import private_directory, write_atomic
 
-from .join_protocol import CA_PATH, JOIN_PATH, ClusterSettings, JoinRequest, JoinResponse, JoinToken, ca_pin, parse_token
+from .join_http import JoinError, fetch_ca, send
+from .join_protocol import JOIN_PATH, ClusterSettings, JoinRequest, JoinResponse, JoinToken, ca_pin, parse_token
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -34,15 +34,9 @@ log = logging.getLogger(__name__)
 
 # Stored certificates with less time left are renewed at the next start. Source: docs.k3s.io/cli/certificate.
 RENEW_BEFORE = timedelta(days=90)
-TIMEOUT_S = 15.0
-ANSWER_BYTES_MAX = 1 << 20
 
 # Carries a request to a server: over HTTPS, or to the endpoint in this process.
 Exchange = Callable[[JoinRequest], Awaitable[JoinResponse]]
-
-
-class JoinError(Exception):
-    """A node could not join; the text says why and what to do."""
 
 
 class _Record(msgspec.Struct):
@@ -123,13 +117,11 @@ async def join(
     Raises: JoinError (wrong pin, wrong token, name taken, no server), TokenFormatError.
     Cancellation: files may have been written; the next join goes on from them.
     """
-    if not server.startswith("https://"):
-        raise JoinError(f"only https:// URLs are supported, invalid scheme: {server}")
     server = server.rstrip("/")
     parsed = parse_token(token)
 
     async def exchange(request: JoinRequest) -> JoinResponse:
-        ca = await _fetch_ca(server, parsed.pin)
+        ca = await fetch_ca(server, parsed.pin)
         response = await _post(server, parsed, ca, request)
         if response.server_ca.encode() != ca:
             raise JoinError(f"the server {server} answered with another CA than it showed before")
@@ -163,70 +155,20 @@ async def enroll(
     return await asyncio.to_thread(_store, directory, server, request, response)
 
 
-async def _fetch_ca(server: str, pin: str) -> bytes:
-    """The CA of a server that is not trusted yet; with a pin it is after this."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    status, body = await _http(server, "GET", CA_PATH, context)
-    if status != 200:
-        raise JoinError(f"failed to get the CA certificate from {server}{CA_PATH}: HTTP status {status}")
-    if pin and ca_pin(body) != pin:
-        raise JoinError(
-            f"token CA hash does not match the cluster CA certificate hash: {pin} != {ca_pin(body)}; "
-            f"either {server} is not the cluster of this token, or somebody stands between"
-        )
-    if not pin:
-        log.warning("the token carries no CA hash, so the server is trusted unseen; better take server/node-token's server=%s", server)
-    return body
-
-
 async def _post(server: str, token: JoinToken, ca: bytes, request: JoinRequest) -> JoinResponse:
     try:
-        context = ssl.create_default_context(cadata=ca.decode("ascii"))
-    except (ssl.SSLError, UnicodeDecodeError) as error:
-        raise JoinError(f"{server}{CA_PATH} is not a CA certificate: {error}") from error
-    status, body = await _http(server, "POST", JOIN_PATH, context, token, msgspec.json.encode(request))
-    if status == 200:
-        try:
-            return msgspec.json.decode(body, type=JoinResponse)
-        except msgspec.MsgspecError as error:
-            raise JoinError(f"{server} answered with something else than a join response: {error}") from error
-    raise _refusal(server, request.node_name, status, body)
-
-
-def _refusal(server: str, node_name: str, status: int, body: bytes) -> JoinError:
-    try:
-        error: StatusError = from_status(msgspec.json.decode(body, type=dict), status)
-    except msgspec.MsgspecError:
-        return JoinError(f"{server} answered the join request with HTTP status {status}")
-    if isinstance(error, UnauthorizedError):
-        return JoinError(f"{server} does not accept the token; compare it with server/node-token on the server, or make a new one there")
-    if isinstance(error, ForbiddenError):
-        return JoinError(f"{server} does not accept node {node_name}: {error.message}")
-    return JoinError(f"{server} refused the join request: {error.message}")
-
-
-async def _http(
-    server: str, method: str, path: str, context: ssl.SSLContext, token: JoinToken | None = None, body: bytes | None = None
-) -> tuple[int, bytes]:
-    import aiohttp
-
-    headers = {"Content-Type": "application/json"} if body is not None else {}
-    if token is not None:
-        headers["Authorization"] = token.authorization()
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
-            session.request(method, server + path, data=body, headers=headers, ssl=context, allow_redirects=False) as answer,
-        ):
-            return answer.status, await answer.content.read(ANSWER_BYTES_MAX)
-    except aiohttp.ClientConnectorCertificateError as error:
-        raise JoinError(f"the certificate of {server} is not good for that address: {error.certificate_error}; "
-                        "name the address with --tls-san on the server") from error
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise JoinError(f"cannot reach {server}: {error or type(error).__name__}") from error
+        answer = await send(server, "POST", JOIN_PATH, token, ca, msgspec.json.encode(request))
+        return msgspec.json.decode(answer, type=JoinResponse)
+    except UnauthorizedError as error:
+        raise JoinError(
+            f"{server} does not accept the token: {error.message}; compare it with server/node-token on the server, or make a new one there"
+        ) from error
+    except ForbiddenError as error:
+        raise JoinError(f"{server} does not accept node {request.node_name}: {error.message}") from error
+    except StatusError as error:
+        raise JoinError(f"{server} refused the join request: {error.message}") from error
+    except msgspec.MsgspecError as error:
+        raise JoinError(f"{server} answered with something else than a join response: {error}") from error
 
 
 def _stored(directory: Path, server: str, node_name: str, addresses: list[str], pin: str) -> NodeCredentials | None:

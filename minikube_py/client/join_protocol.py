@@ -22,6 +22,7 @@ PIN_LENGTH = 64
 BOOTSTRAP = re.compile(r"[a-z0-9]{6}\.[a-z0-9]{16}")
 CA_PATH = "/cacerts"
 JOIN_PATH = "/v1-minikube-py/join"
+TOKEN_PATH = "/v1-minikube-py/token"
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -89,24 +90,37 @@ class JoinResponse(msgspec.Struct, frozen=True, rename="camel"):
     cluster: ClusterSettings = ClusterSettings()
 
 
+class TokenRotation(msgspec.Struct, frozen=True, rename="camel"):
+    """The holder of the server's token wants it to be another one; "" is one of the server's choice."""
+
+    new_token: str = ""
+
+
+class TokenRotationResult(msgspec.Struct, frozen=True, rename="camel"):
+    """The token, whole, that is good from now on."""
+
+    token: str
+
+
 def parse_token(text: str) -> JoinToken:
     """Read a token in any of its forms: whole, a bootstrap token alone, or a password alone.
 
     Raises: TokenFormatError.
+    Source: k3s pkg/clientaccess/token.go
     """
     text = text.strip()
     if not text:
         raise TokenFormatError("token must not be empty")
-    pin, credentials = "", text
-    if text.startswith(PREFIX) and "::" in text:
-        pin, _, credentials = text.removeprefix(PREFIX).partition("::")
-        if pin and not re.fullmatch(f"[0-9a-f]{{{PIN_LENGTH}}}", pin):
-            raise TokenFormatError("invalid token CA hash length")
+    if not text.startswith(PREFIX):
+        return JoinToken("", "" if BOOTSTRAP.fullmatch(text) else "server", text)
+    pin, found, credentials = text.removeprefix(PREFIX).partition("::")
+    if not found:
+        pin, credentials = "", pin
+    if pin and not re.fullmatch(f"[0-9a-f]{{{PIN_LENGTH}}}", pin):
+        raise TokenFormatError("invalid token CA hash length")
     if BOOTSTRAP.fullmatch(credentials):
         return JoinToken(pin, "", credentials)
     user, colon, secret = credentials.partition(":")
-    if credentials is text and not colon:
-        return JoinToken("", "server", credentials)
     if not colon or not secret:
         raise TokenFormatError("invalid token format")
     return JoinToken(pin, user or "server", secret)

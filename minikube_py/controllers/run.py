@@ -16,6 +16,7 @@ from minikube_py.core.clock import SYSTEM_CLOCK, Clock
 
 from .base import Context, Controller
 from .basics import RootCa, ServiceAccounts, SystemNamespaces
+from .bootstrap_signer import BootstrapSigner, ClusterInfo
 from .bootstrap_tokens import BootstrapTokenCleaner
 from .certificates.cleaning import CertificateCleaning
 from .clusterrole_aggregation import ClusterRoleAggregation
@@ -66,7 +67,7 @@ _PLAIN: tuple[type[Controller], ...] = (
     SystemNamespaces, ServiceAccounts, NamespaceController, ReplicaSetController, DeploymentController, JobController,
     ReplicationControllerController, StatefulSetController, DaemonSetController, CronJobController, DisruptionController,
     EndpointSliceController, EndpointSliceMirroringController, EndpointsController, NodeLifecycleController, TaintEvictionController,
-    GarbageCollector, PodGcController, TtlAfterFinishedController, BootstrapTokenCleaner, ClusterRoleAggregation,
+    GarbageCollector, PodGcController, TtlAfterFinishedController, BootstrapTokenCleaner, BootstrapSigner, ClusterRoleAggregation,
     CertificateCleaning,
 )
 
@@ -92,6 +93,7 @@ class Controllers:
         self.controllers: list[Controller] = [
             *(kind(context) for kind in _PLAIN),
             RootCa(context, options.root_ca),
+            ClusterInfo(context, f"https://{_host(options.advertise_address)}:{options.advertise_port}", options.root_ca),
             KubernetesService(context, address),
             NodeIpamController(context, options.cluster_cidr, options.node_prefix),
             *(make(context) for make in more),
@@ -105,3 +107,7 @@ class Controllers:
             for controller in self.controllers:
                 await controller.ready.wait()
             self.ready.set()
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address

@@ -21,8 +21,9 @@ from minikube_py.apiserver.authentication.bootstrap import BootstrapTokens, new_
 from minikube_py.apiserver.authentication.peer import PeerCertificates
 from minikube_py.apiserver.join import PATHS, JoinEndpoint
 from minikube_py.apiserver.pki import Pki
-from minikube_py.apiserver.server_token import ServerTokenError, ensure_server_token
-from minikube_py.client.join import JoinError, NodeCredentials, enroll, join
+from minikube_py.apiserver.server_token import ServerTokenError, ensure_server_tokens
+from minikube_py.client.join import NodeCredentials, enroll, join
+from minikube_py.client.join_http import JoinError, rotate_token
 from minikube_py.client.join_protocol import ClusterSettings, JoinToken, ca_pin, parse_token
 from minikube_py.core.errors import ForbiddenError
 
@@ -49,7 +50,8 @@ class Server:
         self.client = client
         self.pki = Pki(directory / "server" / "tls", tls_sans=["192.0.2.1"])
         self.pki.ensure()
-        self.token = ensure_server_token(directory / "server", self.pki.server_ca.certificate_pem)
+        self.directory = directory / "server"
+        self.token = ensure_server_tokens(self.directory, self.pki.server_ca.certificate_pem)
         self.bootstrap: dict[str, core_v1.Secret] = {}
         self.settings = ClusterSettings(cluster_dns="10.43.0.99")
         tokens = BootstrapTokens(lambda kind, namespace, name: self.bootstrap.get(name))
@@ -195,11 +197,19 @@ async def test_bootstrap_tokens_join_nodes_until_they_are_deleted(server: Server
     server.bootstrap[secret.metadata.name] = secret
     assert (await become(server, tmp_path / "a", "a", token=token)).node_name == "a"
     secret.data["auth-extra-groups"] = b"system:bootstrappers:something-else"
-    with pytest.raises(JoinError, match="does not accept the token"):
+    with pytest.raises(JoinError, match="does not accept the token: its groups do not join nodes"):
         await become(server, tmp_path / "b", "b", token=token)
+    secret.data["auth-extra-groups"] = b"system:bootstrappers:kubeadm:default-node-token"
+    secret.data["expiration"] = b"2020-01-01T00:00:00Z"
+    with pytest.raises(JoinError, match="does not accept the token: the bootstrap token has expired"):
+        await become(server, tmp_path / "b", "b", token=token)
+    with pytest.raises(JoinError, match="does not accept the token: invalid bearer token"):
+        await become(server, tmp_path / "b", "b", token=JoinToken(token.pin, "", f"{text[:7]}ffffffffffffffff"))
+    del secret.data["expiration"]
+    await become(server, tmp_path / "b", "b", token=token)
     server.bootstrap.clear()
-    with pytest.raises(JoinError, match="does not accept the token"):
-        await become(server, tmp_path / "b", "b", token=token)
+    with pytest.raises(JoinError, match="does not accept the token: invalid bearer token"):
+        await become(server, tmp_path / "c", "c", token=token)
 
 
 async def test_another_machine_cannot_take_a_nodes_name(server: Server, tmp_path: Path) -> None:
@@ -276,13 +286,62 @@ def test_the_servers_token_is_kept_and_carries_the_pin(tmp_path: Path) -> None:
     pki = Pki(tmp_path / "tls")
     pki.ensure()
     ca = pki.server_ca.certificate_pem
-    token = ensure_server_token(tmp_path, ca)
+    token = ensure_server_tokens(tmp_path, ca)
     assert (tmp_path / "node-token").read_text() == f"{token}\n"
     assert parse_token(str(token)) == JoinToken(ca_pin(ca), "server", token.token.secret)
-    assert ensure_server_token(tmp_path, ca) == token
+    assert ensure_server_tokens(tmp_path, ca).token == token.token
     assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
-    given = ensure_server_token(tmp_path, ca, "my-secret")
+    given = ensure_server_tokens(tmp_path, ca, "my-secret")
     assert str(given) == f"K10{ca_pin(ca)}::server:my-secret"
-    assert ensure_server_token(tmp_path, ca, str(given)) == given
+    assert ensure_server_tokens(tmp_path, ca, str(given)).token == given.token
     with pytest.raises(ServerTokenError, match="another cluster's"):
-        ensure_server_token(tmp_path, ca, str(JoinToken("0" * 64, "server", "x")))
+        ensure_server_tokens(tmp_path, ca, str(JoinToken("0" * 64, "server", "x")))
+
+
+async def test_token_is_rotated_by_its_holder_and_nodes_go_on(server: Server, tmp_path: Path) -> None:
+    node = await become(server, tmp_path / "node")
+    old = server.token.token
+    fresh = parse_token(await rotate_token(server.url, old))
+    assert fresh.secret != old.secret and (server.directory / "token").read_text() == f"{fresh}\n"
+    with pytest.raises(JoinError, match="does not accept the token"):
+        await become(server, tmp_path / "late", "late", token=old)
+    with pytest.raises(JoinError, match="refused to rotate the token: the token is not the server's"):
+        await rotate_token(server.url, old)
+    assert (await become(server, tmp_path / "new", "new", token=fresh)).node_name == "new"
+    assert (await whoami(server.url, node.client_ssl_context()))["user"] == "system:node:edge-1"
+    assert (await join(server.url, str(old), "edge-1", ["192.0.2.7"], tmp_path / "node")).not_after == node.not_after
+    assert parse_token(await rotate_token(server.url, fresh, "chosen")).secret == "chosen"
+
+
+async def test_agents_token_joins_nodes_and_does_nothing_else(server: Server, tmp_path: Path) -> None:
+    ca = server.pki.server_ca.certificate_pem
+    server.endpoint.token = ensure_server_tokens(server.directory, ca, "", "agents-only")
+    agents = parse_token((server.directory / "node-token").read_text())
+    assert (agents.user, agents.secret) == ("node", "agents-only")
+    await become(server, tmp_path / "a", "a", token=agents)
+    await become(server, tmp_path / "b", "b", token="agents-only")
+    await become(server, tmp_path / "c", "c", token=server.endpoint.token)
+    with pytest.raises(JoinError, match="the token is not the server's"):
+        await rotate_token(server.url, agents)
+    with pytest.raises(JoinError, match="the new token is the agents' token"):
+        await rotate_token(server.url, server.endpoint.token.token, "agents-only")
+    with pytest.raises(ServerTokenError, match="it is the server's token"):
+        ensure_server_tokens(server.directory, ca, "same", "same")
+    ensure_server_tokens(server.directory, ca)
+    assert (server.directory / "node-token").read_text() == (server.directory / "token").read_text()
+
+
+def test_token_that_was_rotated_away_does_not_come_back(tmp_path: Path) -> None:
+    pki = Pki(tmp_path / "tls")
+    pki.ensure()
+    ca = pki.server_ca.certificate_pem
+    tokens = ensure_server_tokens(tmp_path, ca, "first")
+    tokens.rotate("second")
+    with pytest.raises(ServerTokenError, match="was rotated away"):
+        ensure_server_tokens(tmp_path, ca, "first")
+    assert ensure_server_tokens(tmp_path, ca).token.secret == "second"
+    tokens.rotate("first")
+    assert ensure_server_tokens(tmp_path, ca, "first").token.secret == "first"
+    for text, message in (("abcdef.0123456789abcdef", "a bootstrap token cannot"), ("K10x", "invalid token format")):
+        with pytest.raises(ServerTokenError, match=message):
+            tokens.rotate(text)

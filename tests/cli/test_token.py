@@ -4,17 +4,16 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 from aiohttp import web
 from click.testing import CliRunner, Result
 
 from minikube_py.apiserver.pki import Pki
-from minikube_py.cli.token import parse_duration, token
+from minikube_py.cli.token import token
+from minikube_py.cli.token_list import short_duration
 from minikube_py.client.connection import Connection
 from minikube_py.client.join_protocol import ca_pin, parse_token
 from minikube_py.client.kubeconfig import Kubeconfig
@@ -31,13 +30,21 @@ class Api:
         pki.ensure()
         self.ca = pki.server_ca.certificate_pem
         self.kubeconfig = directory / "kubeconfig"
+        self.cluster_info = ""
+        self.url = ""
 
     async def answer(self, http: web.BaseRequest) -> web.Response:
         name = http.path.removeprefix(SECRETS).strip("/")
+        if http.path == "/api/v1/namespaces/kube-public/configmaps/cluster-info" and self.cluster_info:
+            return web.json_response({"kind": "ConfigMap", "apiVersion": "v1", "data": {"kubeconfig": self.cluster_info}})
         if http.method == "POST":
             secret = json.loads(await http.read())
+            if secret["metadata"]["name"] in self.secrets:
+                return web.json_response({"kind": "Status", "status": "Failure", "reason": "AlreadyExists"}, status=409)
             self.secrets[secret["metadata"]["name"]] = secret
             return web.json_response(secret, status=201)
+        if http.path.startswith("/api/v1/namespaces/kube-public/"):
+            return web.json_response({"kind": "Status", "status": "Failure", "reason": "NotFound"}, status=404)
         if http.method == "DELETE":
             if self.secrets.pop(name, None) is None:
                 message = f'secrets "{name}" not found'
@@ -55,8 +62,9 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
     api = Api(tmp_path)
     server = web.Server(api.answer, handler_cancellation=True)
     listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
+    api.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
     config = Kubeconfig()
-    config.add("default", Connection(server=f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}", ca=api.ca))
+    config.add("default", Connection(server=api.url, ca=api.ca))
     config.write(api.kubeconfig)
     yield api
     listener.close()
@@ -97,15 +105,50 @@ def test_a_generated_token_is_well_formed() -> None:
     assert re.fullmatch(r"[a-z0-9]{6}\.[a-z0-9]{16}\n", CliRunner().invoke(token, ["generate"]).output)
 
 
-@pytest.mark.parametrize(("text", "duration"), [
-    ("24h", timedelta(hours=24)), ("1h30m", timedelta(minutes=90)), ("24h0m0s", timedelta(days=1)), ("0", timedelta(0)),
-    ("1.5h", timedelta(minutes=90)),
+@pytest.mark.parametrize("ttl", ["", "24", "h", "1d", "1h x"])
+async def test_life_that_is_no_duration_is_refused(api: Api, ttl: str) -> None:
+    result = await api.run("create", "--ttl", ttl)
+    assert result.exit_code == 1
+    assert "time: " in result.output
+    assert not api.secrets
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (("--usages", "signing,reading"), 'invalid bootstrap token usage "reading"'),
+    (("--groups", "system:masters"), 'bootstrap group "system:masters" is invalid'),
 ])
-def test_durations_are_written_as_in_go(text: str, duration: timedelta) -> None:
-    assert parse_duration(text) == duration
+async def test_what_tokens_cannot_be_for_is_refused(api: Api, arguments: tuple[str, ...], message: str) -> None:
+    result = await api.run("create", *arguments)
+    assert result.exit_code == 1
+    assert message in result.output
+    assert not api.secrets
 
 
-@pytest.mark.parametrize("text", ["", "24", "h", "1d", "1h x"])
-def test_other_durations_are_refused(text: str) -> None:
-    with pytest.raises(click.BadParameter):
-        parse_duration(text)
+async def test_groups_and_usages_may_be_repeated_or_stand_together(api: Api) -> None:
+    groups = ("system:bootstrappers:a", "system:bootstrappers:b", "system:bootstrappers:c")
+    await api.run("create", "--groups", f"{groups[0]},{groups[1]}", "--groups", groups[2], "--usages", "authentication", "--ttl", "0")
+    (listed,) = json.loads((await api.run("list", "-o", "json")).output)
+    assert re.fullmatch(r"[a-z0-9]{6}\.[a-z0-9]{16}", listed.pop("token"))
+    assert listed == {"usages": ["authentication"], "groups": [*groups]}
+
+
+async def test_token_that_exists_already_is_told(api: Api) -> None:
+    await api.run("create", "abcdef.0123456789abcdef")
+    again = await api.run("create", "abcdef.ffffffffffffffff")
+    assert (again.exit_code, again.output) == (1, 'Error: a token with id "abcdef" already exists\n')
+
+
+async def test_command_that_joins_names_the_advertised_server(api: Api) -> None:
+    plain = await api.run("create", "--print-join-command")
+    assert re.fullmatch(rf"minikube-py agent --server {api.url} --token K10[0-9a-f]{{64}}::[a-z0-9.]+\n", plain.output)
+    api.cluster_info = "clusters:\n- name: ''\n  cluster: {server: 'https://192.0.2.1:6443'}\n"
+    command = await api.run("create", "--print-join-command")
+    assert command.output.startswith("minikube-py agent --server https://192.0.2.1:6443 --token K10")
+
+
+@pytest.mark.parametrize(("seconds", "text"), [
+    (-5, "<invalid>"), (-1, "0s"), (0.9, "0s"), (59, "59s"), (60, "1m"), (3599, "59m"), (3600 * 23.9, "23h"), (86_400 * 3, "3d"),
+    (31_536_000 * 2, "2y"),
+])
+def test_life_is_shown_in_its_largest_unit(seconds: float, text: str) -> None:
+    assert short_duration(seconds) == text

@@ -14,14 +14,15 @@ PIN = "a" * 64
 @pytest.mark.parametrize(("text", "token"), [
     (f"K10{PIN}::server:secret", JoinToken(PIN, "server", "secret")), (f"K10{PIN}::node:se:cret", JoinToken(PIN, "node", "se:cret")),
     (f"K10{PIN}::abcdef.0123456789abcdef", JoinToken(PIN, "", "abcdef.0123456789abcdef")), ("secret", JoinToken("", "server", "secret")),
-    ("abcdef.0123456789abcdef", JoinToken("", "", "abcdef.0123456789abcdef")), ("server:secret\n", JoinToken("", "server", "secret")),
-    ("K10secret", JoinToken("", "server", "K10secret")),
+    ("abcdef.0123456789abcdef", JoinToken("", "", "abcdef.0123456789abcdef")), ("pass:word\n", JoinToken("", "server", "pass:word")),
+    ("K10node:secret", JoinToken("", "node", "secret")), ("K10::abcdef.0123456789abcdef", JoinToken("", "", "abcdef.0123456789abcdef")),
+    ("K10:::secret", JoinToken("", "server", "secret")),
 ])
 def test_tokens_are_read_in_each_form(text: str, token: JoinToken) -> None:
     assert parse_token(text) == token
 
 
-@pytest.mark.parametrize("text", ["", "K10abc::server:x", f"K10{PIN}::server:", f"K10{PIN}::server", f"K10{PIN}::"])
+@pytest.mark.parametrize("text", ["", "K10", "K10secret", "K10abc::server:x", f"K10{PIN}::server:", f"K10{PIN}::server", f"K10{PIN}::"])
 def test_malformed_tokens_are_refused(text: str) -> None:
     with pytest.raises(TokenFormatError):
         parse_token(text)

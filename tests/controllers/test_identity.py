@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from datetime import timedelta
 
 import pytest
+import yaml
 
 from minikube_py.apis import core_v1, meta_v1, rbac_v1
 from minikube_py.apis.scheme import deep_copy
 from minikube_py.apiserver.authentication.bootstrap import token_secret
+from minikube_py.controllers.bootstrap_signer import BootstrapSigner, ClusterInfo, signature
 from minikube_py.controllers.bootstrap_tokens import BootstrapTokenCleaner
 from minikube_py.controllers.clusterrole_aggregation import ClusterRoleAggregation
 from minikube_py.controllers.service_account_tokens import ACCOUNT_NAME, ACCOUNT_UID, SECRET_TYPE, ServiceAccountTokenSecrets
@@ -51,6 +55,52 @@ async def test_bootstrap_tokens_go_at_their_end(world: World, ttl: timedelta) ->
     await world.until(lambda: world.find(core_v1.Secret, "bootstrap-token-aaaaaa", "kube-system") is None)
     assert world.find(core_v1.Secret, "bootstrap-token-bbbbbb", "kube-system")
     assert world.find(core_v1.Secret, "bootstrap-token-cccccc", "kube-system")
+
+
+async def test_cluster_info_is_published_once_and_kept_true(world: World) -> None:
+    await world.client.create(core_v1.Namespace(metadata=meta_v1.ObjectMeta(name="kube-public")))
+    await world.run(ClusterInfo(world.context, "https://192.0.2.1:6443", "CA"))
+    found = await world.until(lambda: world.find(core_v1.ConfigMap, "cluster-info", "kube-public"))
+    assert yaml.safe_load(found.data["kubeconfig"])["clusters"] == [
+        {"cluster": {"certificate-authority-data": "Q0E=", "server": "https://192.0.2.1:6443"}, "name": ""}]
+    role = "kubeadm:bootstrap-signer-clusterinfo"
+    binding = world.get(rbac_v1.RoleBinding, role, "kube-public")
+    assert [(subject.kind, subject.name) for subject in binding.subjects] == [("User", "system:anonymous")]
+    rule = world.get(rbac_v1.Role, role, "kube-public").rules[0]
+    assert (rule.verbs, rule.resources, rule.resource_names) == (["get"], ["configmaps"], ["cluster-info"])
+
+    await world.client.delete(rbac_v1.RoleBinding, role, "kube-public")
+    await world.run(ClusterInfo(world.context, "https://192.0.2.2:6443", "CA"))
+    await world.until(lambda: "192.0.2.2" in world.get(core_v1.ConfigMap, "cluster-info", "kube-public").data["kubeconfig"])
+    assert world.find(rbac_v1.RoleBinding, role, "kube-public") is None, "an administrator has closed it"
+
+
+async def test_tokens_that_may_sign_have_their_signature_in_cluster_info(world: World) -> None:
+    await world.client.create(core_v1.Namespace(metadata=meta_v1.ObjectMeta(name="kube-public")))
+    await world.start(BootstrapSigner)
+    await world.client.create(token_secret("aaaaaa.0123456789abcdef", ttl=timedelta(hours=1), clock=world.clock))
+    await world.client.create(token_secret("bbbbbb.0123456789abcdef", ttl=None, usages=("authentication",), clock=world.clock))
+    await world.client.create(token_secret("cccccc.0123456789abcdef", ttl=timedelta(seconds=-5), clock=world.clock))
+    meta = meta_v1.ObjectMeta(name="cluster-info", namespace="kube-public")
+    await world.client.create(core_v1.ConfigMap(metadata=meta, data={"kubeconfig": "content", "note": "kept", "jws-kubeconfig-gone": "x"}))
+
+    def data() -> dict[str, str]:
+        return world.get(core_v1.ConfigMap, "cluster-info", "kube-public").data
+
+    await world.until(lambda: data().keys() == {"kubeconfig", "note", "jws-kubeconfig-aaaaaa"})
+    first = data()["jws-kubeconfig-aaaaaa"]
+    await world.client.patch(core_v1.ConfigMap, "cluster-info", "kube-public", {"data": {"kubeconfig": "other"}})
+    await world.until(lambda: data()["jws-kubeconfig-aaaaaa"] != first)
+    await world.client.patch(core_v1.ConfigMap, "cluster-info", "kube-public", {"data": {"jws-kubeconfig-aaaaaa": "forged"}})
+    await world.until(lambda: data()["jws-kubeconfig-aaaaaa"] == signature("other", "aaaaaa", "0123456789abcdef"))
+    await world.client.delete(core_v1.Secret, "bootstrap-token-aaaaaa", "kube-system")
+    await world.until(lambda: data().keys() == {"kubeconfig", "note"})
+
+
+def test_signature_is_detached_and_named_by_the_token() -> None:
+    header, payload, tag = signature("clusters: []\n", "abcdef", "0123456789abcdef").split(".")
+    assert json.loads(base64.urlsafe_b64decode(header + "==")) == {"alg": "HS256", "kid": "abcdef"}
+    assert (payload, tag) == ("", "aiG7z8XWjjzLz3AwuhjgjACCUfWawXW2oX1uxgNWBSg")
 
 
 def request(name: str, account: str) -> core_v1.Secret:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
+from minikube_py.client.join_protocol import ca_pin, parse_token
 from tests.e2e.cluster import IMAGE, PROGRAM, Cluster
 
 pytestmark = pytest.mark.e2e
@@ -68,15 +72,71 @@ def test_a_node_that_stops_is_noticed_and_comes_back(pair: Cluster) -> None:
     assert (again["containerID"], again["restartCount"]) == (containers["containerID"], 0)
 
 
-def test_a_wrong_token_and_a_wrong_pin_are_refused(pair: Cluster) -> None:
-    host = pair.nodes[1].host
+def refused(cluster: Cluster, token: str, name: str = "refused") -> str:
+    """What an agent says that is not let in: one line."""
+    done = cluster.nodes[1].host.run(
+        "timeout", "20", str(PROGRAM), "agent", "--server", f"https://{cluster.server.host.address}:6443", "--token", token,
+        "--data-dir", str(cluster.home / "refused"), "--node-name", name, "--log-level", "error", check=False,
+    )
+    assert done.returncode == 1 and done.stdout == "", done
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("minikube-py: ")
+    return line
+
+
+def tokens(cluster: Cluster, *arguments: str) -> str:
+    """`minikube-py token` on the server's host."""
+    return cluster.server.host.run(str(PROGRAM), "token", *arguments).stdout.strip()
+
+
+def test_who_is_not_let_in_is_told_why_on_one_line(pair: Cluster) -> None:
     pin, _, secret = pair.token.partition("::")
-    for token, word in ((f"{pin}::server:wrong", "token"), (f"K10{'0' * 64}::{secret}", "CA")):
-        done = host.run(
-            "timeout", "20", str(PROGRAM), "agent",
-            "--server", f"https://{pair.server.host.address}:6443", "--token", token, "--data-dir", str(pair.home / "refused"),
-            "--node-name", "refused", check=False,
-        )
-        assert done.returncode == 1
-        assert word in done.stderr
-        assert "Traceback" not in done.stderr
+    kubeconfig = ("--kubeconfig", str(pair.kubeconfig))
+    bootstrap = tokens(pair, "create", *kubeconfig, "--ttl", "1h")
+    short = tokens(pair, "create", *kubeconfig, "--ttl", "1s")
+    for token, words in (
+        (f"{pin}::server:wrong", "does not accept the token: it is not a token of this cluster"),
+        (f"K10{'0' * 64}::{secret}", "token CA hash does not match"),
+        (f"{pin}::abcdef.0123456789abcdef", "does not accept the token: invalid bearer token"),
+        ("K10nonsense", "invalid token format"),
+    ):
+        assert words in refused(pair, token)
+    assert "node password rejected" in refused(pair, bootstrap, pair.nodes[1].host.name)
+    tokens(pair, "delete", *kubeconfig, bootstrap)
+    assert "does not accept the token: invalid bearer token" in refused(pair, bootstrap)
+    pair.wait(lambda: short.partition("::")[2] not in tokens(pair, "list", *kubeconfig), "the expired token to be cleaned away")
+    assert "does not accept the token" in refused(pair, short)
+
+
+def test_token_is_rotated_and_nodes_that_have_joined_go_on(pair: Cluster) -> None:
+    agent, old = pair.nodes[1], pair.token
+    data = ("--data-dir", str(pair.server.data))
+    fresh = tokens(pair, "rotate", *data, "--new-token", "fresh-secret")
+    assert fresh == pair.token and fresh.endswith("::server:fresh-secret")
+    assert "does not accept the token" in refused(pair, old)
+    agent.kill()
+    agent.start("agent", "--server", f"https://{pair.server.host.address}:6443", "--token", old)
+    pair.wait_node_ready(agent)
+    pair.wait(lambda: pair.try_kubectl("exec", "there", "--", "hostname") == "there\n", "the node to be reached")
+    pair.join("third")
+
+
+def test_cluster_tells_who_it_is_to_machines_that_know_a_token(pair: Cluster) -> None:
+    """What `kubeadm join` does first: the cluster's address and CA, from nobody's account, believed because a token has signed them."""
+    token = tokens(pair, "create", "--kubeconfig", str(pair.kubeconfig)).partition("::")[2]
+    token_id, _, secret = token.partition(".")
+    url = f"https://{pair.server.host.address}:6443/api/v1/namespaces/kube-public/configmaps/cluster-info"
+
+    def signed() -> dict[str, str]:
+        data: dict[str, str] = json.loads(pair.nodes[1].host.run("curl", "-sk", url).stdout)["data"]
+        return data if f"jws-kubeconfig-{token_id}" in data else {}
+
+    data = pair.wait(signed, "the token to sign")
+    header, payload, signature = data[f"jws-kubeconfig-{token_id}"].split(".")
+    assert payload == ""
+    content = base64.urlsafe_b64encode(data["kubeconfig"].encode()).rstrip(b"=").decode()
+    expected = hmac.digest(secret.encode(), f"{header}.{content}".encode(), "sha256")
+    assert base64.urlsafe_b64encode(expected).rstrip(b"=").decode() == signature
+    (cluster,) = yaml.safe_load(data["kubeconfig"])["clusters"]
+    assert cluster["cluster"]["server"] == f"https://{pair.server.host.address}:6443"
+    assert ca_pin(base64.b64decode(cluster["cluster"]["certificate-authority-data"])) == parse_token(pair.token).pin

@@ -27,6 +27,11 @@ SECRET_PREFIX = "bootstrap-token-"
 GROUP = "system:bootstrappers"
 # The group of tokens that may join nodes, as k3s names it.
 NODE_GROUP = "system:bootstrappers:minikube-py:default-node-token"
+# All groups that do; the other is kubeadm's.
+NODE_GROUPS = frozenset({NODE_GROUP, "system:bootstrappers:kubeadm:default-node-token"})
+# Source: k8s.io/cluster-bootstrap/token/api (BootstrapGroupPattern)
+GROUP_PATTERN = re.compile(r"system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]")
+USAGES = ("signing", "authentication")
 TOKEN = re.compile(r"([a-z0-9]{6})\.([a-z0-9]{16})")
 _ALPHABET = string.ascii_lowercase + string.digits
 
@@ -55,7 +60,10 @@ class BootstrapTokens:
         if data.get("usage-bootstrap-authentication") != b"true":
             raise UnauthorizedError("the bootstrap token is not meant for authentication")
         extra_groups = [group for group in data.get("auth-extra-groups", b"").decode(errors="replace").split(",") if group]
-        user = UserInfo(f"system:bootstrap:{token_id}", "", (GROUP, *sorted(extra_groups)))
+        for group in extra_groups:
+            if not GROUP_PATTERN.fullmatch(group):
+                raise UnauthorizedError(f'the bootstrap token has a group that cannot be: "{group}"')
+        user = UserInfo(f"system:bootstrap:{token_id}", "", (GROUP, *sorted({*extra_groups} - {GROUP})))
         return TokenIdentity(user, expires_at=float("inf") if expires is None else expires.timestamp())
 
 
@@ -94,8 +102,11 @@ def token_secret(
     if match is None:
         raise ValueError(f'the bootstrap token "{token}" was not of the form "{TOKEN.pattern}"')
     for group in groups:
-        if not re.fullmatch(r"system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]", group):
-            raise ValueError(f'bootstrap group "{group}" is invalid (must match system:bootstrappers:[a-z0-9:-]{{0,255}}[a-z0-9])')
+        if not GROUP_PATTERN.fullmatch(group):
+            raise ValueError(f'bootstrap group "{group}" is invalid (must match \\A{GROUP_PATTERN.pattern}\\z)')
+    for usage in usages:
+        if usage not in USAGES:
+            raise ValueError(f'invalid bootstrap token usage "{usage}": it is none of {", ".join(USAGES)}')
     token_id, secret = match.groups()
     data = {"token-id": token_id, "token-secret": secret} | {f"usage-bootstrap-{usage}": "true" for usage in usages}
     if ttl is not None:
