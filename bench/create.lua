@@ -1,6 +1,8 @@
 -- Creates objects with names of their own: wrk ... -s create.lua URL -- TOKEN pod|configmap RUN
 -- RUN is part of every name and must not have been used on that server before.
 
+dofile(debug.getinfo(1, "S").source:match("^@(.*)/") .. "/report.lua")
+
 local PATHS = { pod = "/api/v1/namespaces/default/pods", configmap = "/api/v1/namespaces/default/configmaps" }
 
 -- Body around the name: a pod as people write them, about 0.6 kB; a config map of 256 bytes.
@@ -38,11 +40,4 @@ function response(status, _, body)
     failed = failed + 1
     if failed == 1 then io.stderr:write(status, " ", body:sub(1, 400), "\n") end
   end
-end
-
-function done(summary, latency)
-  io.write(string.format("RESULT per_s=%.1f p50_ms=%.3f p99_ms=%.3f failed=%d bytes_per_s=%.0f\n",
-    summary.requests * 1e6 / summary.duration, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
-    summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.timeout,
-    summary.bytes * 1e6 / summary.duration))
 end

@@ -1,6 +1,8 @@
 -- Patches pods in turn, each time to something new: wrk ... -s patch.lua URL -- TOKEN merge|strategic|apply PODS
 -- The pods pod-00000 and so on must exist.
 
+dofile(debug.getinfo(1, "S").source:match("^@(.*)/") .. "/report.lua")
+
 local PATH = "/api/v1/namespaces/default/pods/pod-%05d"
 local TYPES = {
   merge = "application/merge-patch+json",
@@ -36,11 +38,4 @@ function response(status, _, body)
     failed = failed + 1
     if failed == 1 then io.stderr:write(status, " ", body:sub(1, 400), "\n") end
   end
-end
-
-function done(summary, latency)
-  io.write(string.format("RESULT per_s=%.1f p50_ms=%.3f p99_ms=%.3f failed=%d bytes_per_s=%.0f\n",
-    summary.requests * 1e6 / summary.duration, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
-    summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.timeout,
-    summary.bytes * 1e6 / summary.duration))
 end

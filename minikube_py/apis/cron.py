@@ -3,6 +3,10 @@
 The five fields are minute, hour, day of month, month and day of week, with lists, ranges, steps and English names; a day matches if
 either of its two fields does, when both are restricted. `@hourly` and the like, and `@every 1h30m`, are understood too. Times are wall
 times of a zone: a moment that a change of clocks skips does not occur.
+
+The libraries for cron are written after other programs. cronsim, the best of them, follows Debian's: it runs what a change of clocks skips
+right after it, takes 7 for Sunday, "L" and "#", reads a step on a star as a star when two days are given, and knows neither "?" nor
+"@every". Each of these would be another time of a job, or another answer to a schedule, than upstream's.
 Source: kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#schedule-syntax (robfig/cron v3, standard parser).
 """
 

@@ -17,10 +17,10 @@ from minikube_py.apis.core_v1 import (
     PodSpec,
     Toleration,
 )
+from minikube_py.apis.node_affinity import matches_node
+from minikube_py.apis.tolerations import tolerates
 
 from ..history import HASH_LABEL
-from ..nodes import taints
-from ..nodes.affinity import fits
 from ..pod_control import pod_from_template
 from ..status import scaled
 
@@ -44,12 +44,12 @@ def should_run(ds: DaemonSet, node: Node) -> tuple[bool, bool]:
     spec = ds.spec.template.spec
     if spec.node_name and spec.node_name != node.metadata.name:
         return False, False
-    if not fits(spec, node):
+    if not matches_node(spec, node):
         return False, False
     rows = tolerations_of(spec)
     refused = [
         taint for taint in node.spec.taints
-        if taint.effect in ("NoSchedule", "NoExecute") and not any(taints.tolerates(row, taint) for row in rows)
+        if taint.effect in ("NoSchedule", "NoExecute") and not any(tolerates(row, taint) for row in rows)
     ]
     return not refused, all(taint.effect != "NoExecute" for taint in refused)
 

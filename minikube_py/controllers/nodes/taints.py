@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from minikube_py.apis.core_v1 import Node, Taint, Toleration
+from minikube_py.apis.tolerations import tolerates
 
 from ..status import condition_of
 
@@ -58,30 +59,6 @@ def _is_own(taint: Taint) -> bool:
 
 def no_execute(node: Node) -> list[Taint]:
     return [taint for taint in node.spec.taints if taint.effect == "NoExecute"]
-
-
-def tolerates(toleration: Toleration, taint: Taint) -> bool:
-    if toleration.effect and toleration.effect != taint.effect:
-        return False
-    if toleration.key and toleration.key != taint.key:
-        return False
-    match toleration.operator:
-        case "" | "Equal":
-            return toleration.value == taint.value
-        case "Exists":
-            return True
-        case "Lt" | "Gt":
-            return _compares(toleration, taint)
-        case _:
-            return False
-
-
-def _compares(toleration: Toleration, taint: Taint) -> bool:
-    try:
-        left, right = int(taint.value), int(toleration.value)
-    except ValueError:
-        return False
-    return left < right if toleration.operator == "Lt" else left > right
 
 
 def tolerated_s(tolerations: Sequence[Toleration], taints: Sequence[Taint]) -> float | None:

@@ -9,18 +9,16 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from minikube_py.apis import core_v1
-
-from ..cache import Cache, NodeInfo
-from ..framework import ClusterEvent, Code, CycleState, Hint, Status, normalize_to_max
-from ..matching import (
+from minikube_py.apis.node_affinity import matches_node, matches_term, required_node_selector
+from minikube_py.apis.tolerations import (
     UNSCHEDULABLE_TAINT,
-    matches_node,
-    matches_term,
-    required_node_selector,
     tolerated,
     tolerates,
     untolerated_taint,
 )
+
+from ..cache import Cache, NodeInfo
+from ..framework import ClusterEvent, Code, CycleState, Hint, Status, normalize_to_max
 from ..pod_info import PodInfo
 
 _NODE_CHANGES = ClusterEvent.NODE_ADD, ClusterEvent.NODE_LABEL, ClusterEvent.NODE_TAINT

@@ -15,10 +15,11 @@ from typing import Any, ClassVar
 
 from minikube_py.apis import core_v1
 from minikube_py.apis.labels import Requirement, Selector, from_label_selector
+from minikube_py.apis.node_affinity import matches_node, required_node_selector
+from minikube_py.apis.tolerations import untolerated_taint
 
 from ..cache import Cache, NodeInfo
 from ..framework import NODE_EVENTS, SCORE_MAX, ClusterEvent, Code, CycleState, Hint, Status
-from ..matching import matches_node, required_node_selector, untolerated_taint
 from ..pod_counts import PodCounts
 from ..pod_info import PodInfo
 

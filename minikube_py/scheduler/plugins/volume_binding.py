@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from minikube_py.apis import core_v1, storage_v1
+from minikube_py.apis.node_affinity import matches_term
 from minikube_py.client.informer import Informers
 from minikube_py.client.interface import Client
 
 from ..cache import Cache, NodeInfo
 from ..framework import NODE_EVENTS, ClusterEvent, Code, CycleState, Hint, Status
-from ..matching import matches_term
 from ..pod_info import PodInfo
 
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
