@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from minikube_py.apis.rbac_v1 import PolicyRule
+from minikube_py.apis.syntax import quote
 
 from .rules import ALL
 
@@ -44,13 +45,8 @@ def describe(rule: PolicyRule) -> str:
         ("APIGroups", rule.api_groups), ("Resources", rule.resources), ("NonResourceURLs", rule.non_resource_urls),
         ("ResourceNames", rule.resource_names), ("Verbs", rule.verbs),
     )
-    shown = [f"{name}:[{' '.join(_quoted(value) for value in values)}]" for name, values in fields if values]
+    shown = [f"{name}:[{' '.join(map(quote, values))}]" for name, values in fields if values]
     return "{" + ", ".join(shown) + "}"
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _break_down(rule: PolicyRule) -> Iterator[PolicyRule]:

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 from minikube_py.apis.rbac_v1 import AggregationRule, ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding
 from minikube_py.apis.scheme import deep_copy
+from minikube_py.apis.syntax import quote
 from minikube_py.apiserver.authentication.user import MASTERS, UserInfo
-from minikube_py.core.errors import not_found
+from minikube_py.core.errors import InternalError, not_found
 
 from .attributes import Attributes, Authorizer, aggregate, forbidden_resource
 from .coverage import compact, describe, missing_permissions
@@ -38,7 +39,8 @@ async def check_escalation(
     Args:
         old: the object before an update; None for a creation.
         new: the object to be written, with its namespace set.
-    Raises: ForbiddenError naming the permissions that the user lacks; NotFoundError if a binding refers to no role.
+    Raises: ForbiddenError naming the permissions that the user lacks; NotFoundError if a binding refers to no
+            role; InternalError if it refers to no kind of role.
     """
     if MASTERS in user.groups or (old is not None and _only_garbage_collection(old, new)):
         return
@@ -73,10 +75,12 @@ async def _check_binding(
     namespace = new.metadata.namespace
     reference = new.role_ref
     plural = {"ClusterRole": "clusterroles", "Role": "roles"}.get(reference.kind, "")
-    if plural:
-        attributes = Attributes(user, "bind", reference.api_group, "*", plural, "", namespace, reference.name)
-        if (await authorizer.authorize(attributes)).allowed:
-            return
+    if not plural:
+        # Upstream gets here before it validates, and calls it a fault of its own.
+        raise InternalError(f"unsupported role reference kind: {quote(reference.kind)}")
+    attributes = Attributes(user, "bind", reference.api_group, "*", plural, "", namespace, reference.name)
+    if (await authorizer.authorize(attributes)).allowed:
+        return
     rules = resolver.rules_of(reference, namespace)
     if rules is None:
         raise not_found(GROUP, plural, reference.name)
@@ -89,8 +93,8 @@ def _confirm(user: UserInfo, namespace: str, obj: RbacObject, rules: Sequence[Po
     if not missing:
         return
     lines = "\n".join(sorted({describe(rule) for rule in compact(missing)}))
-    groups = " ".join(f'"{group}"' for group in user.groups)
-    why = f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions not currently held:\n{lines}'
+    groups = " ".join(map(quote, user.groups))
+    why = f'user {quote(user.name)} (groups=[{groups}]) is attempting to grant RBAC permissions not currently held:\n{lines}'
     if unresolved:
         errors = [f'{reference.kind.lower()}s.{GROUP} "{reference.name}" not found' for reference in unresolved]
         why += f"; resolution errors: [{aggregate(errors)}]"

@@ -11,7 +11,7 @@ from minikube_py.apiserver.authentication import UserInfo
 from minikube_py.apiserver.authorization import RbacAuthorizer
 from minikube_py.apiserver.authorization.coverage import compact, describe, missing_permissions
 from minikube_py.apiserver.authorization.escalation import check_escalation
-from minikube_py.core.errors import ForbiddenError, NotFoundError
+from minikube_py.core.errors import ForbiddenError, InternalError, NotFoundError
 
 from .test_rbac import JANE, add, allows, attributes, binding, cluster_binding, cluster_role, meta, rule, rules, user
 
@@ -61,6 +61,8 @@ async def test_binding_needs_the_roles_permissions_or_the_verb_bind() -> None:
     await check(allowed, new)
     with pytest.raises(NotFoundError, match=r'clusterroles.rbac.authorization.k8s.io "ghost" not found'):
         await check(authorizer, binding("default", "x", "ClusterRole", "ghost", user("joe")))
+    with pytest.raises(InternalError, match='unsupported role reference kind: "Thing"'):
+        await check(authorizer, binding("default", "x", "Thing", "ghost", user("joe")))
 
 
 async def test_an_update_that_changes_no_rule_needs_no_permissions() -> None:
