@@ -75,24 +75,33 @@ class Authenticator:
 
         Raises: UnauthorizedError("Unauthorized").
         """
-        try:
-            user = await self._authenticate(request)
-        except UnauthorizedError as error:
-            self.metrics.failed("failure" if error.message == NO_CREDENTIAL else "error")
-            log.debug("credential refused reason=%s", error.message)
-            raise UnauthorizedError("Unauthorized") from error
+        peer = self._peers.peer_of(request.transport)
+        user = None if peer is None else self._user_of(peer, request.headers)
+        if user is None:
+            try:
+                user = await self._without_certificate(request, peer)
+            except UnauthorizedError as error:
+                self.metrics.failed("failure" if error.message == NO_CREDENTIAL else "error")
+                log.debug("credential refused reason=%s", error.message)
+                raise UnauthorizedError("Unauthorized") from error
         self.metrics.succeeded(user.name)
         return user
 
-    async def _authenticate(self, request: Request) -> UserInfo:
-        """Raises: UnauthorizedError, with the reason."""
-        peer = self._peers.peer_of(request.transport)
-        if peer is not None:
-            if peer is not UNKNOWN:
-                self.metrics.expiration.observe(peer.not_after - time.time())
-            user = self._user_of(peer, request.headers)
+    def _user_of(self, peer: Peer, headers: Mapping[str, str]) -> UserInfo | None:
+        """Whom a certificate stands for: another if it is a front proxy's, or whom it names."""
+        if peer is not UNKNOWN:
+            self.metrics.expiration.observe(peer.not_after - time.time())
+        if peer.proxy is not None and self._request_header.allows(peer.proxy):
+            user = self._request_header.user_of(headers)
             if user is not None:
                 return user
+        return peer.user
+
+    async def _without_certificate(self, request: Request, peer: Peer | None) -> UserInfo:
+        """Who sends a request whose certificate, if there is one, stands for nobody.
+
+        Raises: UnauthorizedError, with the reason.
+        """
         token = bearer_token(request.headers)
         if token is None:
             if self._anonymous and peer is None and (not self._anonymous_paths or request.path in self._anonymous_paths):
@@ -102,13 +111,6 @@ class Authenticator:
         if identity.remarks:
             request.remarks = identity.remarks
         return identity.user
-
-    def _user_of(self, peer: Peer, headers: Mapping[str, str]) -> UserInfo | None:
-        if peer.proxy is not None and self._request_header.allows(peer.proxy):
-            user = self._request_header.user_of(headers)
-            if user is not None:
-                return user
-        return peer.user
 
     async def review_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity:
         """Whom a token stands for towards `audiences` (this API server if empty). Raises: UnauthorizedError with the reason."""

@@ -23,33 +23,38 @@ class AuthenticationMetrics:
     """The counters of one server.
 
     Attributes:
-        attempts: by result: "success", "failure" or "error".
-        users: authenticated requests by name.
+        success: requests whose sender is known.
+        failures: the others, by result: "failure" or "error".
+        named: of those with success, the ones whose name is counted by itself.
         expiration: what was left of the certificates of requests, in seconds.
     """
 
     def __init__(self) -> None:
-        self.attempts = {"success": 0, "failure": 0, "error": 0}
-        self.users: dict[str, int] = {}
+        self.success = 0
+        self.failures = {"failure": 0, "error": 0}
+        self.named: dict[str, int] = {}
         self.expiration = Histogram(EXPIRATION_BUCKETS_S)
 
     def succeeded(self, name: str) -> None:
         """Count a request whose sender is known, if only as nobody."""
-        self.attempts["success"] += 1
-        label = name if name in KNOWN else "email_id" if "@" in name else "other"
-        self.users[label] = self.users.get(label, 0) + 1
+        self.success += 1
+        if "@" in name or name in KNOWN:
+            label = name if name in KNOWN else "email_id"
+            self.named[label] = self.named.get(label, 0) + 1
 
     def failed(self, result: str) -> None:
         """Count a request with a credential that is not good ("error"), or without one that was needed ("failure")."""
-        self.attempts[result] += 1
+        self.failures[result] += 1
 
     def families(self) -> Iterator[Any]:
         """Metric families. Upstream's names of the counters have no suffix."""
         from prometheus_client.core import HistogramMetricFamily, Metric
 
+        attempts = {"success": self.success, **self.failures}
+        users = {"other": self.success - sum(self.named.values()), **self.named}
         for name, help_text, label, counts in (
-            ("authentication_attempts", "Counter of authenticated attempts.", "result", self.attempts),
-            ("authenticated_user_requests", "Counter of authenticated requests broken out by username.", "username", self.users),
+            ("authentication_attempts", "Counter of authenticated attempts.", "result", attempts),
+            ("authenticated_user_requests", "Counter of authenticated requests broken out by username.", "username", users),
         ):
             family = Metric(name, help_text, "counter")
             for value, count in counts.items():
