@@ -33,10 +33,10 @@ class Issuers:
         """Raises: ValueError, with all that is wrong with the configuration."""
         self._algorithms = algorithms
         self._own_issuers = own_issuers
-        self._issuers: list[tuple[Provider, JwtTokens]] = self._made(configuration)
+        self._issuers: list[JwtTokens] = self._made(configuration)
 
     async def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity | None:
-        for _, tokens in self._issuers:
+        for tokens in self._issuers:
             identity = await tokens.authenticate_token(token, audiences)
             if identity is not None:
                 return identity
@@ -57,18 +57,18 @@ class Issuers:
         """
         old, self._issuers = self._issuers, self._made(configuration)
         log.info("authentication configuration is taken over issuers=%d", len(self._issuers))
-        for provider, _ in old:
-            await provider.close(patient=True)
+        for tokens in old:
+            await tokens.close(patient=True)
 
     async def close(self) -> None:
         """Ask nobody any more."""
-        for provider, _ in self._issuers:
-            await provider.close()
+        for tokens in self._issuers:
+            await tokens.close()
 
-    def _made(self, configuration: AuthenticationConfiguration) -> list[tuple[Provider, JwtTokens]]:
+    def _made(self, configuration: AuthenticationConfiguration) -> list[JwtTokens]:
         made = []
         for jwt, mapping in zip(configuration.jwt, compiled(configuration, self._own_issuers), strict=True):
             issuer = jwt.issuer
             provider = Provider(issuer.url, authorities=issuer.certificate_authority, discovery_url=issuer.discovery_url)
-            made.append((provider, JwtTokens(provider, issuer.audiences, mapping, self._algorithms)))
+            made.append(JwtTokens(provider, issuer.audiences, mapping, self._algorithms))
         return made

@@ -114,32 +114,49 @@ class Provider:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._fetching = None
 
+    def like(self, issuer: str) -> Provider:
+        """Another issuer that is found and trusted in the same way."""
+        return Provider(issuer, authorities=self._authorities)
+
+    async def get(self, url: str, token: str = "") -> bytes:
+        """What is at a URL of the provider.
+
+        Args:
+            token: to be shown there, if any.
+        Raises: ProviderError.
+        """
+        headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        try:
+            async with asyncio.timeout(TIMEOUT_S), self._open().get(url, headers=headers) as answer:
+                if answer.status != 200:
+                    raise ProviderError(f"{url}: {answer.status} {answer.reason}")
+                body = b""
+                while chunk := await answer.content.read(ANSWER_BYTES_MAX):
+                    body += chunk
+                    if len(body) > ANSWER_BYTES_MAX:
+                        raise ProviderError(f"{url}: more than {ANSWER_BYTES_MAX} bytes")
+                return body
+        except (OSError, aiohttp.ClientError, ValueError) as error:
+            raise ProviderError(f"{url}: {error or type(error).__name__}") from error
+
     async def _load(self) -> None:
         try:
-            async with asyncio.timeout(TIMEOUT_S):
-                configuration = msgspec.json.decode(await self._get(self._configuration_url), type=_Configuration)
-                if configuration.issuer != self.issuer:
-                    raise ProviderError(
-                        f'issuer did not match the issuer returned by provider, expected "{self.issuer}" got "{configuration.issuer}"')
-                keys = msgspec.json.decode(await self._get(configuration.jwks_uri), type=_KeySet).keys
-        except (OSError, aiohttp.ClientError, msgspec.MsgspecError, ValueError, ProviderError) as error:
-            log.warning("keys of a token issuer cannot be had issuer=%s reason=%s", self.issuer, error or type(error).__name__)
+            configuration = msgspec.json.decode(await self.get(self._configuration_url), type=_Configuration)
+            if configuration.issuer != self.issuer:
+                raise ProviderError(
+                    f'issuer did not match the issuer returned by provider, expected "{self.issuer}" got "{configuration.issuer}"')
+            keys = msgspec.json.decode(await self.get(configuration.jwks_uri), type=_KeySet).keys
+        except (msgspec.MsgspecError, UnicodeDecodeError, ProviderError) as error:
+            log.warning("keys of a token issuer cannot be had issuer=%s reason=%s", self.issuer, error)
             return
         self._keys, self._fetched = [*_public(keys)], time.monotonic()
 
-    async def _get(self, url: str) -> bytes:
+    def _open(self) -> aiohttp.ClientSession:
+        """The session. Raises: OSError if the authorities cannot be used."""
         if self._session is None:
             context = ssl.create_default_context(cadata=self._authorities or None)
             self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context), cookie_jar=aiohttp.DummyCookieJar())
-        async with self._session.get(url, headers={"Accept": "application/json"}) as answer:
-            if answer.status != 200:
-                raise ProviderError(f"{url}: {answer.status} {answer.reason}")
-            body = await answer.content.read(ANSWER_BYTES_MAX)
-            while chunk := await answer.content.read(ANSWER_BYTES_MAX):
-                body += chunk
-                if len(body) > ANSWER_BYTES_MAX:
-                    raise ProviderError(f"{url}: more than {ANSWER_BYTES_MAX} bytes")
-            return body
+        return self._session
 
 
 def _public(keys: list[dict[str, Any]]) -> list[tuple[str, PublicKey]]:

@@ -26,6 +26,8 @@ class Issuer:
         configuration: what differs in its discovery document.
         asked: paths of requests so far.
         down: whether it fails.
+        more: what else is there, by path.
+        shown: the credentials that were shown for that.
     """
 
     def __init__(self) -> None:
@@ -35,6 +37,8 @@ class Issuer:
         self.configuration: dict[str, Any] = {}
         self.asked: list[str] = []
         self.down = False
+        self.more: dict[str, bytes] = {}
+        self.shown: dict[str, str] = {}
         self.url = ""
 
     @property
@@ -55,6 +59,11 @@ class Issuer:
         self.asked.append(http.path)
         if self.down:
             return web.Response(status=503)
+        if http.path in self.more:
+            self.shown[http.path] = http.headers.get("Authorization", "")
+            return web.Response(body=self.more[http.path])
+        if http.path == "/groups":
+            return web.Response(status=404)
         if http.path.endswith("openid-configuration"):
             return web.json_response({"issuer": self.url, "jwks_uri": f"{self.url}/keys"} | self.configuration)
         return web.json_response({"keys": self.published})

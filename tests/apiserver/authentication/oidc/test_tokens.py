@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from minikube_py.apiserver.authentication.jws import SigningKey
 from minikube_py.apiserver.authentication.oidc import provider as provider_module
-from minikube_py.apiserver.authentication.oidc.claims import Claim, Mapping
+from minikube_py.apiserver.authentication.oidc.claims import USERNAME, Claim, Mapping
 from minikube_py.apiserver.authentication.oidc.provider import Provider
 from minikube_py.apiserver.authentication.oidc.tokens import JwtTokens
 from minikube_py.apiserver.options import ApiServerArgs
@@ -36,9 +36,10 @@ def b64(data: bytes) -> str:
 @asynccontextmanager
 async def tokens_of(issuer: Issuer, *algorithms: str) -> AsyncIterator[JwtTokens]:
     provider = Provider(issuer.url, authorities=issuer.ca)
-    mapping = Mapping(Claim("username claims", "sub", "oidc:"))
-    yield JwtTokens(provider, [AUDIENCE, "other"], mapping, algorithms or ("RS256",))
-    await provider.close()
+    mapping = Mapping(Claim(USERNAME, "sub", "oidc:"), Claim("groups claim", "groups", many=True))
+    tokens = JwtTokens(provider, [AUDIENCE, "other"], mapping, algorithms or ("RS256",))
+    yield tokens
+    await tokens.close()
 
 
 async def refused(tokens: JwtTokens, token: str) -> str:
@@ -128,6 +129,46 @@ async def test_a_new_key_is_found_when_its_first_token_comes(issuer: Issuer, mon
         issuer.published.append(issuer.key.jwk())
         assert await tokens.authenticate_token(issuer.token()) is not None
         assert await tokens.authenticate_token(old) is not None
+
+
+def elsewhere(issuer: Issuer, **more: Any) -> str:
+    """A token whose groups are somewhere else."""
+    sources = {"src1": {"endpoint": f"{issuer.url}/groups", "access_token": "key"}}
+    return issuer.token(**({"_claim_names": {"groups": "src1"}, "_claim_sources": sources} | more))
+
+
+async def test_groups_may_be_got_from_where_a_token_says(issuer: Issuer) -> None:
+    async with tokens_of(issuer) as tokens:
+        issuer.more["/groups"] = issuer.token(groups=["dev", "ops"]).encode()
+        identity = await tokens.authenticate_token(elsewhere(issuer))
+        assert identity is not None
+        assert identity.user.groups == ("dev", "ops")
+        assert issuer.shown["/groups"] == "Bearer key"
+        identity = await tokens.authenticate_token(elsewhere(issuer, groups=["own"]))
+        assert identity is not None
+        assert identity.user.groups == ("own",)
+
+
+@pytest.mark.parametrize(("change", "answer", "why"), [
+    ({}, None, 'while getting distributed claim "groups":'), ({}, b"rubbish", "failed for claim"),
+    ({}, "foreign", "verify distributed claim token: failed to verify signature"), ({}, "without", "did not contain claim: groups"),
+    ({"_claim_names": [1]}, None, "error parsing distributed claim names"), ({"_claim_sources": None}, None, "no claim sources"),
+    ({"_claim_sources": {"src1": 7}}, None, "could not parse claim sources"),
+    ({"_claim_sources": {}}, None, "id token _claim_names contained a source src1 missing in _claims_sources"),
+])
+async def test_groups_that_cannot_be_got_keep_out(issuer: Issuer, change: dict[str, Any], answer: Any, why: str) -> None:
+    token = elsewhere(issuer, **change)
+    if answer == "without":
+        answer = issuer.token().encode()
+    if answer == "foreign":
+        header, claims, _ = issuer.token(groups=["dev"]).split(".")
+        answer = f"{header}.{claims}.AAAA".encode()
+    if answer is not None:
+        issuer.more["/groups"] = answer
+    async with tokens_of(issuer) as tokens:
+        said = await refused(tokens, token)
+        assert said.startswith("oidc: could not expand distributed claims: ")
+        assert why in said
 
 
 @asynccontextmanager
