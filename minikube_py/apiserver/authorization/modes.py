@@ -156,7 +156,7 @@ class Authorization:
 def _wanted(args: AuthorizationArgs) -> list[AuthorizerConfiguration]:
     """The authorizers that the flags name."""
     found = []
-    for mode in args.modes:
+    for mode in args.authorization_mode:
         one = AuthorizerConfiguration(type=mode, name=mode.lower())
         if mode == "Webhook":
             file = str(args.authorization_webhook_config_file)

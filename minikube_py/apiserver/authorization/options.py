@@ -24,14 +24,14 @@ class AuthorizationArgs:
     """The values; each has the name of its flag, durations are in seconds.
 
     Attributes:
-        authorization_mode: who is asked, in order; Node and RBAC if empty and there is no configuration file.
+        authorization_mode: who is asked, in order.
         authorization_policy_file: policies of the mode ABAC, a JSON object a line.
         authorization_webhook_config_file: kubeconfig of the server that the mode Webhook asks.
         authorization_webhook_version: of the SubjectAccessReviews that it is sent.
         authorization_config: an AuthorizationConfiguration, which replaces all of these but the policy file.
     """
 
-    authorization_mode: tuple[str, ...] = ()
+    authorization_mode: tuple[str, ...] = ("Node", "RBAC")
     authorization_policy_file: Path | None = None
     authorization_webhook_config_file: Path | None = None
     authorization_webhook_version: str = "v1beta1"
@@ -45,16 +45,11 @@ class AuthorizationArgs:
         if problem:
             raise ValueError(problem)
 
-    @property
-    def modes(self) -> tuple[str, ...]:
-        """Who is asked, in order."""
-        return self.authorization_mode or ("Node", "RBAC")
-
     def _problem(self) -> str:
         if self.authorization_config is not None:
             which = "--authorization-mode or --authorization-webhook-* flags are defined"
             return f"--authorization-config can not be specified when {which}" if self._legacy() else ""
-        modes = self.modes
+        modes = self.authorization_mode
         for mode, count in Counter(modes).items():
             if mode not in MODES:
                 return f'authorization-mode "{mode}" is not a valid mode'

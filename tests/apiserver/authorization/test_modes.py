@@ -28,7 +28,7 @@ GET_POD = Attributes(JANE, "get", "", "v1", "pods", "", "default", "x")
     (["authorization-mode=Webhook"], "authorization-mode Webhook's authorization config file not passed"),
     (["authorization-policy-file=/x"], "cannot specify --authorization-policy-file without mode ABAC"),
     (["authorization-webhook-config-file=/x"], "cannot specify --authorization-webhook-config-file without mode Webhook"),
-    (["authorization-config=/x", "authorization-mode=RBAC"],
+    (["authorization-config=/x", "authorization-mode=AlwaysAllow"],
      "--authorization-config can not be specified when --authorization-mode or --authorization-webhook-* flags are defined"),
 ])
 def test_flags_that_do_not_go_together_are_refused(arguments: list[str], problem: str) -> None:
@@ -47,7 +47,7 @@ async def test_modes_are_asked_in_their_order(tmp_path: Path) -> None:
         args = AuthorizationArgs(authorization_mode=modes, authorization_policy_file=policies if "ABAC" in modes else None)
         decision = await Authorization(args).authorizer.authorize(GET_POD)
         assert (decision.allowed, decision.reason) == (allowed, reason)
-    assert AuthorizationArgs().modes == ("Node", "RBAC")
+    assert AuthorizationArgs().authorization_mode == ("Node", "RBAC")
 
 
 def connection(**values: Any) -> dict[str, Any]:
