@@ -1,7 +1,8 @@
 """What is counted of authentication, for each request and so cheaply.
 
 Invariant: labels are bounded; user names that anybody may have are counted together.
-Source: k8s.io/apiserver/pkg/endpoints/filters/metrics.go, pkg/authentication/request/x509/x509.go
+Source: k8s.io/apiserver/pkg/endpoints/filters/metrics.go, pkg/authentication/request/x509/x509.go,
+pkg/serviceaccount/metrics.go
 """
 
 from __future__ import annotations
@@ -67,3 +68,38 @@ class AuthenticationMetrics:
         )
         expiration.add_metric((), [*self.expiration.cumulative()], self.expiration.total)
         yield expiration
+
+
+class TokenCounters:
+    """What is counted of tokens that were verified, not of those from the cache.
+
+    Attributes:
+        legacy: tokens without audiences.
+        legacy_manual: of those, the good ones of Secrets that somebody has made.
+        valid, stale: tokens with an extended life, before and after the time at which their pod should have read a new one.
+    """
+
+    def __init__(self) -> None:
+        self.legacy = 0
+        self.legacy_manual = 0
+        self.valid = 0
+        self.stale = 0
+
+    def observe(self, stale: bool) -> None:
+        """Count one token with an extended life."""
+        if stale:
+            self.stale += 1
+        else:
+            self.valid += 1
+
+    def families(self) -> Iterator[Any]:
+        """Metric families."""
+        from prometheus_client.core import CounterMetricFamily
+
+        for name, help_text, value in (
+            ("legacy_tokens", "Cumulative legacy service account tokens used", self.legacy),
+            ("legacy_manual_token_uses", "Cumulative manually created legacy tokens used", self.legacy_manual),
+            ("valid_tokens", "Cumulative valid projected service account tokens used", self.valid),
+            ("stale_tokens", "Cumulative stale projected service account tokens used", self.stale),
+        ):
+            yield CounterMetricFamily(f"serviceaccount_{name}", help_text, value)

@@ -9,7 +9,7 @@ Source: kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/,
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +18,7 @@ import msgspec
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock, parse_rfc3339
 from minikube_py.core.errors import UnauthorizedError
 
+from .metrics import TokenCounters
 from .tokens import TokenIdentity
 from .user import CREDENTIAL_ID, SERVICE_ACCOUNTS, UserInfo, service_account_user
 
@@ -82,41 +83,6 @@ class LegacyClaims(msgspec.Struct, frozen=True, omit_defaults=True):
     secret_name: str = msgspec.field(default="", name="kubernetes.io/serviceaccount/secret.name")
     name: str = msgspec.field(default="", name="kubernetes.io/serviceaccount/service-account.name")
     uid: str = msgspec.field(default="", name="kubernetes.io/serviceaccount/service-account.uid")
-
-
-class TokenCounters:
-    """What is counted of tokens that were verified, not of those from the cache.
-
-    Attributes:
-        legacy: tokens without audiences.
-        legacy_manual: of those, the good ones of Secrets that somebody has made.
-        valid, stale: tokens with an extended life, before and after the time at which their pod should have read a new one.
-    """
-
-    def __init__(self) -> None:
-        self.legacy = 0
-        self.legacy_manual = 0
-        self.valid = 0
-        self.stale = 0
-
-    def observe(self, stale: bool) -> None:
-        """Count one token with an extended life."""
-        if stale:
-            self.stale += 1
-        else:
-            self.valid += 1
-
-    def families(self) -> Iterator[Any]:
-        """Metric families. Source: pkg/serviceaccount/metrics.go"""
-        from prometheus_client.core import CounterMetricFamily
-
-        for name, help_text, value in (
-            ("legacy_tokens", "Cumulative legacy service account tokens used", self.legacy),
-            ("legacy_manual_token_uses", "Cumulative manually created legacy tokens used", self.legacy_manual),
-            ("valid_tokens", "Cumulative valid projected service account tokens used", self.valid),
-            ("stale_tokens", "Cumulative stale projected service account tokens used", self.stale),
-        ):
-            yield CounterMetricFamily(f"serviceaccount_{name}", help_text, value)
 
 
 class ServiceAccountTokens:
