@@ -5,7 +5,7 @@ resources. Runs at package build time (hatch_build.py) and by hand: `python tool
 
 Output, in minikube_py/apiserver/_openapi/: `documents.bin`, gzip members one after the other, and `index.json`, which says where each
 document lies, its length, its decompressed size and its hash. The document `meta` holds the schemas that custom resources'
-documents refer to. Equal inputs give equal bytes.
+documents refer to, `columns` what the columns of tables mean. Equal inputs give equal bytes.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 from openapi_schemas import Converter  # noqa: E402
 
 from minikube_py.apis import resources as table  # noqa: E402
+from minikube_py.apiserver import column_sources, openapi_paths  # noqa: E402
 from minikube_py.apiserver import openapi_document as v3  # noqa: E402
-from minikube_py.apiserver import openapi_paths  # noqa: E402
 from minikube_py.apiserver.openapi_v2 import swagger  # noqa: E402
 
 Document = dict[str, Any]
@@ -109,6 +109,22 @@ def documents_v3(schemas: dict[str, Document]) -> dict[str, Document]:
     return documents
 
 
+def descriptions(definitions: dict[str, Document]) -> Document:
+    """Return the descriptions of the fields that the columns of tables show, by field.
+
+    Raises: BuildError for a field that has none.
+    """
+    found = {}
+    for field in sorted(column_sources.fields()):
+        name, _, property_ = field.rpartition(".")
+        prefix = "io.k8s." if name.startswith("apimachinery.") else "io.k8s.api."
+        text = definitions.get(prefix + name, {}).get("properties", {}).get(property_, {}).get("description", "")
+        if not text:
+            raise BuildError(f"the definitions describe no field {field}")
+        found[field] = text
+    return found
+
+
 def encode(document: Document) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -123,6 +139,7 @@ def build(output: Path = OUTPUT) -> int:
     groups = documents_v3(schemas)
     documents = {"v2": swagger(VERSION, groups.values()), **{f"v3/{path}": document for path, document in groups.items()}}
     documents["meta"] = v3.document(TITLE, VERSION, {}, v3.closure((*openapi_paths.META_SCHEMAS, SCALE), schemas))
+    documents[column_sources.DOCUMENT] = descriptions(definitions)
     index: Document = {"version": VERSION, "documents": {}}
     blob = bytearray()
     for path, document in documents.items():

@@ -15,6 +15,7 @@ from minikube_py.apis.scheme import encode
 
 from . import core, network, pods, policy, storage
 from .custom import custom_printer
+from .descriptions import definitions
 from .form import Column, Printer
 from .pods import SCALE
 
@@ -30,7 +31,7 @@ def printer_of(resource: ResourceType) -> Printer:
 
 
 def columns(resource: ResourceType) -> list[dict[str, Any]]:
-    """The columnDefinitions of a resource."""
+    """The columns of a resource."""
     return [column.document() for column in printer_of(resource).columns]
 
 
@@ -70,6 +71,6 @@ def table(
         elif include_object != "None":
             row["object"] = partial_object_metadata(obj, version)
         rows.append(row)
-    definitions = [column.document() for column in chosen.columns] if with_columns else None
-    document = {"kind": "Table", "apiVersion": version, "metadata": metadata, "columnDefinitions": definitions, "rows": rows}
+    columns_ = definitions(chosen.columns, "" if chosen is SCALE else resource.group_resource) if with_columns else None
+    document = {"kind": "Table", "apiVersion": version, "metadata": metadata, "columnDefinitions": columns_, "rows": rows}
     return encode(document) + b"\n"

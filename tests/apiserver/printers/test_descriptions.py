@@ -1,0 +1,34 @@
+"""What the columns of tables are said to mean."""
+
+from __future__ import annotations
+
+import msgspec
+
+from minikube_py.apiserver.column_sources import SCALE_SOURCES, SOURCES, fields
+from minikube_py.apiserver.printers import KINDS, SCALE
+from minikube_py.apiserver.printers.descriptions import definitions, describe
+from minikube_py.apiserver.printers.form import AGE, NAME, Column
+from tools.build_openapi import descriptions, load_definitions
+
+
+def test_each_source_is_of_a_column_and_described_by_the_definitions() -> None:
+    for resource, sources in SOURCES.items():
+        assert sources.keys() <= {column.name for column in KINDS[resource].columns}, resource
+    assert SCALE_SOURCES.keys() <= {column.name for column in SCALE.columns}
+    described = descriptions(load_definitions())
+    assert described.keys() == fields() and all(described.values())
+    assert described["core.v1.PodStatus.podIP"].startswith("podIP address allocated to the pod.")
+
+
+def test_columns_show_the_text_of_their_field_or_their_own() -> None:
+    texts = {"core.v1.PodSpec.nodeName": "where", "autoscaling.v1.ScaleSpec.replicas": "how many"}
+    texts |= {f"apimachinery.pkg.apis.meta.v1.ObjectMeta.{field}": field for field in ("name", "creationTimestamp")}
+    columns = (NAME, Column("Node"), Column("Desired"), Column("Own", description="mine"), AGE)
+    assert [column.description for column in describe(columns, "pods", texts)] == ["name", "where", "", "mine", "creationTimestamp"]
+    assert [column.description for column in describe(columns, "", texts)] == ["name", "", "how many", "mine", "creationTimestamp"]
+    assert [column.description for column in describe(columns, "widgets.example.com", {})] == ["", "", "", "mine", ""]
+
+
+def test_definitions_have_upstreams_members() -> None:
+    (name, *_) = msgspec.json.decode(definitions(KINDS["pods"].columns, "pods"))
+    assert list(name) == ["name", "type", "format", "description", "priority"]
