@@ -3,7 +3,8 @@
 Owns the grammar and the table of fields. Which selector applies to a request, and the selectable fields of custom resources, are the
 caller's.
 
-Source: staging/src/k8s.io/apimachinery/pkg/fields/selector.go; AddFieldLabelConversionFunc and ToSelectableFields of each kind
+Source: staging/src/k8s.io/apimachinery/pkg/fields/selector.go; AddFieldLabelConversionFunc in pkg/apis/*/v1/conversion.go and
+ToSelectableFields in pkg/registry/*/*/strategy.go
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def _document_field(document: dict[str, Any], field: str) -> str:
     return str(value) if isinstance(value, str | int) else ""
 
 
-def _flag(value: bool | None) -> str:
+def _flag(value: bool) -> str:
     return "true" if value else "false"
 
 
@@ -134,11 +135,6 @@ _REFERENCE = [
 ]
 
 
-def _event_source(event: Any) -> str:
-    source = event.source
-    return (source.component if source is not None else "") or event.reporting_component
-
-
 # module.Kind -> field -> how to read it, beyond the metadata
 _FIELDS: dict[str, dict[str, Extract]] = {
     "core_v1.Pod": {
@@ -149,7 +145,7 @@ _FIELDS: dict[str, dict[str, Extract]] = {
         "spec.hostNetwork": lambda o: _flag(o.spec.host_network),
         "status.phase": lambda o: o.status.phase,
         "status.podIP": lambda o: o.status.pod_ip,
-        "status.podIPs": lambda o: ",".join(address.ip for address in o.status.pod_ips) or o.status.pod_ip,
+        "status.podIPs": lambda o: "",  # May be asked for, but upstream does not know it of any pod.
         "status.nominatedNodeName": lambda o: o.status.nominated_node_name,
     },
     "core_v1.Node": {"spec.unschedulable": lambda o: _flag(o.spec.unschedulable)},
@@ -158,25 +154,24 @@ _FIELDS: dict[str, dict[str, Extract]] = {
         **{f"involvedObject.{wire}": _attribute("involved_object", name) for wire, name in _REFERENCE},
         "reason": lambda o: o.reason,
         "reportingComponent": lambda o: o.reporting_component,
-        "source": _event_source,
+        "source": lambda o: o.source.component or o.reporting_component,
         "type": lambda o: o.type,
     },
     "events_v1.Event": {
-        **{f"involvedObject.{wire}": _attribute("regarding", name) for wire, name in _REFERENCE},
         **{f"regarding.{wire}": _attribute("regarding", name) for wire, name in _REFERENCE},
         "reason": lambda o: o.reason,
         "reportingController": lambda o: o.reporting_controller,
+        "source": lambda o: o.deprecated_source.component or o.reporting_controller,
         "type": lambda o: o.type,
     },
     "core_v1.Namespace": {"status.phase": lambda o: o.status.phase},
     "core_v1.Secret": {"type": lambda o: o.type},
     "core_v1.Service": {"spec.clusterIP": lambda o: o.spec.cluster_ip, "spec.type": lambda o: o.spec.type},
-    "apps_v1.ReplicaSet": {"status.replicas": lambda o: str(o.status.replicas)},
     "batch_v1.Job": {"status.successful": lambda o: str(o.status.succeeded)},
     "certificates_v1.CertificateSigningRequest": {"spec.signerName": lambda o: o.spec.signer_name},
     "resource_v1.ResourceSlice": {"spec.nodeName": lambda o: o.spec.node_name or "", "spec.driver": lambda o: o.spec.driver},
 }
-_CLUSTER_SCOPED = {"core_v1.Node", "core_v1.Namespace", "resource_v1.ResourceSlice"}
+_CLUSTER_SCOPED = {"core_v1.Node", "core_v1.Namespace", "certificates_v1.CertificateSigningRequest", "resource_v1.ResourceSlice"}
 # Fields by an older name.
 _ALIASES = {("core_v1.Pod", "spec.host"): "spec.nodeName"}
 
@@ -190,16 +185,6 @@ def _extractors(struct: type[Object]) -> dict[str, Extract]:
     key = _key(struct)
     meta = {"metadata.name": _META["metadata.name"]} if key in _CLUSTER_SCOPED else _META
     return {**meta, **_FIELDS.get(key, {})}
-
-
-def selectable_fields(obj: Object) -> dict[str, str]:
-    """Every field that the object can be selected by, with its value."""
-    return {field: extract(obj) for field, extract in _extractors(type(obj)).items()}
-
-
-def supported_fields(struct: type[Object]) -> frozenset[str]:
-    """The names of the fields that a kind can be selected by."""
-    return frozenset(_extractors(struct))
 
 
 def check(selector: FieldSelector, struct: type[Object]) -> FieldSelector:
@@ -229,8 +214,8 @@ def check_names(selector: FieldSelector, supported: Collection[str] = ()) -> Non
 
 
 def _unsupported(key: str, field: str) -> str:
-    if key.startswith("batch_v1."):
-        return f'field label "{field}" not supported for "{key.partition(".")[2]}"'
+    if key == "batch_v1.Job":
+        return f'field label "{field}" not supported for Job'
     if key == "resource_v1.ResourceSlice":
         return f"field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: {field}"
     if key in _FIELDS:
