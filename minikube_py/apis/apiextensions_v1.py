@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import field
 
 from . import meta_v1
-from .object import Int32, Int64, Object, TimeOrNull
+from .object import Float64, Int32, Int64, Object, TimeOrNull
 
 
 class CustomResourceColumnDefinition(Object):
@@ -125,12 +125,12 @@ class JSONSchemaProps(Object):
     max_items: Int64 | None = None
     max_length: Int64 | None = None
     max_properties: Int64 | None = None
-    maximum: float | None = None
+    maximum: Float64 | None = None
     min_items: Int64 | None = None
     min_length: Int64 | None = None
     min_properties: Int64 | None = None
-    minimum: float | None = None
-    multiple_of: float | None = None
+    minimum: Float64 | None = None
+    multiple_of: Float64 | None = None
     not_: JSONSchemaProps | None = None
     nullable: bool = False
     one_of: list[JSONSchemaProps] = []

@@ -14,6 +14,8 @@ from msgspec import Meta, Raw, Struct
 
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+# A whole float64 is written without a fraction.
+Float64 = int | float
 Quantity = str | int | float
 IntOrString = int | str
 # RFC 3339 as Go writes it: in UTC, to the second or microsecond, days that are in the calendar. "" is unset.

@@ -77,7 +77,9 @@ def _shape(kind: msgspec.inspect.Type) -> Shape:
             if found.kind == STRUCT and len(members) > 1:
                 found = found._replace(kind=SCHEMA_OR, inner=_shape(members[1]))
             elif len(members) > 1:
-                name = QUANTITY if any(isinstance(member, msgspec.inspect.FloatType) for member in members) else INT_OR_STRING
+                kinds = {type(member) for member in members}
+                has_float, has_text = msgspec.inspect.FloatType in kinds, msgspec.inspect.StrType in kinds
+                name = (QUANTITY if has_text else FLOAT) if has_float else INT_OR_STRING
                 found = Shape(name, GO_SCALARS[name])
             return found._replace(optional=len(members) < len(kind.types))
         case msgspec.inspect.StructType() if issubclass(kind.cls, Object):

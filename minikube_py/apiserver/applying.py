@@ -16,7 +16,7 @@ from minikube_py.apis.scheme import deep_copy
 from minikube_py.core.errors import BadRequestError, conflict
 
 from .decoding import strict_warnings
-from .json_text import has_duplicates
+from .json_text import decode_untyped, has_duplicates
 from .managed_fields import FieldManager
 from .patching import plain_document
 from .storage import Storage
@@ -42,7 +42,7 @@ def read_applied(body: bytes) -> Applied:
     """
     try:
         if not has_duplicates(body):
-            document = msgspec.json.decode(body)
+            document = decode_untyped(body)
             if isinstance(document, dict):
                 return Applied(document)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

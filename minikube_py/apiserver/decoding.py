@@ -17,7 +17,7 @@ from minikube_py.apis.resources import exchanged_kinds
 from minikube_py.apis.scheme import decoder, encode, prune
 from minikube_py.core.errors import BadRequestError, Cause, UnsupportedMediaTypeError, invalid
 
-from .json_text import JsonSyntaxError, Members, Number, StrictErrors, duplicates, has_duplicates, parse, plain, too_deep
+from .json_text import JsonSyntaxError, Members, Number, StrictErrors, decode_untyped, duplicates, has_duplicates, parse, plain, too_deep
 from .protobuf import ProtobufError, decode_message, decode_unknown, message_of, read_envelope
 from .typed_json import Converter, DecodeError, TypedDecoder
 from .yaml_document import YamlError, read_yaml
@@ -90,7 +90,7 @@ def decode_document(body: bytes, content_type: str) -> Any:
 def _json_document(body: bytes) -> Any:
     try:
         if not too_deep(body):
-            return msgspec.json.decode(body)
+            return decode_untyped(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     return plain(parse(body))

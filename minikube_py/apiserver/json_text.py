@@ -27,6 +27,8 @@ _SPACES = re.compile(rb"[ \t\r\n]*")
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _ESCAPES = ((b"<", b"\\u003c"), (b">", b"\\u003e"), (b"&", b"\\u0026"))
+# Floats below this are written without an exponent, whole ones as integers. Source: go.dev/src/encoding/json/encode.go
+_WHOLE_MAX = 1e21
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
@@ -129,6 +131,23 @@ def plain(tree: Any) -> Any:
     return whole(tree) if isinstance(tree, str) else tree
 
 
+def go_number(value: float) -> int | float:
+    """A float as Go writes it, and reads it again: one that is whole is an integer."""
+    return int(value) if value.is_integer() and abs(value) < _WHOLE_MAX else value
+
+
+def read_float(text: str) -> int | float:
+    """Raises: ValueError for a number that is too large."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("Number out of range")
+    return go_number(number)
+
+
+decode_untyped = msgspec.json.Decoder(float_hook=read_float).decode
+"""Decodes JSON whose fields have no types, numbers as Go has them. Raises: msgspec.DecodeError, UnicodeDecodeError, RecursionError."""
+
+
 def _plain_number(text: Number) -> int | float:
     if len(text) <= INT64_CHARACTERS_MAX and "." not in text and "e" not in text and "E" not in text:
         integer = int(text)
@@ -137,7 +156,7 @@ def _plain_number(text: Number) -> int | float:
     number = float(text)
     if not math.isfinite(number):
         raise JsonSyntaxError(f"json: cannot unmarshal number {text} into Go value of type float64")
-    return number
+    return go_number(number)
 
 
 class StrictErrors(list[str]):

@@ -14,7 +14,20 @@ import msgspec
 from minikube_py.core.errors import BadRequestError, Cause, InvalidError, invalid
 
 from .decoding import strict_error
-from .json_text import JsonSyntaxError, Members, Number, StrictErrors, duplicates, has_duplicates, parse, plain, quote, too_deep
+from .json_text import (
+    JsonSyntaxError,
+    Members,
+    Number,
+    StrictErrors,
+    decode_untyped,
+    duplicates,
+    has_duplicates,
+    parse,
+    plain,
+    quote,
+    read_float,
+    too_deep,
+)
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -31,7 +44,7 @@ class Operation(msgspec.Struct, forbid_unknown_fields=True, rename={"from_": "fr
 
 
 OPERATION_FIELDS = frozenset(field.encode_name for field in msgspec.structs.fields(Operation))
-_OPERATIONS, _MAP = msgspec.json.Decoder(list[Operation]), msgspec.json.Decoder(dict[str, Any])
+_OPERATIONS, _MAP = msgspec.json.Decoder(list[Operation]), msgspec.json.Decoder(dict[str, Any], float_hook=read_float)
 KINDS = {str: "string", bool: "bool", Number: "number", list: "array", Members: "object", type(None): "null"}
 OPERATIONS_TYPE, OPERATION_TYPE, MAP_TYPE = "[]handlers.jsonPatchOp", "handlers.jsonPatchOp", "map[string]interface {}"
 
@@ -44,7 +57,7 @@ def read_patch(patch_type: str, body: bytes, field_validation: str = "") -> tupl
     try:
         if patch_type == JSON_PATCH:
             _OPERATIONS.decode(body)
-            patch: Any = msgspec.json.decode(body)
+            patch: Any = decode_untyped(body)
         else:
             patch = _MAP.decode(body)
         if not has_duplicates(body) or (field_validation == "Ignore" and not too_deep(body)):

@@ -21,7 +21,7 @@ from minikube_py.apis.quantity import FORMAT_WRONG
 from minikube_py.apis.shapes import Shape, fields_of, go_path
 
 from .go_time import canonical_time, time_problem
-from .json_text import JsonSyntaxError, Members, Number, StrictErrors, plain, whole
+from .json_text import JsonSyntaxError, Members, Number, StrictErrors, go_number, plain, whole
 
 INTEGER = re.compile(r"-?[0-9]{1,19}")
 BITS = {"int32": 31, "int64": 63}
@@ -202,7 +202,7 @@ class TypedDecoder:
                     return number
             case shapes.FLOAT if isinstance(tree, Number):
                 if math.isfinite(float(tree)):
-                    return float(tree)
+                    return go_number(float(tree))
             case shapes.BYTES if type(tree) is str:
                 return self._base64(tree)
         self._mismatch(tree, shape, place)

@@ -20,7 +20,7 @@ import yaml
 
 from minikube_py.core import limits
 
-from .json_text import quote
+from .json_text import go_number, quote
 
 # Levels of nesting. No kind comes near, and the composer takes a stack frame or more a level.
 # Nodes that a document may have with its aliases resolved, or as many as it has bytes.
@@ -39,8 +39,6 @@ FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 BASES = {"two": 2, "eight": 8, "sixteen": 16, "ten": 10}
 # What libyaml words differently.
 PROBLEMS = {"found a tab character that violates indentation": "found character that cannot start any token"}
-# Floats below this are written without an exponent, whole ones as integers. Source: go.dev/src/encoding/json/encode.go
-WHOLE_MAX = 1e21
 # Exponents from which Go writes a float with one. Source: go.dev/src/strconv/ftoa.go (%g)
 EXPONENT_MIN, EXPONENT_MAX = -4, 6
 
@@ -158,7 +156,7 @@ class _Reader:
         if isinstance(found, float):
             if not math.isfinite(found):
                 raise YamlError(f"json: unsupported value: {go_float(found)}")
-            return int(found) if found.is_integer() and abs(found) < WHOLE_MAX else found
+            return go_number(found)
         return found
 
     def _mapping(self, node: yaml.MappingNode, document: dict[str, Any]) -> None:

@@ -301,6 +301,17 @@ def test_the_zero_time_is_null_or_left_out(time: str, micro: str) -> None:
     assert "deletionTimestamp" not in document["metadata"]
 
 
+def test_whole_numbers_are_written_without_a_fraction() -> None:
+    text = '{"a":1e3,"b":-100.0,"c":1.50,"d":9007199254740993,"e":1E+2}'
+    assert json.dumps(decode_document(text.encode(), JSON)) == '{"a": 1000, "b": -100, "c": 1.5, "d": 9007199254740993, "e": 100}'
+    schema = '{"type":"number","maximum":%s,"minimum":0.5}'
+    for maximum in ("100", "1e2"):
+        body = f'{{"spec":{{"versions":[{{"schema":{{"openAPIV3Schema":{schema % maximum}}}}}]}}}}'
+        found, _ = decode_object(CustomResourceDefinition, "apiextensions.k8s.io/v1", "CustomResourceDefinition", body.encode(), JSON)
+        read = to_document(found)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+        assert (read["maximum"], read["minimum"]) == (100, 0.5)
+
+
 def test_what_go_reads_is_read() -> None:
     """Numbers of quantities as they are written, nulls, line breaks in base64, halves of surrogate pairs, bytes that are no UTF-8."""
     obj, _ = decode_object(Pod, "v1", "Pod", (

@@ -266,7 +266,8 @@ def documents(kind: msgspec.inspect.Type, depth: int = 0) -> st.SearchStrategy[A
             if isinstance(members[0], msgspec.inspect.StructType):
                 return documents(members[0], depth)
             if any(isinstance(member, msgspec.inspect.FloatType) for member in members) and len(members) > 1:
-                return st.sampled_from(["1", "500m", "1Gi"])
+                is_number = all(isinstance(member, (msgspec.inspect.IntType, msgspec.inspect.FloatType)) for member in members)
+                return st.sampled_from([1, 1.5, -1000] if is_number else ["1", "500m", "1Gi"])
             return documents(members[-1] if len(members) > 1 else members[0], depth)
         case msgspec.inspect.ListType():
             return st.lists(documents(kind.item_type, depth), min_size=1, max_size=2)

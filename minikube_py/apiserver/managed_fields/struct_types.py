@@ -128,4 +128,6 @@ def _plain(kind: msgspec.inspect.Type) -> FieldType:
         return NUMERIC
     if isinstance(kind, msgspec.inspect.UnionType) and any(isinstance(part, msgspec.inspect.StructType) for part in kind.types):
         return DEDUCED  # A schema or something else has no type of its own.
+    if isinstance(kind, msgspec.inspect.UnionType) and all(isinstance(part, _NUMBERS) for part in kind.types):
+        return NUMERIC
     return DEDUCED if isinstance(kind, msgspec.inspect.AnyType) else ANY

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from ..json_text import go_number
 from .shapes import READERS, UNSET, Reader, base64_text, schema_readers
 from .wire import BYTES, EOF, FIXED64, VARINT, ProtobufError, signed, signed32, skip, varint
 from .wire_table import WIRE
@@ -81,7 +82,7 @@ def read_message(message: str, data: bytes, position: int, end: int) -> dict[str
         else:
             if position + _DOUBLE.size > end:
                 raise ProtobufError(EOF)
-            document[name] = _DOUBLE.unpack_from(data, position)[0]
+            document[name] = go_number(_DOUBLE.unpack_from(data, position)[0])
             position += _DOUBLE.size
     if position > end:
         raise ProtobufError(EOF)
