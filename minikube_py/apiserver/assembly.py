@@ -192,6 +192,7 @@ class Api:
         self._add_checks(store)
         self.exposition = Exposition(metrics, self.health, store.statistics)
         self.exposition.add(authentication.families)
+        self.exposition.add(authorization.families)
         self.exposition.add(self.registry.admission.families)
         self.audit = Audit(args.audit)
         self.exposition.add(self.audit.families)

@@ -8,7 +8,7 @@ Source: pkg/kubeapiserver/authorizer/config.go, reload.go
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from ..webhook_client import TIMEOUT_S, WebhookClient
 from .abac import PolicyFile
 from .attributes import AlwaysAllow, AlwaysDeny, Authorizer, AuthorizerChain, ListsRules, PrivilegedGroup, RuleLists
 from .configuration import AuthorizerConfiguration, WebhookConfiguration, WebhookConnectionInfo, configured, read_configuration
+from .counted import CountedMode, families
 from .node import NodeAuthorizer
 from .node_graph import NodeGraph
 from .options import AuthorizationArgs
@@ -52,6 +53,7 @@ class Authorization:
         # How to know what nodes need, until somebody asks for it.
         self._follow_later: Follow | None = None
         self._node = False
+        self._modes: list[CountedMode] = []
         self._webhooks: list[WebhookClient] = []
         self._retired: list[WebhookClient] = []
         self._chain, self._lists = AuthorizerChain(), RuleLists()
@@ -60,6 +62,10 @@ class Authorization:
         file = args.authorization_config
         self._content = read_configuration(file) if file is not None else b""
         self._use(configured(file, self._content) if file is not None else _wanted(args))
+
+    def families(self) -> Iterator[Any]:
+        """Metric families."""
+        return families(self._modes)
 
     async def run(self) -> None:
         """Follow the configuration file until cancelled; one that cannot be used changes nothing."""
@@ -94,10 +100,11 @@ class Authorization:
 
     def _use(self, wanted: list[AuthorizerConfiguration]) -> None:
         """Raises: ValueError for files that do not read; then whom the server asks has not changed."""
-        modes = [self._mode(one, self._args.authorization_policy_file) for one in wanted]
+        modes = [CountedMode(one.type, one.name, self._mode(one, self._args.authorization_policy_file)) for one in wanted]
         self._node = self._node or any(one.type == "Node" for one in wanted)
         if self._follow_later is not None and self._node:
             self._follow_nodes(self._follow_later)
+        self._modes = modes
         self._chain.replace(PrivilegedGroup(), *modes)
         self._lists.replace(modes)
 
@@ -157,7 +164,7 @@ def _wanted(args: AuthorizationArgs) -> list[AuthorizerConfiguration]:
     """The authorizers that the flags name."""
     found = []
     for mode in args.authorization_mode:
-        one = AuthorizerConfiguration(type=mode, name=mode.lower())
+        one = AuthorizerConfiguration(type=mode, name="default" if mode == "Webhook" else mode.lower())
         if mode == "Webhook":
             file = str(args.authorization_webhook_config_file)
             one.webhook = WebhookConfiguration(

@@ -14,7 +14,7 @@ from minikube_py.apiserver.authorization.modes import Authorization
 from minikube_py.apiserver.authorization.options import AuthorizationArgs
 from minikube_py.apiserver.configuration import ConfigurationError
 from minikube_py.apiserver.options import ApiServerArgs
-from tests.apiserver.lab import PATIENCE_S, until
+from tests.apiserver.lab import PATIENCE_S, Lab, until
 from tests.apiserver.webhooks import webhook
 
 JANE = UserInfo("jane")
@@ -115,6 +115,18 @@ async def test_a_file_names_webhooks_before_and_after_others(tmp_path: Path) -> 
     rules = authorization.rules.subject_rules(JANE, "default")
     assert (rules.incomplete, rules.error) == (True, "webhook authorizer does not support user rule resolution")
     assert len(rules.rules) == 2
+
+
+async def test_decisions_that_end_the_matter_are_counted(lab: Lab) -> None:
+    node = {"Impersonate-User": "system:node:a", "Impersonate-Group": "system:nodes"}
+    for path in ("/api/v1/nodes/a", "/api/v1/nodes", "/api/v1/nodes/b", "/api/v1/secrets"):
+        await lab.send("GET", path, headers=node)
+    lines = (await lab.get("/metrics")).body.decode().splitlines()
+    counted = {line.partition("{")[2] for line in lines if line.startswith("apiserver_authorization_decisions_total{")}
+    assert counted == {
+        'decision="allowed",name="node",type="Node"} 1.0',  # Its own object.
+        'decision="allowed",name="rbac",type="RBAC"} 1.0',  # All nodes, as part of the network.
+    }
 
 
 async def test_flags_name_one_webhook(tmp_path: Path) -> None:
