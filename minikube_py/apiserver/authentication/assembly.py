@@ -76,8 +76,7 @@ class Authentication:
         if configuration is not None:
             from .oidc.issuers import Issuers
 
-            # What `--oidc-issuer-url` leads to is held to RS256 unless it is told otherwise.
-            algorithms = args.oidc_signing_algs or (("RS256",) if args.oidc_issuer_url else SIGNING_ALGORITHMS)
+            algorithms = args.oidc_signing_algs if args.oidc_issuer_url else SIGNING_ALGORITHMS
             self._issuers = Issuers(configuration, algorithms, issuers)
             self._closing.append(self._issuers.close)
             kinds.append(self._issuers)

@@ -46,7 +46,7 @@ class AuthenticationArgs:
         oidc_ca_file: PEM, who may have signed the issuer's certificate; without one, the system's.
         oidc_username_prefix: "-" for none; "" for the issuer and "#", but for the claim "email".
         oidc_required_claim: claims and their values.
-        oidc_signing_algs: what tokens may be signed by; RS256 if there are none.
+        oidc_signing_algs: what tokens of that issuer may be signed by.
     """
 
     client_ca_file: Path | None = None
@@ -77,13 +77,13 @@ class AuthenticationArgs:
     oidc_groups_claim: str = ""
     oidc_groups_prefix: str = ""
     oidc_required_claim: tuple[tuple[str, str], ...] = ()
-    oidc_signing_algs: tuple[str, ...] = ()
+    oidc_signing_algs: tuple[str, ...] = ("RS256",)
 
     def __post_init__(self) -> None:
         """Raises: ValueError for options that exclude or need each other."""
         flags = any((
             self.oidc_issuer_url, self.oidc_client_id, self.oidc_ca_file, self.oidc_username_claim != "sub", self.oidc_username_prefix,
-            self.oidc_groups_claim, self.oidc_groups_prefix, self.oidc_required_claim, self.oidc_signing_algs,
+            self.oidc_groups_claim, self.oidc_groups_prefix, self.oidc_required_claim, self.oidc_signing_algs != ("RS256",),
         ))
         if flags and not (self.oidc_issuer_url and self.oidc_client_id):
             raise ValueError("oidc-issuer-url and oidc-client-id must be specified together when any oidc-* flags are set")
