@@ -158,8 +158,9 @@ class Registry:
         obj.kind, obj.api_version = resource.kind, resource.group_version
         drop_duplicates(meta, context)
         storage.set_defaults(obj)
+        now = self.now()
         if not tracked:
-            self._track(storage, "", None, obj, context)
+            self._track(storage, "", None, obj, context, now)
         operation = Operation("CREATE", storage, namespace, meta.name, obj, None, "", context)
         waits = self.admission.waits(operation)
         if waits:
@@ -171,7 +172,7 @@ class Registry:
             storage.set_defaults(obj)  # of what admission added
         if not meta.name and meta.generate_name:
             self._generate_name(storage, namespace, meta)
-        meta.uid, meta.creation_timestamp = random_uid(), self.now()
+        meta.uid, meta.creation_timestamp = random_uid(), self.now() if waits else now
         operation.name = meta.name
         return await self._create(operation, encode_checked if tracked else encode_fitting, waits=waits)
 
@@ -263,7 +264,7 @@ class Registry:
             self._begin_update(storage, namespace, name, new, old)
             storage.set_defaults(new)
             if not tracked:
-                self._track(storage, subresource, served, new, context)
+                self._track(storage, subresource, served, new, context, self.now())
             if waits:
                 await self.admission.mutate_waiting(operation)
             else:
@@ -323,10 +324,10 @@ class Registry:
             self.admission.mutate(operation)
             self.admission.validate(operation)
 
-    def _track(self, storage: Storage, subresource: str, old: Any, new: Any, context: Context) -> None:
+    def _track(self, storage: Storage, subresource: str, old: Any, new: Any, context: Context, now: str) -> None:
         """Say in managedFields who set what; what admission and strategies change after this is nobody's."""
         fields = self.field_managers.of(storage, subresource)
-        new.metadata.managed_fields = fields.update(old, new, context.field_manager, self.now())
+        new.metadata.managed_fields = fields.update(old, new, context.field_manager, now)
 
     def check_identity(self, storage: Storage, obj: Any, *, uid: str, resource_version: str = "") -> None:
         """Make sure that an object is the one meant; "" means any.

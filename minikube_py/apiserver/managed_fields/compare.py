@@ -83,22 +83,20 @@ def fields_of_new(type_: FieldType, zero: Any, new: Any) -> FieldSet:
 def shape_of_new(type_: FieldType, zero: Any, new: Any) -> Shape | None:
     """What the fields of a new object depend on: objects with equal shapes have equal `fields_of_new`.
 
-    Of a map of plain values that are its names, of a scalar its value, of other parts their bytes. None for objects whose shape costs
-    more than it saves.
+    Of a map of plain values that are its names, of a scalar its value, of other parts their bytes; parts that are as empty as in an empty
+    object are left out. None for objects whose shape costs more than it saves.
     """
     if type_.map is None or isinstance(new, CustomObject):
         return None
     shape: list[Hashable] = []
     columns = type_.map.columns
     for before, after, (element, field, leaf) in zip(columns.values(zero), columns.values(new), columns.fields, strict=False):
-        if before is after:
-            continue
         if field.name == "metadata" and field.type.map is not None:
             parts = field.type.map.columns
             for was, part, (name, below, whole) in zip(parts.values(before), parts.values(after), parts.fields, strict=False):
-                if was is not part:
+                if part or (was is not part and (was or type(was) is not type(part))):
                     shape += name, _shape_of_part(below.type, part, leaf=whole)
-        else:
+        elif after or (before is not after and (before or type(before) is not type(after))):
             shape += element, _shape_of_part(field.type, after, leaf=leaf)
     return tuple(shape) if None not in shape else None
 
