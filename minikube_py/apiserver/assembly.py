@@ -17,18 +17,15 @@ from minikube_py.store.memory import MemoryStore
 from minikube_py.store.sqlite import SqliteStore
 
 from . import cluster_authentication, legacy_token_tracking
-from .admission import Admission, Plugin
+from .admission import Plugin
+from .admission.assembly import build_admission
 from .admission.certificates import CertificateApproval, CertificateSigning, CertificateSubjectRestriction
 from .admission.claim_status import ClaimStatusAuthorization
-from .admission.configuration import PluginConfigurations
-from .admission.limit_ranger import LimitRanger
-from .admission.namespace import NamespaceLifecycle
 from .admission.node_restriction import NodeRestriction
 from .admission.node_tokens import NodeTokenRestriction
-from .admission.pod_security import PodSecurity
-from .admission.pods import DefaultTolerationSeconds, Priority, ServiceAccountPlugin
+from .admission.options import AdmissionArgs
+from .admission.owner_references import OwnerReferencesPermissionEnforcement
 from .admission.rbac import EscalationCheck
-from .admission.topology_labels import PodTopologyLabels
 from .apiextensions.definitions import Definitions
 from .apiextensions.publishing import Publishing
 from .audit.assembly import Audit
@@ -69,7 +66,7 @@ from .strategies import builtin_storages
 from .subresources import Subresources
 
 Changed = Callable[[Any, Any], None]
-UNCONFIGURED = PluginConfigurations()
+DEFAULT_ADMISSION = AdmissionArgs()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +79,16 @@ class RegistryOptions:
 
 def build_registry(
     store: Store, options: RegistryOptions, clock: Clock = SYSTEM_CLOCK, plugins: Sequence[Plugin] = (),
-    configurations: PluginConfigurations = UNCONFIGURED,
+    args: AdmissionArgs = DEFAULT_ADMISSION,
 ) -> Registry:
-    """The Registry with all built-in resources and the default admission plugins, in upstream's order.
+    """The Registry with all built-in resources and the admission plugins that run, in upstream's order.
 
     Args:
-        plugins: further ones, run last.
-        configurations: of the default ones.
-    Raises: ConfigurationError.
+        plugins: those that need more than the store.
+    Raises: ConfigurationError; ValueError for names of plugins that are not known.
     """
     storages = builtin_storages(store, options.service_cidr, options.service_node_port_range)
-    defaults = (
-        NamespaceLifecycle(store), LimitRanger(store), ServiceAccountPlugin(store),
-        PodSecurity.configured(store, configurations.of(PodSecurity.name)), Priority(store), DefaultTolerationSeconds(),
-        PodTopologyLabels(store),
-    )
-    return Registry(store, storages, Admission([*defaults, *plugins]), clock)
+    return Registry(store, storages, build_admission(store, args, plugins), clock)
 
 
 def object_getter(registry: Registry) -> Callable[[str, str, str], Any]:
@@ -159,10 +150,9 @@ class Api:
         plugins = [
             NodeRestriction(self._object), NodeTokenRestriction(self._object, authorizer), EscalationCheck(authorizer, authorization.rbac),
             CertificateApproval(authorizer), CertificateSigning(authorizer), CertificateSubjectRestriction(),
-            ClaimStatusAuthorization(authorizer),
+            ClaimStatusAuthorization(authorizer), OwnerReferencesPermissionEnforcement(authorizer, self._resources_of),
         ]
-        configurations = PluginConfigurations.read(args.admission_control_config_file)
-        self.registry = build_registry(store, options, plugins=plugins, configurations=configurations)
+        self.registry = build_registry(store, options, plugins=plugins, args=args.admission)
         self._get_object = object_getter(self.registry)
         authorization.follow(partial(follow, self.registry))
         self.authentication = authentication = Authentication(
@@ -238,6 +228,11 @@ class Api:
         storage = self.registry.storage(group, version, plural)
         return None if storage is None else self.registry.store.count(storage.collection)
 
+    def _resources_of(self, group: str, version: str, kind: str) -> list[ResourceType]:
+        """The resources of a kind that are served now."""
+        served = (storage.resource for storage in self.registry.storages())
+        return [resource for resource in served if (resource.group, resource.version, resource.kind) == (group, version, kind)]
+
     def _add_checks(self, store: SqliteStore | MemoryStore) -> None:
         """Upstream's checks, as far as there is what they look at."""
         self.health.add("etcd", store.trouble)
@@ -269,4 +264,5 @@ class Api:
         await self.streams.close()
         await self.authentication.close()
         await self.authorization.close()
+        await self.registry.admission.close()
         await self.audit.close()

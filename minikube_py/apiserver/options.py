@@ -9,6 +9,8 @@ from typing import Any
 
 from minikube_py.core.duration import format_duration, parse_duration
 
+from .admission.options import READERS as ADMISSION
+from .admission.options import AdmissionArgs
 from .audit.options import READERS as AUDIT
 from .audit.options import AuditArgs
 from .authentication.options import READERS as AUTHENTICATION
@@ -25,11 +27,11 @@ class ApiServerArgs:
     Attributes:
         token_auth_file: CSV of static bearer tokens.
         anonymous_auth: whether requests without a credential are let in as system:anonymous.
+        admission: which plugins run, and how.
         audit: what is recorded of requests, and where.
         authentication: who else may log in, and how.
         authorization: who decides about requests.
         encryption_provider_config: EncryptionConfiguration, in place of keys of this server's own.
-        admission_control_config_file: the configurations of admission plugins.
         enable_priority_and_fairness: whether requests get their turns by FlowSchemas.
         event_ttl: how long an Event is kept after its last write.
         max_requests_inflight, max_mutating_requests_inflight: seats that requests share.
@@ -40,11 +42,11 @@ class ApiServerArgs:
 
     token_auth_file: Path | None = None
     anonymous_auth: bool = True
+    admission: AdmissionArgs = field(default_factory=AdmissionArgs)
     audit: AuditArgs = field(default_factory=AuditArgs)
     authentication: AuthenticationArgs = field(default_factory=AuthenticationArgs)
     authorization: AuthorizationArgs = field(default_factory=AuthorizationArgs)
     encryption_provider_config: Path | None = None
-    admission_control_config_file: Path | None = None
     enable_priority_and_fairness: bool = True
     event_ttl: float = 3600.0
     max_requests_inflight: int = MAX_REQUESTS_INFLIGHT
@@ -57,10 +59,8 @@ class ApiServerArgs:
     def parse(cls, arguments: Sequence[str]) -> ApiServerArgs:
         """Raises: ValueError for an unknown name or a wrong value."""
         values: dict[str, Any] = {}
-        authentication: dict[str, Any] = {}
-        authorization: dict[str, Any] = {}
-        audit: dict[str, Any] = {}
-        groups = ((READERS, values), (AUTHENTICATION, authentication), (AUTHORIZATION, authorization), (AUDIT, audit))
+        parts: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
+        groups = ((READERS, values), *((readers, parts[part]) for part, (readers, _) in PARTS.items()))
         for argument in arguments:
             name, separator, value = argument.removeprefix("--").partition("=")
             read, group = next(((readers[name], found) for readers, found in groups if name in readers), (None, values))
@@ -70,23 +70,23 @@ class ApiServerArgs:
                 wanted = read(value if separator else "true")
             except ValueError as error:
                 raise ValueError(f"--kube-apiserver-arg: {name}={value}: {error}") from error
-            key = (name.removeprefix("audit-") if name in AUDIT else name).replace("-", "_")
+            key = _field(name)
             # Lists add up.
             group[key] = (*group.get(key, ()), *wanted) if isinstance(wanted, tuple) else wanted
-        return cls(
-            **values, audit=AuditArgs(**audit), authentication=AuthenticationArgs(**authentication),
-            authorization=AuthorizationArgs(**authorization),
-        )
+        return cls(**values, **{part: make(**parts[part]) for part, (_, make) in PARTS.items()})
 
 
     def flags(self) -> dict[str, str]:
         """Names and values of all flags, as Go's flags show them."""
-        groups = ((READERS, self, ""), (AUTHENTICATION, self.authentication, ""), (AUTHORIZATION, self.authorization, ""),
-                  (AUDIT, self.audit, "audit-"))
+        groups = [(READERS, self), *((readers, getattr(self, part)) for part, (readers, _) in PARTS.items())]
         return {
-            name: _shown(getattr(args, name.removeprefix(prefix).replace("-", "_")), read is parse_duration)
-            for readers, args, prefix in groups for name, read in readers.items()
+            name: _shown(getattr(args, _field(name)), read is parse_duration) for readers, args in groups for name, read in readers.items()
         }
+
+
+def _field(name: str) -> str:
+    """The attribute that a flag sets."""
+    return (name.removeprefix("audit-") if name in AUDIT else name).replace("-", "_")
 
 
 def _shown(value: Any, is_duration: bool) -> str:
@@ -103,11 +103,17 @@ def _shown(value: Any, is_duration: bool) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+# Options that stand together: how they are read, and what they make.
+PARTS: dict[str, tuple[dict[str, Callable[[str], Any]], Callable[..., Any]]] = {
+    "admission": (ADMISSION, AdmissionArgs),
+    "audit": (AUDIT, AuditArgs),
+    "authentication": (AUTHENTICATION, AuthenticationArgs),
+    "authorization": (AUTHORIZATION, AuthorizationArgs),
+}
 READERS: dict[str, Callable[[str], Any]] = {
     "token-auth-file": read_path,
     "anonymous-auth": read_flag,
     "encryption-provider-config": read_path,
-    "admission-control-config-file": read_path,
     "enable-priority-and-fairness": read_flag,
     "max-requests-inflight": int,
     "max-mutating-requests-inflight": int,

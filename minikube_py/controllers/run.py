@@ -38,6 +38,7 @@ from .pod_gc import PodGcController
 from .replicaset import ReplicaSetController
 from .replicationcontroller import ReplicationControllerController
 from .statefulset import StatefulSetController
+from .storage_protection import ClaimProtection, VolumeProtection
 from .ttl_after_finished import TtlAfterFinishedController
 
 
@@ -68,7 +69,7 @@ _PLAIN: tuple[type[Controller], ...] = (
     ReplicationControllerController, StatefulSetController, DaemonSetController, CronJobController, DisruptionController,
     EndpointSliceController, EndpointSliceMirroringController, EndpointsController, NodeLifecycleController, TaintEvictionController,
     GarbageCollector, PodGcController, TtlAfterFinishedController, BootstrapTokenCleaner, BootstrapSigner, ClusterRoleAggregation,
-    CertificateCleaning,
+    CertificateCleaning, ClaimProtection, VolumeProtection,
 )
 
 

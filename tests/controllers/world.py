@@ -19,7 +19,7 @@ from minikube_py.client.informer import Informers
 from minikube_py.controllers.base import Context, Controller
 from minikube_py.controllers.daemonset.rules import node_of
 from minikube_py.core.clock import rfc3339
-from minikube_py.core.errors import ConflictError, NotFoundError
+from minikube_py.core.errors import ConflictError, ForbiddenError, NotFoundError
 from minikube_py.store.memory import MemoryStore
 
 T = TypeVar("T", bound=Object)
@@ -244,7 +244,8 @@ class World:
                     await self.bind(pod, node or node_of(pod))
                 elif pod.status.phase == "Pending":
                     await self.set_ready(pod)
-            except (NotFoundError, ConflictError):
+            except (NotFoundError, ConflictError, ForbiddenError):
+                # Others were faster, or its namespace is going.
                 continue
 
 

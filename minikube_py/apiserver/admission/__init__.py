@@ -69,6 +69,9 @@ class Plugin:
     def recheck(self, operation: Operation) -> None:
         """Raise a StatusError for what has come to be forbidden while waiting plugins waited."""
 
+    async def close(self) -> None:
+        """Let go of connections."""
+
 
 class WaitingPlugin(Plugin):
     """A plugin that asks somebody outside of this process: what it saw may have changed when it has its answer.
@@ -98,6 +101,11 @@ class Admission:
             self._by_resource[resource] = found
             self._waiting[resource] = any(isinstance(plugin, WaitingPlugin) for plugin in found)
         return found
+
+    async def close(self) -> None:
+        """Let plugins let go of connections."""
+        for plugin in self._plugins:
+            await plugin.close()
 
     def waits(self, operation: Operation) -> bool:
         """Whether a plugin that waits sees this operation: then the waiting forms of the methods are to be used."""

@@ -96,13 +96,16 @@ class DefaultTolerationSeconds(Plugin):
     resources = frozenset({"pods"})
     KEYS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
+    def __init__(self, not_ready_s: int = 300, unreachable_s: int = 300) -> None:
+        self._seconds = (not_ready_s, unreachable_s)
+
     def mutate(self, operation: Operation) -> None:
         if operation.verb != "CREATE" or operation.subresource:
             return
         tolerations = operation.obj.spec.tolerations
-        for key in self.KEYS:
+        for key, seconds in zip(self.KEYS, self._seconds, strict=True):
             if not any((t.key == key or not t.key) and t.effect in ("NoExecute", "") for t in tolerations):
-                tolerations.append(core_v1.Toleration(key=key, operator="Exists", effect="NoExecute", toleration_seconds=300))
+                tolerations.append(core_v1.Toleration(key=key, operator="Exists", effect="NoExecute", toleration_seconds=seconds))
 
 
 class Priority(Plugin):
