@@ -12,12 +12,12 @@ from aiohttp import web
 from ..accept import Clause, parse_accept
 from ..discovery import Discovery
 from ..discovery_documents import AGGREGATED_GROUP, AGGREGATED_KIND, AGGREGATED_VERSION
-from .negotiation import JSON, JSON_TYPE, YAML_TYPE, Form, Negotiated, negotiate_status, not_acceptable, wants_pretty
+from .negotiation import JSON, JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE, Coding, Form, Negotiated, negotiate_status, not_acceptable, wants_pretty
 from .query import Query
 from .responses import encoded
 
 ROOTS: Final = ("/api", "/apis")
-_YAML: Final = Negotiated(Form.OBJECT, True)
+_YAML: Final = Negotiated(Form.OBJECT, Coding.YAML)
 _AGGREGATED: Final = {"g": AGGREGATED_GROUP, "v": AGGREGATED_VERSION, "as": AGGREGATED_KIND}
 _SUFFIX: Final = "".join(f";{name}={value}" for name, value in _AGGREGATED.items())
 
@@ -38,7 +38,7 @@ def respond(discovery: Discovery, http: web.BaseRequest, path: str, query: Query
         return None
     negotiated = negotiate_status(accept)
     if negotiated is None:
-        raise not_acceptable((JSON_TYPE, YAML_TYPE))
+        raise not_acceptable((JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE))
     return encoded(body + b"\n", negotiated, pretty=pretty or negotiated.pretty)
 
 

@@ -1,4 +1,4 @@
-"""How the lines of a watch travel to its client: in chunks of an HTTP body, or in messages of a WebSocket.
+"""How the lines of a watch travel to its client: in chunks of an HTTP body, as they are or as protobuf, or in messages of a WebSocket.
 
 Owns opening, packing and closing. When what is sent is the watch's, which writes live events to the transport itself.
 Source: k8s.io/apiserver/pkg/endpoints/handlers/watch.go (HandleHTTP, HandleWS), RFC 9112 section 7.1, RFC 6455 section 5.2
@@ -10,10 +10,14 @@ import asyncio
 from typing import Protocol
 from urllib.parse import urlsplit
 
+import msgspec
 from aiohttp import web
 
 from minikube_py.core.errors import BadRequestError, ForbiddenError
 from minikube_py.core.upgrade import is_upgrade
+
+from ..protobuf import encode_event
+from .negotiation import JSON_TYPE, PROTOBUF_TYPE, Coding, not_acceptable
 
 # RFC 6455: a whole message of text, and the lengths from which on the length takes two and eight bytes more.
 TEXT_MESSAGE = 0x81
@@ -78,6 +82,23 @@ class ChunkedStream:
         await self.response.write_eof()
 
 
+class ProtobufStream(ChunkedStream):
+    """Frames in the body of an HTTP answer, made from the lines."""
+
+    framing = "frame"
+
+    def __init__(self, request: web.BaseRequest) -> None:
+        super().__init__(request)
+        self.response.headers["Content-Type"] = f"{PROTOBUF_TYPE};stream=watch"
+
+    @staticmethod
+    def pack(lines: list[bytes]) -> bytes:
+        return ChunkedStream.pack([encode_event(msgspec.json.decode(line)) for line in lines])
+
+    async def write(self, lines: list[bytes]) -> None:
+        await super().write([encode_event(msgspec.json.decode(line)) for line in lines])
+
+
 class SocketStream:
     """Lines as messages of a WebSocket. What the client says is of no interest, but that it closes."""
 
@@ -131,12 +152,18 @@ def _message(line: bytes) -> bytes:
     return bytes((TEXT_MESSAGE, 127)) + length.to_bytes(8) + line
 
 
-def event_stream(request: web.BaseRequest) -> EventStream:
-    """The stream that a request asks for."""
+def event_stream(request: web.BaseRequest, coding: Coding) -> EventStream:
+    """The stream that a request asks for.
+
+    Raises: NotAcceptableError for protobuf over a WebSocket.
+    """
     headers = request.headers
-    if is_upgrade(headers) and headers.get("Upgrade", "").lower() == "websocket":
-        return SocketStream(request)
-    return ChunkedStream(request)
+    protobuf = coding is Coding.PROTOBUF
+    if not (is_upgrade(headers) and headers.get("Upgrade", "").lower() == "websocket"):
+        return ProtobufStream(request) if protobuf else ChunkedStream(request)
+    if protobuf:
+        raise not_acceptable((f"{JSON_TYPE};stream=watch",))
+    return SocketStream(request)
 
 
 def check_origin(origin: str) -> None:

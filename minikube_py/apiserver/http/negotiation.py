@@ -1,6 +1,6 @@
-"""In which form an answer goes out: JSON or YAML, the object itself, a Table or only its metadata, and whether indented.
+"""In which form an answer goes out: JSON, YAML or protobuf, the object itself, a Table or only its metadata, and whether indented.
 
-Answers are never protobuf: a client that takes nothing else gets 406, others the next that they take.
+Answers are protobuf only for clients that take nothing else: JSON is what is stored, and every client that can choose reads it.
 Source: k8s.io/apiserver/pkg/endpoints/handlers/negotiation/negotiate.go, handlers/rest.go (AllowsMediaTypeTransform)
 """
 
@@ -26,6 +26,14 @@ class Form(Enum):
     PARTIAL_LIST = "PartialObjectMetadataList"
 
 
+class Coding(Enum):
+    """How it is written."""
+
+    JSON = "application/json"
+    YAML = "application/yaml"
+    PROTOBUF = "application/vnd.kubernetes.protobuf"
+
+
 class Negotiated(NamedTuple):
     """What an Accept header asks for.
 
@@ -35,7 +43,7 @@ class Negotiated(NamedTuple):
     """
 
     form: Form
-    yaml: bool
+    coding: Coding
     version: str = "v1"
     pretty: bool = False
 
@@ -44,9 +52,8 @@ class Negotiated(NamedTuple):
         return f"meta.k8s.io/{self.version}"
 
 
-JSON = Negotiated(Form.OBJECT, False)
-JSON_TYPE, YAML_TYPE = "application/json", "application/yaml"
-YAML_TYPES = (YAML_TYPE,)
+JSON = Negotiated(Form.OBJECT, Coding.JSON)
+JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE = (coding.value for coding in Coding)
 META_GROUP, META_VERSIONS = "meta.k8s.io", ("v1", "v1beta1")
 FORMS = {form.value: form for form in Form if form is not Form.OBJECT}
 # Programs that people look at the output of.
@@ -55,57 +62,61 @@ TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 
 
 @lru_cache(maxsize=512)
-def negotiate(accept: str, *, watch: bool = False) -> Negotiated:
+def negotiate(accept: str, *, watch: bool = False, protobuf: bool = False) -> Negotiated:
     """The form that an Accept header asks for; the first clause that can be served wins.
 
-    Raises: NotAcceptableError if there is none. A watch is a stream, which YAML is not.
+    Args:
+        watch: whether a stream is asked for, which YAML is not.
+        protobuf: whether the kind has such a form; the metadata of every kind has.
+
+    Raises: NotAcceptableError if there is none.
     """
-    found = _first(accept, plain=False)
-    if found is None:
-        raise not_acceptable((JSON_TYPE, YAML_TYPE) if not watch else (f"{JSON_TYPE};stream=watch",))
-    if watch and found.yaml:
-        raise not_acceptable((f"{JSON_TYPE};stream=watch",))
+    codings = [coding for coding in Coding if (protobuf or coding is not Coding.PROTOBUF) and not (watch and coding is Coding.YAML)]
+    found = _first(accept, (Coding.JSON, Coding.YAML)) or _first(accept, (Coding.PROTOBUF,))
+    if found is None or (found.coding not in codings and found.form is Form.OBJECT) or (watch and found.coding is Coding.YAML):
+        raise not_acceptable(f"{coding.value};stream=watch" if watch else coding.value for coding in codings)
     return JSON if found == JSON else found
 
 
 @lru_cache(maxsize=512)
 def negotiate_status(accept: str) -> Negotiated | None:
     """The form of an error, which is never a Table; None if the client takes none that there is."""
-    return _first(accept, plain=True)
+    return _first(accept, (Coding.JSON, Coding.YAML), plain=True) or _first(accept, (Coding.PROTOBUF,), plain=True)
 
 
 def not_acceptable(accepted: Iterable[str]) -> NotAcceptableError:
     return NotAcceptableError(f"only the following media types are accepted: {', '.join(accepted)}")
 
 
-def _first(accept: str, *, plain: bool) -> Negotiated | None:
+def _first(accept: str, codings: tuple[Coding, ...], *, plain: bool = False) -> Negotiated | None:
     """What the first clause asks for that can be served.
 
     Args:
         plain: whether nothing can be asked for but the coding.
     """
     for clause in parse_accept(accept):
-        for media_type in (JSON_TYPE, YAML_TYPE):
-            if clause.matches(media_type):
-                found = _serve(clause, yaml=media_type == YAML_TYPE, plain=plain)
+        for coding in codings:
+            if clause.matches(coding.value):
+                found = _serve(clause, coding, plain=plain)
                 if found is not None:
                     return found
     return None
 
 
-def _serve(clause: Clause, *, yaml: bool, plain: bool) -> Negotiated | None:
+def _serve(clause: Clause, coding: Coding, *, plain: bool) -> Negotiated | None:
     """What a clause asks for in a coding that it takes; None if that cannot be had."""
     parameters = clause.parameters
     stream, server_version = parameters.get("stream", ""), parameters.get("sv", "")
-    if (stream and (yaml or stream != "watch")) or (server_version and (plain or server_version != "v1")):
+    if (stream and (coding is Coding.YAML or stream != "watch")) or (server_version and (plain or server_version != "v1")):
         return None
     pretty = parameters.get("pretty") == "1"
     if not parameters.keys() & {"as", "g", "v"}:
-        return Negotiated(Form.OBJECT, yaml, pretty=pretty)
+        return Negotiated(Form.OBJECT, coding, pretty=pretty)
     form, version = FORMS.get(parameters.get("as", "")), parameters.get("v", "")
     if plain or form is None or parameters.get("g") != META_GROUP or version not in META_VERSIONS:
         return None
-    return Negotiated(form, yaml, version, pretty)
+    # A Table has cells of any type, which only JSON and YAML have.
+    return None if form is Form.TABLE and coding is Coding.PROTOBUF else Negotiated(form, coding, version, pretty)
 
 
 def wants_pretty(query: Query, user_agent: str) -> bool:

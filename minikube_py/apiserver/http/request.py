@@ -50,7 +50,7 @@ class Request:
     def negotiated(self) -> Negotiated:
         """Raises: NotAcceptableError."""
         accept = self.http.headers.get("Accept")
-        return negotiate(accept, watch=self.info.verb == "watch") if accept else JSON
+        return negotiate(accept, watch=self.info.verb == "watch", protobuf=not self.storage.evolves) if accept else JSON
 
     def pretty(self) -> bool:
         """Whether the client gets indented JSON: it asked for it, or it is one that people look at."""

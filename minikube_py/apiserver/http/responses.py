@@ -22,10 +22,11 @@ from minikube_py.store.interface import Entry
 
 from ..accept import names_gzip
 from ..printers import SCALE, Printer, partial_object_metadata, table
+from ..protobuf import encode_document
 from ..storage import Storage
 from ..warning import warning_headers
 from ..yaml_text import dump_yaml
-from .negotiation import JSON, JSON_TYPE, YAML_TYPE, Form, Negotiated, negotiate_status
+from .negotiation import JSON, JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE, Coding, Form, Negotiated, negotiate_status
 
 # Objects in a list that is answered part by part, and the bytes of a part.
 STREAMED_ENTRIES_MIN = 2000
@@ -35,8 +36,8 @@ GZIP_BYTES_MIN = 128 * 1024
 GZIP_LEVEL = 1
 # zlib's number for the largest window in the gzip format.
 GZIP_WINDOW = 31
-# Bytes that are rewritten on the event loop: a millisecond of it.
-YAML_BYTES_MAX = 4 * 1024
+# Bytes that are rewritten on the event loop as YAML or protobuf, and indented: a millisecond of it.
+REWRITTEN_BYTES_MAX = 4 * 1024
 PRETTY_BYTES_MAX = 512 * 1024
 INCLUDE_OBJECT = ("", "Metadata", "Object", "None")
 
@@ -61,9 +62,9 @@ def raw_response(status: int, content_type: str, body: bytes) -> web.Response:
 
 def encoded(body: bytes, negotiated: Negotiated, *, status: int = 200, pretty: bool = False, warnings: Iterable[str] = ()) -> web.Response:
     """A response of a JSON document in the coding asked for. Compact JSON ends its line, indented JSON does not."""
-    if negotiated.yaml:
-        response = web.Response(body=dump_yaml(msgspec.json.decode(body)), status=status)
-        response.headers["Content-Type"] = YAML_TYPE
+    if negotiated.coding is not Coding.JSON:
+        write = dump_yaml if negotiated.coding is Coding.YAML else encode_document
+        response = raw_response(status, negotiated.coding.value, write(msgspec.json.decode(body)))
     elif pretty or negotiated.pretty:
         response = json_response(msgspec.json.format(body, indent=2), status)
     else:
@@ -75,7 +76,7 @@ def encoded(body: bytes, negotiated: Negotiated, *, status: int = 200, pretty: b
 
 async def encoded_large(body: bytes, negotiated: Negotiated, *, pretty: bool, warnings: Iterable[str] = ()) -> web.Response:
     """`encoded`, beside the event loop where it takes its time."""
-    if (negotiated.yaml and len(body) > YAML_BYTES_MAX) or len(body) > PRETTY_BYTES_MAX:
+    if (negotiated.coding is not Coding.JSON and len(body) > REWRITTEN_BYTES_MAX) or len(body) > PRETTY_BYTES_MAX:
         return await asyncio.to_thread(encoded, body, negotiated, pretty=pretty, warnings=warnings)
     return encoded(body, negotiated, pretty=pretty, warnings=warnings)
 
@@ -97,7 +98,7 @@ def _compresses(http: web.BaseRequest, response: web.StreamResponse) -> bool:
     headers = response.headers
     return (
         names_gzip(http.headers.get("Accept-Encoding", "")) and "Content-Encoding" not in headers
-        and headers.get("Content-Type", "").startswith((JSON_TYPE, YAML_TYPE))
+        and headers.get("Content-Type", "").startswith((JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE))
     )
 
 

@@ -57,7 +57,8 @@ class VirtualResources:
             return self._tell_statuses(http, info, query)
         if info.verb != "create" or info.name or (resource.namespaced and not info.namespace):
             raise unknown_method()
-        negotiated, pretty = negotiate(http.headers.get("Accept", "")), wants_pretty(query, http.headers.get("User-Agent", ""))
+        negotiated = negotiate(http.headers.get("Accept", ""), protobuf=True)
+        pretty = wants_pretty(query, http.headers.get("User-Agent", ""))
         check_write_options(query, "CreateOptions")
         obj, warnings = decode_object(
             type_of(*resource.gvk), resource.group_version, resource.kind, await read_body(http), content_type_of(http),
@@ -76,7 +77,8 @@ class VirtualResources:
 
     def _tell_statuses(self, http: web.BaseRequest, info: RequestInfo, query: Query) -> web.Response:
         resource = self._statuses.resource
-        negotiated, pretty = negotiate(http.headers.get("Accept", "")), wants_pretty(query, http.headers.get("User-Agent", ""))
+        negotiated = negotiate(http.headers.get("Accept", ""), protobuf=True)
+        pretty = wants_pretty(query, http.headers.get("User-Agent", ""))
         include = query.text("includeObject")
         if info.verb == "get" and not info.subresource:
             body = object_body(self._statuses, _entry(self._components.get(info.name)), negotiated, include)

@@ -298,7 +298,7 @@ class Watches:
         """
         store = self._registry.store
         counted = self._metrics.watch_series(storage.resource)
-        stream = event_stream(request)
+        stream = event_stream(request, negotiated.coding)
         for header in warning_headers([storage.deprecation]):
             stream.response.headers.add("Warning", header)
         watch = Watch(stream, selection, negotiated, query.text("includeObject"), store, self._outbox, self._broadcasts, counted)

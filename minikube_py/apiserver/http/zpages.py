@@ -18,13 +18,13 @@ from minikube_py.core.clock import SYSTEM_CLOCK, rfc3339
 from ..accept import Clause, parse_accept
 from ..discovery_documents import version_document
 from ..warning import warning_headers
-from .negotiation import JSON_TYPE, YAML_TYPE, Form, Negotiated, not_acceptable, wants_pretty
+from .negotiation import JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE, Coding, Form, Negotiated, not_acceptable, wants_pretty
 from .query import Query
 from .responses import encoded
 
 NAME = "kube-apiserver"
 GROUP, VERSIONS, DEPRECATED = "config.k8s.io", ("v1alpha1", "v1beta1"), ("v1alpha1",)
-TEXT_TYPE, PROTOBUF_TYPE = "text/plain", "application/vnd.kubernetes.protobuf"
+TEXT_TYPE = "text/plain"
 # One is drawn for each answer, so that nobody gets used to it.
 DELIMITERS = (":", ": ", "=", " ")
 WARNING = (
@@ -64,7 +64,7 @@ class ZPages:
         media_type, version = chosen
         document = {"kind": kind, "apiVersion": f"{GROUP}/{version}", "metadata": {"name": NAME}, **told}
         pretty = wants_pretty(query, http.headers.get("User-Agent", ""))
-        response = encoded(encode(document), Negotiated(Form.OBJECT, media_type == YAML_TYPE), pretty=pretty)
+        response = encoded(encode(document), Negotiated(Form.OBJECT, Coding(media_type)), pretty=pretty)
         if version in DEPRECATED:
             for header in warning_headers([f"This version of the {kind.lower()} endpoint is deprecated. Please use a newer version."]):
                 response.headers.add("Warning", header)

@@ -5,26 +5,27 @@ from __future__ import annotations
 import pytest
 
 from minikube_py.apiserver.accept import names_gzip
-from minikube_py.apiserver.http.negotiation import JSON, Form, Negotiated, negotiate, negotiate_status, wants_pretty
+from minikube_py.apiserver.http.negotiation import JSON, Coding, Form, Negotiated, negotiate, negotiate_status, wants_pretty
 from minikube_py.apiserver.http.query import Query
 from minikube_py.core.errors import NotAcceptableError
 
 KUBECTL = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json"
-YAML = Negotiated(Form.OBJECT, True)
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+YAML = Negotiated(Form.OBJECT, Coding.YAML)
 
 
 @pytest.mark.parametrize(("accept", "wanted"), [
     ("", JSON), (" ", JSON), ("*/*", JSON), ("*", JSON), ("application/*", JSON), ("application/json", JSON),
     ("application/vnd.kubernetes.protobuf, application/json", JSON),
     ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", JSON),
-    (KUBECTL, Negotiated(Form.TABLE, False)),
-    ("application/json;as=Table;v=v1beta1;g=meta.k8s.io", Negotiated(Form.TABLE, False, "v1beta1")),
+    (KUBECTL, Negotiated(Form.TABLE, Coding.JSON)),
+    ("application/json;as=Table;v=v1beta1;g=meta.k8s.io", Negotiated(Form.TABLE, Coding.JSON, "v1beta1")),
     ("application/json;as=Table;v=v9;g=meta.k8s.io,application/json", JSON),
     ("application/json;as=Sculpture;v=v1;g=meta.k8s.io,application/json", JSON),
-    ("application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io", Negotiated(Form.PARTIAL, False)),
+    ("application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io", Negotiated(Form.PARTIAL, Coding.JSON)),
     ("application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,"
-     "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io", Negotiated(Form.PARTIAL_LIST, False)),
-    ("application/yaml;as=Table;v=v1;g=meta.k8s.io", Negotiated(Form.TABLE, True)),
+     "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io", Negotiated(Form.PARTIAL_LIST, Coding.JSON)),
+    ("application/yaml;as=Table;v=v1;g=meta.k8s.io", Negotiated(Form.TABLE, Coding.YAML)),
     ("application/yaml", YAML),
     ("application/yaml;q=0.5, application/json;q=0.9", JSON),
     ("application/json;stream=watch", JSON),
@@ -32,7 +33,7 @@ YAML = Negotiated(Form.OBJECT, True)
     ("application/json;stream=trout, application/yaml", YAML),
     ("application/json;sv=v1", JSON),
     ("application/json;sv=v9, application/yaml", YAML),
-    ("application/json;pretty=1", Negotiated(Form.OBJECT, False, pretty=True)),
+    ("application/json;pretty=1", Negotiated(Form.OBJECT, Coding.JSON, pretty=True)),
     ("application/json;charset=utf-8;foo", JSON),
     # A range with stars comes behind one without, whatever its quality.
     ("*/*, application/yaml;q=0.1", YAML),
@@ -52,6 +53,15 @@ def test_what_cannot_be_served_is_not_acceptable(accept: str) -> None:
     with pytest.raises(NotAcceptableError) as refused:
         negotiate(accept)
     assert str(refused.value) == "only the following media types are accepted: application/json, application/yaml"
+
+
+@pytest.mark.parametrize(("accept", "wanted"), [
+    (PROTOBUF, Negotiated(Form.OBJECT, Coding.PROTOBUF)), (f"{PROTOBUF},application/yaml", YAML), (f"{PROTOBUF},*/*;q=0.1", JSON),
+    (f"{PROTOBUF};as=PartialObjectMetadata;v=v1;g=meta.k8s.io", Negotiated(Form.PARTIAL, Coding.PROTOBUF)),
+    (f"{PROTOBUF};as=Table;v=v1;g=meta.k8s.io,{PROTOBUF}", Negotiated(Form.OBJECT, Coding.PROTOBUF)),
+])
+def test_protobuf_is_for_who_takes_nothing_else(accept: str, wanted: Negotiated) -> None:
+    assert negotiate(accept, protobuf=True) == wanted
 
 
 @pytest.mark.parametrize("accept", ["application/yaml", "text/plain"])

@@ -50,14 +50,15 @@ async def test_yaml_answers_have_upstreams_form(lab: Lab) -> None:
 
 
 async def test_what_cannot_be_answered_is_not_done(lab: Lab) -> None:
-    refused = await lab.send("POST", CONFIG_MAPS, {"metadata": {"name": "a"}}, headers={"Accept": "application/vnd.kubernetes.protobuf"})
+    refused = await lab.send("POST", CONFIG_MAPS, {"metadata": {"name": "a"}}, headers={"Accept": "application/xml"})
     assert (refused.status, refused.json["reason"]) == (406, "NotAcceptable")
-    assert refused.json["message"] == "only the following media types are accepted: application/json, application/yaml"
+    assert refused.json["message"] == (
+        "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf")
     assert refused.body == json.dumps(refused.json, indent=2).encode()
     assert (await lab.get(f"{CONFIG_MAPS}/a")).status == 404
     watch = await lab.get(f"{CONFIG_MAPS}?watch=1", Accept="application/yaml")
     assert (watch.status, load_yaml(watch.body)["message"]) == (
-        406, "only the following media types are accepted: application/json;stream=watch")
+        406, "only the following media types are accepted: application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch")
 
 
 async def test_forms_must_fit_what_is_asked(lab: Lab) -> None:
