@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import uvloop
@@ -18,9 +20,10 @@ from minikube_py.apis import core_v1, discovery_v1
 from minikube_py.apis.object import Object
 from minikube_py.client.informer import Informer, Informers, key_of
 from minikube_py.client.interface import Client
-from minikube_py.client.join import NodeCredentials, enroll, join
+from minikube_py.client.join import enroll, exchange_by_token, join, renew
 from minikube_py.client.join_http import JoinError
-from minikube_py.client.join_protocol import TokenFormatError, parse_token
+from minikube_py.client.join_protocol import CA_PATH, TokenFormatError, parse_token
+from minikube_py.client.node_credentials import NodeCredentials
 from minikube_py.client.tunnel import Tunnel
 from minikube_py.core.errors import FatalError
 from minikube_py.core.process import run_until_stopped
@@ -29,6 +32,7 @@ from minikube_py.cri.containerd import Containerd
 from minikube_py.cri.pause.image import PAUSE_IMAGE
 from minikube_py.cri.tasks import ContainerdTasks
 from minikube_py.kubelet.auth.options import AuthOptions
+from minikube_py.kubelet.certificate import KubeletCertificates
 from minikube_py.kubelet.kubelet import Kubelet
 from minikube_py.kubelet.options import KubeletOptions
 from minikube_py.kubelet.server import KubeletServer
@@ -51,13 +55,22 @@ class Agent:
     Args:
         client: the API, as this node.
         credentials: its certificates and its cluster's settings.
+        rejoin: gets new certificates in the way in which the node has joined.
+        fetch_ca: reads what signs servers now, PEM.
+        use_credentials: called when `client` is to identify itself by other certificates.
         servers: URLs of those to which it keeps tunnels.
     """
 
-    def __init__(self, options: AgentOptions, client: Client, credentials: NodeCredentials, servers: Sequence[str] = ()) -> None:
+    def __init__(
+        self, options: AgentOptions, client: Client, credentials: NodeCredentials, rejoin: Callable[[], Awaitable[None]],
+        fetch_ca: Callable[[], Awaitable[bytes]], use_credentials: Callable[[], None], servers: Sequence[str] = (),
+    ) -> None:
         self._options = options
         self._client = client
         self._credentials = credentials
+        self._rejoin = rejoin
+        self._fetch_ca = fetch_ca
+        self._use_credentials = use_credentials
         self._servers = servers
         self._informers = Informers(client)
 
@@ -77,20 +90,26 @@ class Agent:
                 await containerd.wait_ready()
                 cri, tasks, load_image = containerd.cri, containerd.tasks, containerd.import_image
             kubelet = Kubelet(self._kubelet_options(), self._client, cri, tasks, load_image=load_image)
-            server = self._kubelet_server(kubelet)
+            client_ca = self._client_ca(kubelet)
+            serving = self._credentials.serving_ssl_context(client_ca)
+            server = KubeletServer(kubelet, serving, self._client)
+            certificates = KubeletCertificates(
+                self._credentials, self._client, self._informers.of(core_v1.Node), self._use_credentials,
+                partial(self._credentials.renew_serving, serving, client_ca), self._rejoin, self._fetch_ca,
+            )
             group.create_task(self._informers.run(), name="agent-informers")
             group.create_task(kubelet.run(), name="kubelet")
             group.create_task(server.run(), name="kubelet-server")
+            group.create_task(certificates.run(), name="certificates")
             for url in self._servers:
                 tunnel = Tunnel(url, self._credentials.client_ssl_context, server.accept)
                 group.create_task(tunnel.run(), name="tunnel")
             group.create_task(self._run_network(kubelet), name="network")
 
-    def _kubelet_server(self, kubelet: Kubelet) -> KubeletServer:
+    def _client_ca(self, kubelet: Kubelet) -> Path | None:
         """Raises: FatalError for flags that cannot be."""
         try:
-            client_ca = AuthOptions.of(kubelet.options).client_ca_file
-            return KubeletServer(kubelet, self._credentials.serving_ssl_context(client_ca), self._client)
+            return AuthOptions.of(kubelet.options).client_ca_file
         except (ValueError, OSError) as error:
             raise FatalError(str(error)) from error
 
@@ -151,15 +170,25 @@ def _report(informer: Informer[T], report: Callable[[str, T | None], None]) -> N
     informer.add_handler(changed)
 
 
-async def enroll_locally(options: AgentOptions, server: str, endpoint: JoinEndpoint) -> NodeCredentials:
-    """Get the certificates of the node that runs inside the server itself.
+async def run_locally(options: AgentOptions, server: str, endpoint: JoinEndpoint, client: Client) -> None:
+    """Run the node that is inside the server itself.
 
+    Args:
+        client: the API, as this node.
     Raises: FatalError.
     """
-    pin = parse_token(str(endpoint.token)).pin
-    return await enroll(
-        endpoint.admit_own, server, options.node_name, [options.node_ip, "127.0.0.1"], options.data_dir, pin=pin
+    pin, ips = parse_token(str(endpoint.token)).pin, [options.node_ip, "127.0.0.1"]
+    credentials = await enroll(
+        endpoint.admit_own, server, options.node_name, ips, options.data_dir, pin=pin, server_ca=endpoint.server_ca
     )
+
+    async def rejoin() -> None:
+        await renew(endpoint.admit_own, server, options.node_name, ips, options.data_dir)
+
+    async def fetch_ca() -> bytes:
+        return endpoint.server_ca
+
+    await Agent(options, client, credentials, rejoin, fetch_ca, lambda: None).run()
 
 
 def join_and_run(options: AgentOptions, server: str, token: str) -> None:
@@ -175,13 +204,21 @@ async def _join_and_run(options: AgentOptions, server: str, token: str) -> None:
     from minikube_py.client.connection import Connection
     from minikube_py.client.http import HttpClient
 
+    ips = [options.node_ip]
     try:
-        credentials = await join(server, token, options.node_name, [options.node_ip], options.data_dir)
+        credentials = await join(server, token, options.node_name, ips, options.data_dir)
+        exchange = exchange_by_token(credentials.server, token)
     except (JoinError, TokenFormatError, OSError) as error:
         raise FatalError(str(error)) from error
-    connection = Connection(
-        server=credentials.server, ca=credentials.server_ca.read_bytes(), certificate=credentials.client_certificate.read_bytes(),
-        key=credentials.client_key.read_bytes(),
-    )
+
+    async def rejoin() -> None:
+        await renew(exchange, credentials.server, options.node_name, ips, options.data_dir)
+
+    certificate, key = credentials.client.read()
+    connection = Connection(server=credentials.server, ca=credentials.server_ca.read_bytes(), certificate=certificate, key=key)
     async with HttpClient(connection, user_agent="kubelet/minikube-py") as client:
-        await run_until_stopped(Agent(options, client, credentials, [credentials.server]).run())
+        agent = Agent(
+            options, client, credentials, rejoin, lambda: client.transport.request("GET", CA_PATH, accept="*/*"),
+            lambda: client.set_credentials(*credentials.client.read(), credentials.server_ca.read_bytes()), [credentials.server],
+        )
+        await run_until_stopped(agent.run())

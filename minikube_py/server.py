@@ -216,12 +216,11 @@ class Server:
 
     async def _run_agent(self, api: Api, join: JoinEndpoint) -> None:
         """Run this machine's node, with the Registry as its API server."""
-        from minikube_py.agent import Agent, enroll_locally
+        from minikube_py.agent import run_locally
 
         node = self._options.node
-        credentials = await enroll_locally(node, f"https://127.0.0.1:{self._port}", join)
         client = api.client(f"{NODE_USER_PREFIX}{node.node_name}", (NODES, AUTHENTICATED))
-        await Agent(node, client, credentials).run()
+        await run_locally(node, f"https://127.0.0.1:{self._port}", join, client)
 
     async def announce(self, started: float) -> None:
         """Say that the cluster is ready, and what to do next."""

@@ -72,6 +72,11 @@ class JoinEndpoint:
         self._reserved = frozenset(name for name in reserved if not _is_loopback(name))
         self._peers = PeerCertificates(pki.client_ca.certificate_pem, clock=pki.clock)
 
+    @property
+    def server_ca(self) -> bytes:
+        """What signs servers, PEM."""
+        return self._pki.server_ca.certificate_pem
+
     async def respond(self, http: web.BaseRequest) -> web.Response:
         """Answer a request for one of PATHS."""
         body, peer = await read_body(http), self._peers.peer_of(http.transport)

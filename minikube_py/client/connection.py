@@ -48,8 +48,8 @@ class Connection:
     as_user: str = ""
     as_groups: tuple[str, ...] = ()
 
-    def with_credentials(self, certificate: bytes, key: bytes) -> Connection:
-        return replace(self, certificate=certificate, key=key)
+    def with_credentials(self, certificate: bytes, key: bytes, ca: bytes = b"") -> Connection:
+        return replace(self, certificate=certificate, key=key, ca=ca or self.ca)
 
     def ssl_context(self) -> ssl.SSLContext:
         """A context for this server.

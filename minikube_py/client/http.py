@@ -45,12 +45,12 @@ class HttpClient:
         """Close all connections; requests under way fail."""
         await self.transport.close()
 
-    def set_credentials(self, certificate: bytes, key: bytes) -> None:
-        """Use another client certificate (PEM) from the next request on.
+    def set_credentials(self, certificate: bytes, key: bytes, ca: bytes = b"") -> None:
+        """Use another client certificate, and other authorities if given (PEM), from the next request on.
 
         Raises: ssl.SSLError if it cannot be used; the old one then stays.
         """
-        self.transport.set_credentials(certificate, key)
+        self.transport.set_credentials(certificate, key, ca)
 
     async def get(self, kind: type[T], name: str, namespace: str = "") -> T:
         return _decode(kind, await self.transport.request("GET", resource_of(kind).item_path(name, namespace)))

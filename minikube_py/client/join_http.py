@@ -12,7 +12,7 @@ import msgspec
 
 from minikube_py.core.errors import StatusError, from_status
 
-from .join_protocol import CA_PATH, TOKEN_PATH, JoinToken, TokenRotation, TokenRotationResult, ca_pin
+from .join_protocol import CA_PATH, TOKEN_PATH, JoinToken, TokenRotation, TokenRotationResult, ca_pin, pinned
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class JoinError(Exception):
 
 
 async def fetch_ca(server: str, pin: str) -> bytes:
-    """The CA of a server, PEM. With a pin it is to be trusted after this.
+    """The CA of a server, PEM: as far as the pin vouches for it, all of it without one.
 
     Raises: JoinError.
     """
@@ -37,14 +37,15 @@ async def fetch_ca(server: str, pin: str) -> bytes:
     status, body = await _http(server, "GET", CA_PATH, context)
     if status != 200:
         raise JoinError(f"failed to get the CA certificate from {server}{CA_PATH}: HTTP status {status}")
-    if pin and ca_pin(body) != pin:
+    trusted = pinned(body, pin) if pin else body
+    if trusted is None:
         raise JoinError(
             f"token CA hash does not match the cluster CA certificate hash: {pin} != {ca_pin(body)}; "
             f"either {server} is not the cluster of this token, or somebody stands between"
         )
     if not pin:
         log.warning("the token carries no CA hash, so the server is trusted unseen; better take server/node-token's server=%s", server)
-    return body
+    return trusted
 
 
 async def send(server: str, method: str, path: str, token: JoinToken, ca: bytes, body: bytes) -> bytes:

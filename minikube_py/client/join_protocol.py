@@ -126,6 +126,26 @@ def parse_token(text: str) -> JoinToken:
     return JoinToken(pin, user or "server", secret)
 
 
+def pinned(bundle: bytes, pin: str) -> bytes | None:
+    """What of a CA file a pin vouches for, PEM; None if nothing.
+
+    It vouches for the file that it was made of. Of a file that holds more by now only the certificate that it names may be trusted, as
+    anybody can put that one beside others. A server whose CA was exchanged proves itself by a chain that leads there.
+    """
+    certificates = _CERTIFICATE.findall(bundle.decode("ascii", errors="replace"))
+    if len(certificates) < 2:
+        return bundle if hashlib.sha256(bundle).hexdigest() == pin else None
+    for text in certificates:
+        block = f"{text}\n".encode()
+        try:
+            der = ssl.PEM_cert_to_DER_cert(text)
+        except ValueError:
+            continue
+        if pin in (hashlib.sha256(block).hexdigest(), hashlib.sha256(der).hexdigest()):
+            return block
+    return None
+
+
 def ca_pin(bundle: bytes) -> str:
     """The pin of a CA file, PEM."""
     certificates = _CERTIFICATE.findall(bundle.decode("ascii", errors="replace"))

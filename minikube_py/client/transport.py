@@ -76,12 +76,12 @@ class Transport:
             pool, self._pool = self._pool, None
             await pool.session.close()
 
-    def set_credentials(self, certificate: bytes, key: bytes) -> None:
-        """Use another client certificate from the next request on; requests under way end as they began.
+    def set_credentials(self, certificate: bytes, key: bytes, ca: bytes = b"") -> None:
+        """Use another client certificate, and other authorities if given, from the next request on; requests under way end as they began.
 
         Raises: ssl.SSLError if it cannot be used; the old one then stays.
         """
-        connection = self.connection.with_credentials(certificate, key)
+        connection = self.connection.with_credentials(certificate, key, ca)
         connection.ssl_context()
         self.connection = connection
         if self._pool is not None:

@@ -22,9 +22,10 @@ from minikube_py.apiserver.authentication.peer import PeerCertificates
 from minikube_py.apiserver.join import PATHS, JoinEndpoint
 from minikube_py.apiserver.pki import Pki
 from minikube_py.apiserver.server_token import ServerTokenError, ensure_server_tokens
-from minikube_py.client.join import NodeCredentials, enroll, join
+from minikube_py.client.join import enroll, join
 from minikube_py.client.join_http import JoinError, rotate_token
 from minikube_py.client.join_protocol import ClusterSettings, JoinToken, ca_pin, parse_token
+from minikube_py.client.node_credentials import NodeCredentials
 from minikube_py.core.errors import ForbiddenError
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ async def test_a_token_makes_a_machine_a_node(server: Server, tmp_path: Path) ->
 
 async def test_kubelet_serves_under_its_names_and_knows_the_clusters_certificates(server: Server, tmp_path: Path) -> None:
     node = await become(server, tmp_path / "node")
-    certificate = x509.load_pem_x509_certificate(node.serving_certificate.read_bytes())
+    certificate = x509.load_pem_x509_certificate(node.serving.certificate.read_bytes())
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["edge-1", "localhost"]
     assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1", "::1", "192.0.2.7"]
@@ -139,21 +140,21 @@ async def test_a_restart_needs_no_server(server: Server, tmp_path: Path) -> None
     assert await become(server, tmp_path / "node") == first
     assert server.requests == asked
     gone = "https://127.0.0.1:1"
-    assert (await join(gone, str(server.token), "edge-1", ["192.0.2.7"], tmp_path / "node")).not_after == first.not_after
+    assert (await join(gone, str(server.token), "edge-1", ["192.0.2.7"], tmp_path / "node")).directory == first.directory
 
 
-async def test_certificates_are_renewed_in_time_and_used_to_their_end(server: Server, tmp_path: Path) -> None:
+async def test_a_node_that_was_off_until_its_certificates_ended_joins_again_by_its_token(server: Server, tmp_path: Path) -> None:
     clock = FixedClock()
     first = await become(server, tmp_path / "node", clock=clock)
-    before = first.client_certificate.read_bytes()
+    before = first.client.certificate.read_bytes()
     clock.moment += timedelta(days=300)
-    offline = await join("https://127.0.0.1:1", str(server.token), "edge-1", ["192.0.2.7"], tmp_path / "node", clock=clock)
-    assert offline.client_certificate.read_bytes() == before
     await become(server, tmp_path / "node", clock=clock)
-    assert first.client_certificate.read_bytes() != before
+    assert first.client.certificate.read_bytes() == before
     clock.moment += timedelta(days=100)
     with pytest.raises(JoinError, match="cannot reach"):
         await join("https://127.0.0.1:1", str(server.token), "edge-1", ["192.0.2.7"], tmp_path / "node", clock=clock)
+    await become(server, tmp_path / "node", clock=clock)
+    assert first.client.certificate.read_bytes() != before
 
 
 async def test_a_wrong_pin_ends_the_join_before_the_token_is_sent(server: Server, tmp_path: Path) -> None:
@@ -309,7 +310,7 @@ async def test_token_is_rotated_by_its_holder_and_nodes_go_on(server: Server, tm
         await rotate_token(server.url, old)
     assert (await become(server, tmp_path / "new", "new", token=fresh)).node_name == "new"
     assert (await whoami(server.url, node.client_ssl_context()))["user"] == "system:node:edge-1"
-    assert (await join(server.url, str(old), "edge-1", ["192.0.2.7"], tmp_path / "node")).not_after == node.not_after
+    assert (await join(server.url, str(old), "edge-1", ["192.0.2.7"], tmp_path / "node")) == node
     assert parse_token(await rotate_token(server.url, fresh, "chosen")).secret == "chosen"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from minikube_py.apiserver.pki import Pki
-from minikube_py.client.join_protocol import JoinToken, TokenFormatError, ca_pin, parse_token
+from minikube_py.client.join_protocol import JoinToken, TokenFormatError, ca_pin, parse_token, pinned
 
 PIN = "a" * 64
 
@@ -47,3 +47,16 @@ def test_the_pin_of_a_chain_is_that_of_its_root(tmp_path: Path) -> None:
     root, leaf, other = (pair.certificate_pem for pair in (pki.client_ca, pki.admin, pki.scheduler))
     assert ca_pin(leaf + root) == ca_pin(other + root)
     assert ca_pin(leaf + root) != ca_pin(leaf + pki.server_ca.certificate_pem)
+
+
+def test_a_pin_vouches_for_nothing_that_stands_beside_its_certificate(tmp_path: Path) -> None:
+    pki, other = Pki(tmp_path / "tls"), Pki(tmp_path / "other")
+    pki.ensure()
+    other.ensure()
+    root, stranger = pki.server_ca.certificate_pem, other.server_ca.certificate_pem
+    assert pinned(root, ca_pin(root)) == root
+    for pin in (ca_pin(root), ca_pin(stranger + root)):
+        assert pinned(stranger + root, pin) == root
+    assert pinned(stranger, ca_pin(root)) is None
+    broken = b"text\n-----BEGIN CERTIFICATE-----\nAAAAA\n-----END CERTIFICATE-----\n"
+    assert pinned(broken + root, ca_pin(root)) == root
