@@ -19,7 +19,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from go_facts import KEPT, OMITTED, POINTERS, VALUES
+from go_facts import KEPT, NULLS, OMITTED, POINTERS, VALUES
 
 SCHEMAS = "kubernetes-json-schema/v1.36.0-local/_definitions.json"
 APIS = Path(__file__).parent.parent / "minikube_py" / "apis"
@@ -157,7 +157,9 @@ class Module:
         name, value, fact = snake(wire), self.value_type(schema), f"{self.name}.{kind}.{wire}"
         kept = (required or fact in KEPT) and fact not in OMITTED
         factory = default = ""
-        if value.startswith(("list[", "dict[")):
+        if fact in NULLS:
+            value, factory = f"{value} | None", "NoneType"
+        elif value.startswith(("list[", "dict[")):
             empty = "[]" if value.startswith("list[") else "{}"
             factory, default = (f"lambda: {empty}", "") if kept else ("", empty)
         elif STRUCT.fullmatch(value) and (fact in VALUES or (wire in PARTS and fact != NO_PART)):

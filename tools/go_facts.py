@@ -214,6 +214,17 @@ KEPT = _fields({
     "storage_v1.CSINodeDriver": "topologyKeys",
 })  # fmt: skip
 
+# Lists without `omitempty` that an object may have none of. Unset they are null, and empty ones are null once they are stored, as protobuf
+# does not tell them apart. The other lists that are never left out are checked to have elements.
+NULLS = _fields({
+    "autoscaling_v2.HorizontalPodAutoscalerStatus": "currentMetrics",
+    "discovery_v1.EndpointSlice": "endpoints ports",
+    "rbac_v1.ClusterRole": "rules",
+    "rbac_v1.Role": "rules",
+    "storage_v1.CSINodeDriver": "topologyKeys",
+    "storage_v1.CSINodeSpec": "drivers",
+})  # fmt: skip
+
 # Required fields that have `omitempty`.
 OMITTED = _fields({
     "admissionregistration_v1.ValidatingAdmissionPolicyBindingSpec": "policyName validationActions",

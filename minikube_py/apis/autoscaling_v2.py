@@ -82,7 +82,7 @@ class HorizontalPodAutoscalerSpec(Object):
 
 class HorizontalPodAutoscalerStatus(Object):
     conditions: list[HorizontalPodAutoscalerCondition] = []
-    current_metrics: list[MetricStatus] = field(default_factory=lambda: [])
+    current_metrics: list[MetricStatus] | None = field(default_factory=NoneType)
     current_replicas: Int32 = 0
     desired_replicas: Int32 = field(default_factory=int)
     last_scale_time: Time = ""

@@ -23,7 +23,7 @@ def aggregated_rules(role: ClusterRole, roles: Mapping[str, ClusterRole]) -> lis
 
 def _collect(role: ClusterRole, roles: Mapping[str, ClusterRole], rules: list[PolicyRule], seen: set[str]) -> None:
     if role.aggregation_rule is None:
-        rules += [rule for rule in role.rules if rule not in rules]
+        rules += [rule for rule in role.rules or () if rule not in rules]
         return
     selectors = [from_label_selector(selector) for selector in role.aggregation_rule.cluster_role_selectors]
     for name in sorted(roles):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import NoneType
+
 from msgspec import field
 
 from . import core_v1, meta_v1
@@ -42,8 +44,8 @@ class EndpointSlice(Object):
     api_version: str = ""
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
     address_type: str = field(default_factory=str)
-    endpoints: list[Endpoint] = field(default_factory=lambda: [])
-    ports: list[EndpointPort] = field(default_factory=lambda: [])
+    endpoints: list[Endpoint] | None = field(default_factory=NoneType)
+    ports: list[EndpointPort] | None = field(default_factory=NoneType)
 
 
 class ForNode(Object):

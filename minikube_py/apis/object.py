@@ -3,7 +3,7 @@
 Owns how a struct meets the wire: camelCase names, unset fields left out, unknown fields refused. Field conventions are Go's: strings,
 numbers and booleans are "", 0 and False when unset, and then left out, also where somebody wrote them; where upstream has a pointer the
 type says `| None`, and an explicit zero stays. A field with a factory is always written, as Go does without `omitempty` and for structs by
-value. Lists and maps are empty when unset.
+value. Lists and maps are empty when unset; those whose type says `| None` are null, on the wire too.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import NoneType
+
 from msgspec import field
 
 from . import meta_v1
@@ -17,7 +19,7 @@ class ClusterRole(Object):
     api_version: str = ""
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
     aggregation_rule: AggregationRule | None = None
-    rules: list[PolicyRule] = field(default_factory=lambda: [])
+    rules: list[PolicyRule] | None = field(default_factory=NoneType)
 
 
 class ClusterRoleBinding(Object):
@@ -40,7 +42,7 @@ class Role(Object):
     kind: str = ""
     api_version: str = ""
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    rules: list[PolicyRule] = field(default_factory=lambda: [])
+    rules: list[PolicyRule] | None = field(default_factory=NoneType)
 
 
 class RoleBinding(Object):

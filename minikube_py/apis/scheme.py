@@ -171,7 +171,7 @@ def _fields(struct: type[Object]) -> dict[str, tuple[str, type[Object] | None, b
     for field in msgspec.structs.fields(struct):
         kind = msgspec.inspect.type_info(field.type)
         if isinstance(kind, msgspec.inspect.UnionType):
-            kind = next((t for t in kind.types if isinstance(t, msgspec.inspect.StructType)), kind)
+            kind = next((t for t in kind.types if isinstance(t, (msgspec.inspect.StructType, msgspec.inspect.ListType))), kind)
         if isinstance(kind, msgspec.inspect.StructType):
             fields[field.encode_name] = ("struct", _struct_in(kind), False)
         elif isinstance(kind, msgspec.inspect.ListType):

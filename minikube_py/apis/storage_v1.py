@@ -42,11 +42,11 @@ class CSINodeDriver(Object):
     allocatable: VolumeNodeResources | None = None
     name: str = field(default_factory=str)
     node_id: str = field(default_factory=str, name="nodeID")
-    topology_keys: list[str] = field(default_factory=lambda: [])
+    topology_keys: list[str] | None = field(default_factory=NoneType)
 
 
 class CSINodeSpec(Object):
-    drivers: list[CSINodeDriver] = field(default_factory=lambda: [])
+    drivers: list[CSINodeDriver] | None = field(default_factory=NoneType)
 
 
 class CSIStorageCapacity(Object):

@@ -37,7 +37,7 @@ def hpa_v2_to_v1(new: autoscaling_v2.HorizontalPodAutoscaler) -> autoscaling_v1.
     targets = [target for metric in spec.metrics if (target := _cpu_target(metric)) is not None]
     if targets:
         old.spec.target_cpu_utilization_percentage = targets[0]
-    for current in status.current_metrics:
+    for current in status.current_metrics or ():
         source = current.resource
         if current.type == "Resource" and source is not None and source.name == "cpu" \
                 and source.current.average_utilization is not None:
@@ -84,7 +84,7 @@ def hpa_v1_to_v2(old: autoscaling_v1.HorizontalPodAutoscaler) -> autoscaling_v2.
     )
     new.status = autoscaling_v2.HorizontalPodAutoscalerStatus(
         current_replicas=status.current_replicas, desired_replicas=status.desired_replicas, last_scale_time=status.last_scale_time,
-        observed_generation=status.observed_generation, current_metrics=_current_metrics(status, annotations),
+        observed_generation=status.observed_generation, current_metrics=_current_metrics(status, annotations) or None,
     )
     for condition in forms.read(annotations, forms.CONDITIONS, list[forms.Condition]) or ():
         new.status.conditions.append(autoscaling_v2.HorizontalPodAutoscalerCondition(

@@ -37,7 +37,7 @@ class ClusterRoleAggregation(Controller):
         if role is None or role.aggregation_rule is None or role.metadata.deletion_timestamp:
             return None
         rules = aggregated_rules(role, {each.metadata.name: each for each in self.roles.list()})
-        if rules == role.rules:
+        if rules == (role.rules or []):
             return None
         changed = deep_copy(role)
         changed.rules = rules

@@ -56,3 +56,15 @@ async def test_the_same_again_changes_nothing(lab: Lab, manifest: Manifest) -> N
         for name in ("managedFields", "resourceVersion"):
             document["metadata"].pop(name, None)
     assert now == stored, "what was written is applied"
+
+
+@pytest.mark.parametrize(("kind", "name", "path"), [
+    ("ClusterRole", "nothing", "rules"), ("EndpointSlice", "empty", "endpoints"), ("EndpointSlice", "empty", "ports"),
+    ("CSINode", "nothing", "spec.drivers"), ("HorizontalPodAutoscaler", "hpa", "status.currentMetrics"),
+    ("PersistentVolumeClaim", "copy", "spec.dataSource.apiGroup"), ("Event", "event", "eventTime"),
+])
+async def test_what_go_cannot_leave_out_is_null(lab: Lab, kind: str, name: str, path: str) -> None:
+    value = await made(lab, next(manifest for manifest in manifests() if (manifest.kind, manifest.name) == (kind, name)))
+    for field in path.split("."):
+        value = value[field]
+    assert value is None

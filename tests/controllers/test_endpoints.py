@@ -40,7 +40,7 @@ def slices(world: World, name: str = "web") -> list[discovery_v1.EndpointSlice]:
 
 
 def endpoints_by_pod(world: World) -> dict[str, discovery_v1.Endpoint]:
-    return {row.target_ref.name: row for piece in slices(world) for row in piece.endpoints if row.target_ref is not None}
+    return {row.target_ref.name: row for piece in slices(world) for row in piece.endpoints or () if row.target_ref is not None}
 
 
 def state(world: World, name: str) -> tuple[bool | None, bool | None, bool | None] | None:

@@ -37,7 +37,7 @@ async def test_aggregated_roles_show_the_rules_of_their_members(world: World) ->
     await world.client.create(aggregate("edit", "to-edit"))
 
     def resources(name: str) -> list[str]:
-        return [resource for rule in world.get(rbac_v1.ClusterRole, name).rules for resource in rule.resources]
+        return [resource for rule in world.get(rbac_v1.ClusterRole, name).rules or () for resource in rule.resources]
 
     await world.client.create(member("a", "to-view", "pods"))
     await world.client.create(member("b", "to-edit", "secrets"))

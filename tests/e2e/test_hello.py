@@ -101,7 +101,7 @@ def test_a_rollout_fails_no_request(hello: Cluster) -> None:
 def test_scaling_up_and_down_moves_endpoints(hello: Cluster) -> None:
     def endpoints() -> int:
         slices = hello.get("endpointslices", "-n", "hello", "-l", "kubernetes.io/service-name=web")["items"]
-        return sum(e["conditions"]["ready"] for s in slices for e in s.get("endpoints", []))
+        return sum(e["conditions"]["ready"] for s in slices for e in s["endpoints"] or [])
 
     hello.kubectl("scale", "deployment/web", "-n", "hello", "--replicas=5")
     hello.wait(lambda: endpoints() == 5, "five endpoints")

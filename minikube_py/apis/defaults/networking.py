@@ -27,7 +27,9 @@ def set_ingress_class(ingress_class: IngressClass) -> None:
 
 
 def set_endpoint_slice(endpoint_slice: EndpointSlice) -> None:
-    for port in endpoint_slice.ports:
+    endpoint_slice.endpoints = endpoint_slice.endpoints or None
+    endpoint_slice.ports = endpoint_slice.ports or None
+    for port in endpoint_slice.ports or ():
         if port.name is None:
             port.name = ""
         if port.protocol is None:

@@ -10,7 +10,7 @@ from ..authentication_v1 import TokenRequest
 from ..autoscaling_v2 import HPAScalingPolicy, HPAScalingRules, MetricSpec, MetricTarget, ResourceMetricSource
 from ..flowcontrol_v1 import FlowSchema, LimitedPriorityLevelConfiguration, PriorityLevelConfiguration
 from ..node_v1 import RuntimeClass
-from ..rbac_v1 import ClusterRoleBinding, RoleBinding
+from ..rbac_v1 import ClusterRole, ClusterRoleBinding, Role, RoleBinding
 from ..scheduling_v1 import PriorityClass
 from .quantities import resource_list, single
 from .table import Defaults
@@ -31,7 +31,8 @@ def set_autoscaler(autoscaler: autoscaling_v2.HorizontalPodAutoscaler) -> None:
         if source is not None:
             source.target.average_value = single(source.target.average_value)
             source.target.value = single(source.target.value)
-    for current in autoscaler.status.current_metrics:
+    autoscaler.status.current_metrics = autoscaler.status.current_metrics or None
+    for current in autoscaler.status.current_metrics or ():
         seen = current.resource or current.container_resource or current.pods or current.object or current.external
         if seen is not None:
             seen.current.average_value = single(seen.current.average_value)
@@ -57,6 +58,11 @@ def _scaling_rules(rules: HPAScalingRules | None, *, up: bool) -> HPAScalingRule
 def set_autoscaler_v1(autoscaler: autoscaling_v1.HorizontalPodAutoscaler) -> None:
     if autoscaler.spec.min_replicas is None:
         autoscaler.spec.min_replicas = 1
+
+
+def set_role(role: Role | ClusterRole) -> None:
+    """No rules are null: what upstream stores does not tell an empty list from none."""
+    role.rules = role.rules or None
 
 
 def set_binding(binding: RoleBinding | ClusterRoleBinding) -> None:
@@ -109,7 +115,7 @@ def set_token_request(request: TokenRequest) -> None:
 
 DEFAULTS: Defaults = {
     autoscaling_v2.HorizontalPodAutoscaler: set_autoscaler, autoscaling_v1.HorizontalPodAutoscaler: set_autoscaler_v1,
-    RoleBinding: set_binding, ClusterRoleBinding: set_binding,
+    Role: set_role, ClusterRole: set_role, RoleBinding: set_binding, ClusterRoleBinding: set_binding,
     PriorityClass: set_priority_class, FlowSchema: set_flow_schema, PriorityLevelConfiguration: set_priority_level,
     RuntimeClass: set_runtime_class, TokenRequest: set_token_request,
 }

@@ -6,7 +6,7 @@ Source: pkg/apis/core/v1/defaults.go, pkg/apis/storage/v1/defaults.go
 from __future__ import annotations
 
 from ..core_v1 import PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec
-from ..storage_v1 import CSIDriver, CSIStorageCapacity, StorageClass, VolumeAttachment
+from ..storage_v1 import CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment
 from . import quantities, volumes
 from .table import Defaults
 
@@ -64,6 +64,12 @@ def set_csi_driver(driver: CSIDriver) -> None:
         spec.volume_lifecycle_modes = ["Persistent"]
 
 
+def set_csi_node(node: CSINode) -> None:
+    node.spec.drivers = node.spec.drivers or None
+    for driver in node.spec.drivers or ():
+        driver.topology_keys = driver.topology_keys or None
+
+
 def set_attachment(attachment: VolumeAttachment) -> None:
     source = attachment.spec.source
     if source.inline_volume_spec is not None:
@@ -77,5 +83,5 @@ def set_capacity(capacity: CSIStorageCapacity) -> None:
 
 DEFAULTS: Defaults = {
     PersistentVolume: set_persistent_volume, PersistentVolumeClaim: set_claim, StorageClass: set_storage_class, CSIDriver: set_csi_driver,
-    VolumeAttachment: set_attachment, CSIStorageCapacity: set_capacity,
+    CSINode: set_csi_node, VolumeAttachment: set_attachment, CSIStorageCapacity: set_capacity,
 }

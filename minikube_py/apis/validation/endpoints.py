@@ -53,14 +53,14 @@ def _subset(causes: Causes, path: str, subset: EndpointSubset) -> None:
 def endpoint_slice(causes: Causes, obj: EndpointSlice) -> None:
     one_of(causes, "addressType", obj.address_type, _ADDRESS_TYPES)
     _endpoints(causes, obj)
-    _ports(causes, obj.ports)
+    _ports(causes, obj.ports or [])
 
 
 def _endpoints(causes: Causes, obj: EndpointSlice) -> None:
-    if len(obj.endpoints) > _ENDPOINTS_MAX:
-        causes.append(too_many("endpoints", len(obj.endpoints), _ENDPOINTS_MAX))
+    if len(obj.endpoints or ()) > _ENDPOINTS_MAX:
+        causes.append(too_many("endpoints", len(obj.endpoints or ()), _ENDPOINTS_MAX))
         return
-    for index, item in enumerate(obj.endpoints):
+    for index, item in enumerate(obj.endpoints or ()):
         _endpoint(causes, f"endpoints[{index}]", item, obj.address_type)
 
 
@@ -164,5 +164,5 @@ def update_endpoint_slice(causes: Causes, new: EndpointSlice, old: EndpointSlice
     one_of(causes, "addressType", new.address_type, _ADDRESS_TYPES)
     if wrong and new.endpoints != old.endpoints:
         causes += wrong
-    _ports(causes, new.ports)
+    _ports(causes, new.ports or [])
     immutable(causes, "addressType", new.address_type, old.address_type)

@@ -19,7 +19,7 @@ _name = syntax.path_segment
 
 
 def role(causes: Causes, obj: Role) -> None:
-    for index, rule in enumerate(obj.rules):
+    for index, rule in enumerate(obj.rules or ()):
         _rule(causes, f"rules[{index}]", rule, namespaced=True)
 
 
@@ -36,7 +36,7 @@ def update_cluster_role(causes: Causes, new: ClusterRole, old: ClusterRole) -> N
 
 
 def _cluster_role(causes: Causes, obj: ClusterRole, *, strict_values: bool) -> None:
-    for index, rule in enumerate(obj.rules):
+    for index, rule in enumerate(obj.rules or ()):
         _rule(causes, f"rules[{index}]", rule, namespaced=False)
     if obj.aggregation_rule is None:
         return

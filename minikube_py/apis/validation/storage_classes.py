@@ -143,7 +143,7 @@ def update_csi_driver(causes: Causes, new: CSIDriver, old: CSIDriver) -> None:
 
 def csi_node(causes: Causes, obj: CSINode) -> None:
     names: set[str] = set()
-    for index, driver in enumerate(obj.spec.drivers):
+    for index, driver in enumerate(obj.spec.drivers or ()):
         _node_driver(causes, f"spec.drivers[{index}]", driver, names)
 
 
@@ -158,10 +158,11 @@ def _node_driver(causes: Causes, path: str, driver: CSINodeDriver, names: set[st
     if driver.name in names:
         causes.append(duplicate(f"{path}.name", driver.name))
     names.add(driver.name)
-    for index, key in enumerate(driver.topology_keys):
+    keys = driver.topology_keys or []
+    for index, key in enumerate(keys):
         if not key:
             causes.append(required(path))
-        if key in driver.topology_keys[:index]:
+        if key in keys[:index]:
             causes.append(duplicate(path, key))
         matches(causes, path, key, syntax.label_key)
 
@@ -169,8 +170,8 @@ def _node_driver(causes: Causes, path: str, driver: CSINodeDriver, names: set[st
 def update_csi_node(causes: Causes, new: CSINode, old: CSINode) -> None:
     """Of a driver that stays only what it can attach may change."""
     csi_node(causes, new)
-    for was in old.spec.drivers:
-        for now in new.spec.drivers:
+    for was in old.spec.drivers or ():
+        for now in new.spec.drivers or ():
             if was.name == now.name:
                 immutable(causes, "spec.drivers", msgspec.structs.replace(now, allocatable=None),
                           msgspec.structs.replace(was, allocatable=None))

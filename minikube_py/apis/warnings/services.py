@@ -76,7 +76,7 @@ def endpoint_slice_addresses(obj: EndpointSlice) -> list[str]:
     """What the controllers of slices write they know how to write."""
     if obj.metadata.labels.get(_SLICE_MANAGER) in _SLICE_MANAGERS:
         return []
-    return [text for index, endpoint in enumerate(obj.endpoints)
+    return [text for index, endpoint in enumerate(obj.endpoints or ())
             for text in _addresses(f"endpoints[{index}].addresses", endpoint.addresses)]
 
 

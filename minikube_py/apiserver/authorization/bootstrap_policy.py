@@ -221,8 +221,9 @@ def _add_rules(goal: ClusterRole | Role, wanted: ClusterRole | Role) -> bool:
             own.cluster_role_selectors = [*own.cluster_role_selectors, *missing]
             goal.aggregation_rule = own
         return bool(missing)
-    lacking = [rule for rule in wanted.rules if rule not in goal.rules and missing_permissions(goal.rules, [rule])]
-    goal.rules = [*goal.rules, *lacking]
+    has = goal.rules or []
+    lacking = [rule for rule in wanted.rules or () if rule not in has and missing_permissions(has, [rule])]
+    goal.rules = [*has, *lacking]
     return bool(lacking)
 
 

@@ -61,7 +61,7 @@ async def _check_role(
         return
     if isinstance(old, (Role, ClusterRole)) and old.rules == new.rules and _aggregation(old) == _aggregation(new):
         return
-    _confirm(user, namespace, new, new.rules, resolver)
+    _confirm(user, namespace, new, new.rules or (), resolver)
     # An aggregation rule gathers whatever will be there, so it takes all permissions to set or keep one.
     if any(rule is not None and rule.cluster_role_selectors for rule in (_aggregation(new), _aggregation(old))):
         held, _ = resolver.rules_for(user, "")

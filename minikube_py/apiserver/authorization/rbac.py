@@ -168,7 +168,7 @@ class RbacAuthorizer:
             yield binding, next(subject for subject in binding.subjects if _subject_key(subject, scope) in wanted)
 
     def _rules_of_cluster_role(self, role: ClusterRole) -> list[PolicyRule]:
-        return role.rules if role.aggregation_rule is None else aggregated_rules(role, self._cluster_roles)
+        return role.rules or [] if role.aggregation_rule is None else aggregated_rules(role, self._cluster_roles)
 
     def _binding_changed(self, old: Binding | None, new: Binding | None) -> None:
         if old is not None:

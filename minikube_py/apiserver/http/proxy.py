@@ -92,7 +92,7 @@ class Proxies:
         ready = [
             authority(address, str(item.port))
             for part in slices for item in part.ports if (item.name or "") == port and item.port
-            for endpoint in part.endpoints if endpoint.conditions is None or endpoint.conditions.ready is not False
+            for endpoint in part.endpoints or () if endpoint.conditions.ready is not False
             for address in endpoint.addresses[:1] if _is_unicast(address)
         ]
         if not ready:

@@ -60,8 +60,8 @@ def _endpoints(obj: core_v1.Endpoints, now: datetime) -> list[Any]:
 
 
 def _endpoint_slice(obj: discovery_v1.EndpointSlice, now: datetime) -> list[Any]:
-    ports = [str(port.port) if port.port is not None else "*" if port.name is None else port.name for port in obj.ports]
-    addresses = [address for endpoint in obj.endpoints for address in endpoint.addresses]
+    ports = [str(port.port) if port.port is not None else "*" if port.name is None else port.name for port in obj.ports or ()]
+    addresses = [address for endpoint in obj.endpoints or () for address in endpoint.addresses]
     return [obj.metadata.name, obj.address_type, more(ports, _SHOWN, UNSET), more(addresses, _SHOWN, UNSET), age(obj, now)]
 
 

@@ -70,7 +70,7 @@ def _autoscaler(obj: autoscaling_v1.HorizontalPodAutoscaler | autoscaling_v2.Hor
     if isinstance(obj, autoscaling_v1.HorizontalPodAutoscaler):
         obj = hpa_v1_to_v2(obj)
     spec, status = obj.spec, obj.status
-    metrics = [_metric(metric, status.current_metrics, index) for index, metric in enumerate(spec.metrics)]
+    metrics = [_metric(metric, status.current_metrics or [], index) for index, metric in enumerate(spec.metrics)]
     targets = joined(metrics[:_METRICS_SHOWN]) or NONE
     if len(metrics) > _METRICS_SHOWN:
         targets += f" + {len(metrics) - _METRICS_SHOWN} more..."

@@ -70,7 +70,7 @@ def _csi_driver(obj: storage_v1.CSIDriver, now: datetime) -> list[Any]:
 
 
 def _csi_node(obj: storage_v1.CSINode, now: datetime) -> list[Any]:
-    return [obj.metadata.name, len(obj.spec.drivers), age(obj, now)]
+    return [obj.metadata.name, len(obj.spec.drivers or ()), age(obj, now)]
 
 
 def _csi_capacity(obj: storage_v1.CSIStorageCapacity, now: datetime) -> list[Any]:

@@ -28,7 +28,7 @@ class EndpointSliceStrategy(Strategy):
     def prepare_update(self, new: EndpointSlice, old: EndpointSlice, context: Context) -> None:
         super().prepare_update(new, old, context)
         if new.endpoints != old.endpoints:
-            known = (endpoint.deprecated_topology.get(_HOSTNAME, "") for endpoint in old.endpoints)
+            known = (endpoint.deprecated_topology.get(_HOSTNAME, "") for endpoint in old.endpoints or ())
             _drop_topology(new, frozenset(filter(None, known)))
 
     def desired(self, obj: EndpointSlice) -> bytes:
@@ -37,7 +37,7 @@ class EndpointSliceStrategy(Strategy):
 
 def _drop_topology(obj: EndpointSlice, nodes: frozenset[str]) -> None:
     """Clear the topology; the name of a node that the slice had there before moves to its field."""
-    for endpoint in obj.endpoints:
+    for endpoint in obj.endpoints or ():
         node = endpoint.deprecated_topology.get(_HOSTNAME, "")
         if endpoint.node_name is None and node in nodes and not dns_subdomain(node):
             endpoint.node_name = node

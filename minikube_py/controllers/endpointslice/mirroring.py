@@ -67,7 +67,7 @@ class EndpointSliceMirroringController(Controller):
         existing = list(self.slices.by_index(_BY_SERVICE, key))
         requests = []
         for piece in wanted:
-            match = next((row for row in existing if (row.address_type, row.ports) == (piece.address_type, piece.ports)), None)
+            match = next((row for row in existing if _kind_of(row) == _kind_of(piece)), None)
             if match is None:
                 requests.append(self._create(key, piece))
                 continue
@@ -138,8 +138,12 @@ def _slice(endpoints: Endpoints, subset: EndpointSubset, family: str, rows: list
     )
 
 
+def _kind_of(piece: EndpointSlice) -> tuple[object, ...]:
+    return piece.address_type, piece.ports or None
+
+
 def _content(piece: EndpointSlice) -> tuple[object, ...]:
-    return piece.endpoints, piece.metadata.labels, piece.metadata.annotations
+    return piece.endpoints or None, piece.metadata.labels, piece.metadata.annotations
 
 
 def _is_mirrored(endpoints: Endpoints, service: Service) -> bool:

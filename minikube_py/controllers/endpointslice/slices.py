@@ -85,7 +85,7 @@ def _plan_ports(
     kept: list[EndpointSlice] = []
     for piece in sorted(existing, key=lambda piece: piece.metadata.name):
         endpoints = []
-        for endpoint in piece.endpoints:
+        for endpoint in piece.endpoints or ():
             wanted = missing.pop(endpoint.target_ref.uid if endpoint.target_ref else "", None)
             if wanted is not None:
                 endpoints.append(wanted)
@@ -98,12 +98,12 @@ def _plan_ports(
             changed.append(copy)
     waiting = list(missing.values())
     if waiting and not changed and kept:
-        roomy = next((piece for piece in kept if len(piece.endpoints) + len(waiting) <= ENDPOINTS_MAX), None)
+        roomy = next((piece for piece in kept if len(piece.endpoints or ()) + len(waiting) <= ENDPOINTS_MAX), None)
         if roomy is not None:
-            changed.append(_refreshed(service, roomy, list(roomy.endpoints)))
+            changed.append(_refreshed(service, roomy, list(roomy.endpoints or ())))
     for piece in changed:
-        room = ENDPOINTS_MAX - len(piece.endpoints)
-        piece.endpoints = [*piece.endpoints, *waiting[:room]]
+        room = ENDPOINTS_MAX - len(piece.endpoints or ())
+        piece.endpoints = [*(piece.endpoints or ()), *waiting[:room]]
         waiting = waiting[room:]
         (result.update if piece.endpoints else result.delete).append(piece)
     while waiting:
@@ -130,7 +130,7 @@ def _keep_placeholder(service: Service, existing: list[EndpointSlice], family: s
     empty = next((piece for piece in existing if not piece.endpoints and not piece.ports), None)
     if empty is None and existing:
         copy = _refreshed(service, existing[0], [])
-        copy.ports = []
+        copy.ports = None
         result.update.append(copy)
         result.delete += existing[1:]
         return
@@ -153,7 +153,7 @@ def wanted_labels(service: Service) -> dict[str, str]:
 
 def _refreshed(service: Service, piece: EndpointSlice, endpoints: list[Endpoint]) -> EndpointSlice:
     copy = deep_copy(piece)
-    copy.endpoints = endpoints
+    copy.endpoints = endpoints or None
     copy.metadata.labels = wanted_labels(service)
     copy.metadata.owner_references = [controller_ref(service)]
     return copy
@@ -182,7 +182,7 @@ def _ports(service: Service, pod: Pod) -> list[tuple[str, str, int | None, str |
 
 
 def _ports_of(piece: EndpointSlice) -> Ports:
-    return tuple((port.name or "", port.protocol or "TCP", port.port, port.app_protocol) for port in piece.ports)
+    return tuple((port.name or "", port.protocol or "TCP", port.port, port.app_protocol) for port in piece.ports or ())
 
 
 def _endpoint(service: Service, pod: Pod, address: str, zone_of: Callable[[str], str | None]) -> Endpoint:

@@ -240,8 +240,8 @@ def _headless_records(endpoints: list[_EndpointAddress], name: str) -> _ServiceR
 def _endpoint_addresses(slices: Iterable[EndpointSlice], not_ready_too: bool) -> Iterator[_EndpointAddress]:
     seen: set[tuple[str, tuple[tuple[str, str, int], ...]]] = set()
     for each in slices:
-        ports = tuple(((p.name or "").lower(), (p.protocol or "TCP").lower(), p.port or 0) for p in each.ports)
-        for endpoint in each.endpoints:
+        ports = tuple(((p.name or "").lower(), (p.protocol or "TCP").lower(), p.port or 0) for p in each.ports or ())
+        for endpoint in each.endpoints or ():
             if not not_ready_too and endpoint.conditions.ready is False:
                 continue
             for ip in endpoint.addresses[:1]:

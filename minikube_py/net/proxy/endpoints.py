@@ -74,7 +74,7 @@ def is_address(text: str, family: str) -> bool:
 
 def local_endpoints(slices: Iterable[EndpointSlice], locality: Locality) -> int:
     """How many usable endpoints of a service are on this node."""
-    here = (e for each in slices for e in each.endpoints if e.node_name == locality.node_name and e.addresses and _is_ready(e))
+    here = (e for each in slices for e in each.endpoints or () if e.node_name == locality.node_name and e.addresses and _is_ready(e))
     return len({e.addresses[0] for e in here})
 
 
@@ -82,10 +82,10 @@ def _candidates(port: ServicePort, slices: Iterable[EndpointSlice], family: str)
     for each in slices:
         if each.address_type != family:
             continue
-        for slice_port in each.ports:
+        for slice_port in each.ports or ():
             if (slice_port.name or "") != port.name or (slice_port.protocol or "TCP") != (port.protocol or "TCP") or not slice_port.port:
                 continue
-            for endpoint in each.endpoints:
+            for endpoint in each.endpoints or ():
                 if endpoint.addresses and is_address(endpoint.addresses[0], family):
                     yield _Candidate(Backend(endpoint.addresses[0], slice_port.port), endpoint)
 
