@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from minikube_py.apis import core_v1, meta_v1, scheduling_v1
+from minikube_py.apis.scheme import encode, to_document
+from minikube_py.apiserver.admission.pods import token_projection
 from minikube_py.core.errors import ForbiddenError, NotFoundError
 from tests.conftest import ControlPlane
 
@@ -112,3 +114,24 @@ async def test_missing_namespace_comes_first(control_plane: ControlPlane) -> Non
     lost.metadata.namespace = "nowhere"
     with pytest.raises(NotFoundError, match='namespaces "nowhere" not found'):
         await control_plane.client.create(lost)
+
+
+async def test_what_all_pods_share_stays_as_it_is_when_one_of_them_changes(control_plane: ControlPlane) -> None:
+    """The source of the token's volume and the tolerations are the same objects in all pods."""
+    shared, made = encode(token_projection()), pod()
+    await control_plane.client.create(made)
+    made.metadata.name = "q"
+    other = await control_plane.client.create(made)
+    before = encode(other)
+    longer = [{**to_document(toleration), "tolerationSeconds": 7} for toleration in other.spec.tolerations]
+    for patch_type, patch in (
+        ("application/merge-patch+json", {"spec": {"tolerations": longer}}),
+        ("application/json-patch+json", [{"op": "replace", "path": "/spec/tolerations/0/tolerationSeconds", "value": 5}]),
+        ("application/strategic-merge-patch+json", {"metadata": {"labels": {"a": "b"}}}),
+    ):
+        await control_plane.client.patch(core_v1.Pod, "p", "default", patch, patch_type=patch_type)  # type: ignore[arg-type]
+    changed = await control_plane.client.get(core_v1.Pod, "p", "default")
+    assert [toleration.toleration_seconds for toleration in changed.spec.tolerations] == [5, 7]
+    assert encode(await control_plane.client.get(core_v1.Pod, "q", "default")) == before and encode(token_projection()) == shared
+    made.metadata.name = "r"
+    assert (await control_plane.client.create(made)).spec.tolerations == other.spec.tolerations

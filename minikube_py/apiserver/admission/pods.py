@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from minikube_py.apis import core_v1, scheduling_v1
 from minikube_py.apis.scheme import decoder
 from minikube_py.core.names import random_suffix
@@ -67,8 +69,9 @@ class ServiceAccountPlugin(Plugin):
             container.volume_mounts.append(core_v1.VolumeMount(name=name, read_only=True, mount_path=TOKEN_MOUNT))
 
 
+@cache
 def token_projection() -> core_v1.ProjectedVolumeSource:
-    """Token, CA and namespace, as every container expects them."""
+    """Token, CA and namespace, as every container expects them: one object, complete, that all pods share and nobody changes."""
     namespace = core_v1.DownwardAPIVolumeFile(
         path="namespace", field_ref=core_v1.ObjectFieldSelector(api_version="v1", field_path="metadata.namespace")
     )
@@ -97,15 +100,19 @@ class DefaultTolerationSeconds(Plugin):
     KEYS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
     def __init__(self, not_ready_s: int = 300, unreachable_s: int = 300) -> None:
-        self._seconds = (not_ready_s, unreachable_s)
+        # One object of each, that all pods share and nobody changes.
+        self._wanted = tuple(
+            core_v1.Toleration(key=key, operator="Exists", effect="NoExecute", toleration_seconds=seconds)
+            for key, seconds in zip(self.KEYS, (not_ready_s, unreachable_s), strict=True)
+        )
 
     def mutate(self, operation: Operation) -> None:
         if operation.verb != "CREATE" or operation.subresource:
             return
         tolerations = operation.obj.spec.tolerations
-        for key, seconds in zip(self.KEYS, self._seconds, strict=True):
-            if not any((t.key == key or not t.key) and t.effect in ("NoExecute", "") for t in tolerations):
-                tolerations.append(core_v1.Toleration(key=key, operator="Exists", effect="NoExecute", toleration_seconds=seconds))
+        for wanted in self._wanted:
+            if not any((t.key == wanted.key or not t.key) and t.effect in ("NoExecute", "") for t in tolerations):
+                tolerations.append(wanted)
 
 
 class Priority(Plugin):

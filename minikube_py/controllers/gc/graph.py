@@ -104,6 +104,7 @@ class Graph:
 
     def _link(self, node: GraphNode, refs: list[OwnerReference], changed: Changed) -> None:
         if not refs and not node.owners:
+            node.owners = refs
             return
         before = {ref.uid: ref for ref in node.owners}
         after = {ref.uid: ref for ref in refs}
