@@ -179,7 +179,7 @@ class SqliteFile:
             db = sqlite3.connect(temporary, isolation_level=None)
             try:
                 db.executescript(SCHEMA)
-                db.execute("INSERT INTO metadata VALUES (1, ?, ?)", (1, _checksum(1)))
+                db.execute("INSERT INTO metadata VALUES (1, ?, ?)", (1, _number_checksum(1)))
             finally:
                 db.close()
             os.fsync(descriptor)
@@ -221,12 +221,12 @@ class SqliteFile:
         rows: list[Row] = db.execute("SELECT row, resource, key, revision, checksum, value FROM objects ORDER BY row").fetchall()
         self._check_rows(rows)
         metadata = db.execute("SELECT reserved, checksum FROM metadata").fetchone()
-        if metadata is None or _checksum(metadata[0]) != metadata[1]:
+        if metadata is None or _number_checksum(metadata[0]) != metadata[1]:
             raise DamagedError(f"{self._path} is damaged: its metadata is not what was written; restore a snapshot")
         revision = max([metadata[0], *(row[3] for row in rows)])
         rows, stale = self._transformed(rows)
         ahead = revision + limits.STORE_REVISIONS_RESERVED
-        db.execute("UPDATE metadata SET reserved = ?, checksum = ?", (ahead, _checksum(ahead)))
+        db.execute("UPDATE metadata SET reserved = ?, checksum = ?", (ahead, _number_checksum(ahead)))
         db.execute("COMMIT")
         return Content(rows, revision, stale)
 
@@ -266,12 +266,14 @@ class SqliteFile:
         return StoreError(f"{self._path}: {error!r} ({code or 'SQLite'})")
 
 
-def _checksum(*parts: Any) -> int:
-    """CRC-32 of a row, whose last part may be bytes."""
-    *names, value = parts
-    if not isinstance(value, bytes):
-        names, value = [*names, value], b""
-    return zlib.crc32(value, zlib.crc32("\0".join(map(str, names)).encode()))
+def _checksum(row: int, resource: str, key: str, revision: int, value: bytes) -> int:
+    """CRC-32 of a row. Raises: TypeError if the value is not bytes."""
+    return zlib.crc32(value, zlib.crc32(f"{row}\0{resource}\0{key}\0{revision}".encode()))
+
+
+def _number_checksum(number: int) -> int:
+    """CRC-32 of a number of the metadata."""
+    return zlib.crc32(str(number).encode())
 
 
 def _statements(changes: Changes, transformer: Transformer) -> list[tuple[str, list[Any]]]:
@@ -294,5 +296,5 @@ def _statements(changes: Changes, transformer: Transformer) -> list[tuple[str, l
         part = deletes[start : start + DELETE_ROWS_MAX]
         statements.append((f"DELETE FROM objects WHERE row IN ({','.join('?' * len(part))})", part))
     if changes.reserve is not None:
-        statements.append(("UPDATE metadata SET reserved = ?, checksum = ?", [changes.reserve, _checksum(changes.reserve)]))
+        statements.append(("UPDATE metadata SET reserved = ?, checksum = ?", [changes.reserve, _number_checksum(changes.reserve)]))
     return statements
