@@ -100,11 +100,12 @@ class Tokens:
 
 
 def token_digest(token: str, audiences: Iterable[str] = ()) -> bytes:
-    """What a token is remembered by, towards some audiences."""
-    digest = hashlib.sha256(token.encode(errors="surrogateescape"))
-    for audience in audiences:
-        digest.update(b"\0" + audience.encode(errors="surrogateescape"))
-    return digest.digest()
+    """What a token is remembered by, towards some audiences.
+
+    A token may hold any character, so each part goes in with its length: none can be written as a token with an audience behind it.
+    """
+    parts = [part.encode(errors="surrogateescape") for part in (token, *audiences)]
+    return hashlib.sha256(b"".join([b"%d:%b" % (len(part), part) for part in parts])).digest()
 
 
 def _aggregate(reasons: Sequence[str]) -> str:

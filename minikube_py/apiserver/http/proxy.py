@@ -148,5 +148,7 @@ def _is_unicast(address: str) -> bool:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return False
+    # An IPv4 address in the clothes of IPv6 leads where the IPv4 address does.
+    ip = getattr(ip, "ipv4_mapped", None) or ip
     return not (ip.is_loopback or ip.is_multicast or ip.is_link_local or ip.is_unspecified or str(ip) == "255.255.255.255")
 

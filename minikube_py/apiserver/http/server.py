@@ -268,9 +268,10 @@ class ApiServer:
             raise unknown_path()
         storage = self._registry.storage(info.group, info.version, info.resource)
         resource = storage.resource if storage is not None else BY_GVR.get((info.group, info.version, info.resource))
-        if resource is None:
+        if resource is None or (info.namespace and not resource.namespaced and not _names_namespace(info)):
+            # What has no namespace has no path in one: who may anything in a namespace is not to reach it by there.
             raise unknown_path()
-        if (info.resource, info.subresource) in STREAMS:
+        if info.group == "" and (info.resource, info.subresource) in STREAMS:
             if self._streams is None:
                 raise unknown_path()
             return await self._streams(http, info, query)
@@ -339,6 +340,11 @@ class ApiServer:
     async def _authorize_create(self, user: UserInfo, info: RequestInfo) -> None:
         """Raises: ForbiddenError unless the target may be created."""
         await self._authorize(user, replace(info, verb="create"))
+
+
+def _names_namespace(info: RequestInfo) -> bool:
+    """Whether a path's namespace is the object itself, and not where the object is."""
+    return info.resource == "namespaces" and info.namespace == info.name and f"/{info.name}/namespaces/" not in info.path
 
 
 def _error_response(http: web.BaseRequest, error: StatusError) -> web.Response:

@@ -138,11 +138,17 @@ async def test_names_say_scheme_and_port(lab: Lab, port: int) -> None:
         500, f"error dialing backend: dial tcp {outside_address()}:1: connect: connection refused")
 
 
-async def test_loopback_is_out_of_reach(lab: Lab) -> None:
-    await add_pod(lab, "own", "127.0.0.1", 6443)
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "169.254.169.254", "::"])
+async def test_loopback_is_out_of_reach(lab: Lab, address: str) -> None:
+    await add_pod(lab, "own", address, 6443)
     bad = await lab.get("/api/v1/namespaces/default/pods/own/proxy/")
     assert (bad.status, bad.json["reason"], bad.json["message"]) == (400, "BadRequest", "address not allowed")
-    await add_node(lab, "here", "127.0.0.1", 10250)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::ffff:127.0.0.1", "::ffff:169.254.169.254"])
+async def test_a_node_leads_to_no_loopback_either(lab: Lab, address: str) -> None:
+    """A node says its addresses itself, in any form."""
+    await add_node(lab, "here", address, 10250)
     assert (await lab.get("/api/v1/nodes/here:80/proxy/")).json["message"] == "address not allowed"
 
 
