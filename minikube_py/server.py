@@ -127,12 +127,15 @@ class Server:
 
     def _join_endpoint(self, api: Api) -> JoinEndpoint:
         """Where nodes ask for their certificates."""
+        from minikube_py.apiserver.pki.signing import LEAF_LIFETIME
+
         options = self._options
         token = ensure_server_tokens(self._home, self._pki.server_ca.certificate_pem, options.token, options.agent_token)
         settings = ClusterSettings(options.cluster_cidr, options.service_cidr, options.cluster_dns, options.cluster_domain)
         return JoinEndpoint(
             self._pki, api.client("system:apiserver"), token, BootstrapTokens(object_getter(api.registry)), settings,
             node_name=options.node.node_name, reserved=(options.advertise_address, options.service_ip, *options.tls_sans),
+            lifetime=min(self._controller_args.cluster_signing_duration, LEAF_LIFETIME),
         )
 
     def _write_kubeconfig(self) -> None:

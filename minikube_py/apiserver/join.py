@@ -14,6 +14,7 @@ import logging
 import re
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 import msgspec
 from aiohttp import web
@@ -55,13 +56,14 @@ class JoinEndpoint:
 
     def __init__(
         self, pki: Pki, client: Client, token: ServerTokens, bootstrap_tokens: BootstrapTokens, cluster: ClusterSettings, *,
-        node_name: str = "", reserved: Sequence[str] = (),
+        node_name: str = "", reserved: Sequence[str] = (), lifetime: timedelta | None = None,
     ) -> None:
         """
         Args:
             client: reads Nodes and keeps Secrets, as an administrator.
             node_name: of the node on this server, which may have the server's own addresses.
             reserved: the server's names and addresses, which other nodes may not have; loopback is everybody's.
+            lifetime: of nodes' certificates; None is that of the server's own.
         """
         self._pki = pki
         self._client = client
@@ -69,6 +71,7 @@ class JoinEndpoint:
         self._bootstrap_tokens = bootstrap_tokens
         self._cluster = cluster
         self._node_name = node_name
+        self._lifetime = lifetime
         self._reserved = frozenset(name for name in reserved if not _is_loopback(name))
         self._peers = PeerCertificates(pki.client_ca.certificate_pem, clock=pki.clock)
 
@@ -128,10 +131,12 @@ class JoinEndpoint:
         self._check(request)
         await claim(self._client, name, request.node_password, own=own)
         names = [*dict.fromkeys([name, "localhost", "127.0.0.1", "::1", *request.addresses])]
-        user = NODE_USER_PREFIX + name
+        user, groups, life = NODE_USER_PREFIX + name, [NODES], self._lifetime
         try:
-            client = self._pki.sign_client(request.client_csr.encode(), common_name=user, organizations=[NODES])
-            serving = self._pki.sign_serving(request.serving_csr.encode(), common_name=user, organizations=[NODES], names=names)
+            client = self._pki.sign_client(request.client_csr.encode(), common_name=user, organizations=groups, lifetime=life)
+            serving = self._pki.sign_serving(
+                request.serving_csr.encode(), common_name=user, organizations=groups, names=names, lifetime=life
+            )
         except ValueError as error:
             raise BadRequestError(str(error)) from error
         log.info("node joined node=%s addresses=%s", name, ",".join(request.addresses))

@@ -35,6 +35,10 @@ RETRY_MAX_S = 32.0
 # Certificates from a join are valid since 1970 and live a year: their life begins that long before their end.
 LIFETIME_MAX = timedelta(days=365)
 LAST_TENTH = 0.9
+# Kubernetes' signers make certificates valid since five minutes ago, which is not a part of the life of a short one.
+# Source: pkg/controller/certificates/signer/signer.go
+BACKDATE = timedelta(minutes=5)
+SHORT = timedelta(hours=8) + BACKDATE
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,11 @@ class CertificateRotation:
         return x509.load_pem_x509_certificate(self._files.certificate.read_bytes())
 
     def _begin(self, certificate: x509.Certificate) -> datetime:
-        return max(certificate.not_valid_before_utc, certificate.not_valid_after_utc - LIFETIME_MAX)
+        """When the life of a certificate began."""
+        since, until = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        if until - since <= SHORT:
+            since += BACKDATE
+        return max(since, until - LIFETIME_MAX)
 
     def _at(self, certificate: x509.Certificate, share: float) -> datetime:
         begin = self._begin(certificate)

@@ -153,15 +153,15 @@ async def test_both_certificates_are_renewed_between_70_and_90_percent_of_their_
     await node.start(longest=timedelta(hours=2))
     node.shorten(timedelta(hours=2))
     before = node.client(), node.serving()
-    await pass_time(node, timedelta(minutes=82), timedelta(minutes=1))
+    await pass_time(node, timedelta(minutes=83), timedelta(minutes=1))
     assert node.used == {"client": 0, "serving": 0}
-    await pass_time(node, timedelta(minutes=28), timedelta(minutes=1))
+    await pass_time(node, timedelta(minutes=27), timedelta(minutes=1))
     assert node.used == {"client": 1, "serving": 1}
     for old, new in zip(before, (node.client(), node.serving()), strict=True):
         assert new.public_key() != old.public_key()
         assert new.subject == old.subject
     assert node.rejoins == 0
-    assert node.certificates.client.lived == pytest.approx(0.8 * 125 * 60, rel=0.14)
+    assert node.certificates.client.lived == pytest.approx(0.8 * 120 * 60, rel=0.14)
 
 
 async def test_certificates_of_a_join_live_a_year_although_they_are_valid_since_1970(node: Node) -> None:
