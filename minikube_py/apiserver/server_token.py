@@ -14,7 +14,7 @@ import secrets
 from pathlib import Path
 from typing import Literal
 
-from minikube_py.client.join_protocol import JoinToken, TokenFormatError, ca_pin, parse_token
+from minikube_py.client.join_protocol import JoinToken, TokenFormatError, ca_pin, parse_token, pinned
 from minikube_py.core.files import private_directory, write_atomic
 
 FILE, AGENT_FILE, LINK, RETIRED = "token", "agent-token", "node-token", "token.retired"
@@ -35,10 +35,11 @@ class ServerTokens:
         agent_token: that of agents, if they have one of their own.
     """
 
-    def __init__(self, directory: Path, token: JoinToken, agent_token: JoinToken | None = None) -> None:
+    def __init__(self, directory: Path, token: JoinToken, agent_token: JoinToken | None, ca_pem: bytes) -> None:
         self._directory = directory
         self.token = token
         self.agent_token = agent_token
+        self._ca_pem = ca_pem
 
     def __str__(self) -> str:
         return str(self.token)
@@ -61,7 +62,7 @@ class ServerTokens:
             text: the new token, whole or its secret alone; "" makes one.
         Raises: ServerTokenError if it cannot be one; OSError.
         """
-        secret = _secret(text, self.token.pin, "the new token") if text else secrets.token_hex(16)
+        secret = _secret(text, self._ca_pem, "the new token") if text else secrets.token_hex(16)
         if self.agent_token is not None and secret == self.agent_token.secret:
             raise ServerTokenError("the new token is the agents' token")
         retired = _retired(self._directory) | {_digest(self.token.secret)}
@@ -76,14 +77,14 @@ def ensure_server_tokens(server_dir: Path, ca_pem: bytes, wanted: str = "", agen
     """Read the server's tokens, or make them; the files always carry the present CA's pin.
 
     Args:
-        wanted: what `--token` or `--token-file` say; "" keeps the token that there is. A whole token must have this CA's pin.
+        wanted: what `--token` or `--token-file` say; "" keeps the token that there is. A whole token must have a pin of this CA.
         agent_wanted: what `--agent-token` or `--agent-token-file` say; "" lets agents use the server's.
     Raises: ServerTokenError, OSError.
     """
     private_directory(server_dir)
     pin = ca_pin(ca_pem)
     present = _read(server_dir / FILE)
-    secret = _secret(wanted, pin, "--token") if wanted else _stored_secret(server_dir / FILE, present) or secrets.token_hex(16)
+    secret = _secret(wanted, ca_pem, "--token") if wanted else _stored_secret(server_dir / FILE, present) or secrets.token_hex(16)
     if _digest(secret) in _retired(server_dir):
         raise ServerTokenError("--token: this token was rotated away; name the present one or none")
     token = JoinToken(pin, "server", secret)
@@ -91,7 +92,7 @@ def ensure_server_tokens(server_dir: Path, ca_pem: bytes, wanted: str = "", agen
         write_atomic(server_dir / FILE, f"{token}\n".encode())
     agent_token = None
     if agent_wanted:
-        agent_token = JoinToken(pin, "node", _secret(agent_wanted, pin, "--agent-token"))
+        agent_token = JoinToken(pin, "node", _secret(agent_wanted, ca_pem, "--agent-token"))
         if agent_token.secret == secret:
             raise ServerTokenError("--agent-token: it is the server's token")
         if _read(server_dir / AGENT_FILE) != str(agent_token):
@@ -99,7 +100,7 @@ def ensure_server_tokens(server_dir: Path, ca_pem: bytes, wanted: str = "", agen
     else:
         (server_dir / AGENT_FILE).unlink(missing_ok=True)
     _link(server_dir / LINK, AGENT_FILE if agent_token is not None else FILE)
-    return ServerTokens(server_dir, token, agent_token)
+    return ServerTokens(server_dir, token, agent_token, ca_pem)
 
 
 def _link(link: Path, target: str) -> None:
@@ -120,15 +121,15 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _secret(text: str, pin: str, what: str) -> str:
+def _secret(text: str, ca_pem: bytes, what: str) -> str:
     try:
         token = parse_token(text)
     except TokenFormatError as error:
         raise ServerTokenError(f"{what}: {error}") from error
     if not token.user:
         raise ServerTokenError(f"{what}: a bootstrap token cannot be the server's token")
-    if token.pin and token.pin != pin:
-        raise ServerTokenError(f"{what}: its CA hash {token.pin} is another cluster's; this cluster's is {pin}")
+    if token.pin and token.pin != ca_pin(ca_pem) and pinned(ca_pem, token.pin) is None:
+        raise ServerTokenError(f"{what}: its CA hash {token.pin} is another cluster's; this cluster's is {ca_pin(ca_pem)}")
     return token.secret
 
 

@@ -17,6 +17,7 @@ DEFAULT_CONFIG = Path("/etc/minikube-py/config.yaml")
 COMMANDS = {
     "server": ("minikube_py.cli.server", "server", "Run a control plane, and a node unless --disable-agent."),
     "agent": ("minikube_py.cli.agent", "agent", "Run a node of a cluster that another machine serves."),
+    "certificate": ("minikube_py.cli.certificate", "certificate", "Look at certificates, renew them, exchange authorities."),
     "kubectl": ("minikube_py.cli.kubectl.main", "kubectl", "Look at and change the objects of a cluster."),
     "secrets-encrypt": ("minikube_py.cli.secrets_encrypt", "secrets_encrypt", "Manage the keys of Secrets at rest."),
     "token": ("minikube_py.cli.token", "token", "Make tokens with which nodes join."),

@@ -105,14 +105,27 @@ def self_sign(common_name: str, private_key_pem: bytes, now: datetime) -> bytes:
     """A root CA's certificate, PEM."""
     key = load_key(private_key_pem)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-    public = key.public_key()
-    subject_key = x509.SubjectKeyIdentifier.from_public_key(public)
+    issuer = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    return _authority_certificate(name, key.public_key(), name, issuer, key, now + CA_LIFETIME)
+
+
+def sign_authority(authority: Authority, root_pem: bytes, now: datetime) -> bytes:
+    """The certificate by which one authority vouches for the subject and key of another, PEM; it ends no later than the voucher's."""
+    root, ca = load_certificate(root_pem), authority.certificate
+    issuer = x509.SubjectKeyIdentifier.from_public_key(authority.key.public_key())
+    until = min(now + CA_LIFETIME, ca.not_valid_after_utc)
+    return _authority_certificate(root.subject, root.public_key(), ca.subject, issuer, authority.key, until)  # type: ignore[arg-type]
+
+
+def _authority_certificate(
+    name: x509.Name, public: PublicKey, issuer_name: x509.Name, issuer: x509.SubjectKeyIdentifier, key: PrivateKey, until: datetime
+) -> bytes:
     builder = (
-        x509.CertificateBuilder(name, name, public, x509.random_serial_number(), NOT_BEFORE, now + CA_LIFETIME)
+        x509.CertificateBuilder(issuer_name, name, public, x509.random_serial_number(), NOT_BEFORE, until)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(_key_usage(authority=True), critical=True)
-        .add_extension(subject_key, critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(subject_key), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer), critical=False)
     )
     return builder.sign(key, digest(key)).public_bytes(serialization.Encoding.PEM)
 

@@ -133,7 +133,7 @@ class Pki:
 
         self._authorities.clear()
         written = False
-        for pair in (self.server_ca, self.client_ca, self.request_header_ca):
+        for pair in self.authorities():
             written |= self._ensure_authority(pair)
         ends = []
         for pair, authority, profile in self._leaves():
@@ -152,7 +152,7 @@ class Pki:
         now = self.clock.now()
         if now >= self.renew_at or now < self.wrong_before or self._sans != self._made_for:
             return True
-        return not all(path.exists() for path in self._files())
+        return not all(path.exists() for path in self.files())
 
     def add_names(self, names: Iterable[str]) -> None:
         """Have the serving certificate hold these too, from the next `ensure` on."""
@@ -249,6 +249,10 @@ class Pki:
     def _pair(self, name: str) -> KeyPair:
         return KeyPair(self.tls_dir / f"{name}.crt", self.tls_dir / f"{name}.key")
 
+    def authorities(self) -> tuple[KeyPair, KeyPair, KeyPair]:
+        """The three roots."""
+        return self.server_ca, self.client_ca, self.request_header_ca
+
     def _leaves(self) -> list[tuple[KeyPair, KeyPair, Profile]]:
         """Every leaf with its CA."""
         masters = ("system:masters",)
@@ -262,10 +266,11 @@ class Pki:
             (self.proxy_client, self.request_header_ca, _profile("system:auth-proxy", "client")),
         ]
 
-    def _files(self) -> Iterable[Path]:
+    def files(self) -> Iterable[Path]:
+        """Every file of the tree."""
         yield self.service_account_key
         clients = (self.admin, self.kubelet_client, self.controller_manager, self.scheduler, self.kube_proxy, self.proxy_client)
-        for pair in (self.server_ca, self.client_ca, self.request_header_ca, self.serving, *clients):
+        for pair in (*self.authorities(), self.serving, *clients):
             yield pair.certificate
             yield pair.key
 
@@ -283,7 +288,7 @@ class Pki:
         return self.wrong_before <= self.clock.now() < self.renew_at
 
     def _checksums(self) -> dict[str, str]:
-        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in self._files()}
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in self.files()}
 
     def _write_record(self) -> None:
         self._made_for = self._sans

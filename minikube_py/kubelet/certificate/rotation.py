@@ -102,11 +102,10 @@ class CertificateRotation:
 
     def due_in_s(self) -> float:
         """Seconds until the certificate is to be renewed; LOOK_EVERY_S while it is not known for whom."""
-        wanted = self._wanted()
+        wanted, certificate = self._wanted(), self._certificate()
         if wanted is None:
             return LOOK_EVERY_S
-        certificate = self._certificate()
-        if not wanted.is_that_of(certificate):
+        if certificate is None or not wanted.is_that_of(certificate):
             return 0.0
         return (self._at(certificate, self._share) - self._clock.now()).total_seconds()
 
@@ -117,6 +116,9 @@ class CertificateRotation:
         """
         wanted, old = self._wanted(), self._certificate()
         if wanted is None:
+            return
+        if old is None:
+            await self._rejoin()
             return
         try:
             async with asyncio.timeout(self._patience_s(old)):
@@ -133,12 +135,12 @@ class CertificateRotation:
         self._changed()
         log.info("certificate was renewed which=%s", self._name)
 
-    def time_left_s(self) -> float:
-        """How long the certificate is still good."""
-        return (self._certificate().not_valid_after_utc - self._clock.now()).total_seconds()
-
-    def _certificate(self) -> x509.Certificate:
-        return x509.load_pem_x509_certificate(self._files.certificate.read_bytes())
+    def _certificate(self) -> x509.Certificate | None:
+        """The present one; None if somebody has taken it away (`minikube-py certificate rotate`)."""
+        try:
+            return x509.load_pem_x509_certificate(self._files.certificate.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
 
     def _begin(self, certificate: x509.Certificate) -> datetime:
         """When the life of a certificate began."""

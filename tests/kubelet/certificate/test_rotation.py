@@ -192,6 +192,18 @@ async def test_a_new_address_gets_a_new_serving_certificate_at_once(node: Node) 
 
 
 @pytest.mark.looptime
+async def test_certificates_that_somebody_took_away_are_made_anew(node: Node) -> None:
+    await node.start()
+    old = node.client()
+    for pair in (node.credentials.client, node.credentials.serving):
+        pair.certificate.unlink()
+        pair.key.unlink()
+    await asyncio.sleep(61)
+    assert node.client().public_key() != old.public_key()
+    assert node.rejoins >= 1
+
+
+@pytest.mark.looptime
 async def test_where_nobody_approves_or_signs_the_node_joins_again_in_the_last_tenth(node: Node) -> None:
     await node.start(sign=False, granted=False)
     node.shorten(timedelta(hours=2))
