@@ -2,7 +2,8 @@
 
 A write that a thousand watchers see costs a thousand encryptions; done in one go, the first byte would leave after the last of them.
 Between two slices the event loop sends what it has, and other requests get their turn. An event that comes alone leaves at once. Of many,
-those of a few milliseconds leave together: what a connection costs, it costs for each piece that it is handed, however long that is.
+those of a few milliseconds leave together: what a connection costs, it costs for each piece that it is handed, nearly however long that is.
+A piece of many lines is followed by a long wait, one of few by a short one: beyond a thousand lines a second it grows to its bound.
 
 Invariant: a receiver gets what was put for its audience while it was in it, in that order, and what was put for two audiences in the
 order in which they were settled.
@@ -17,8 +18,8 @@ from typing import Protocol
 
 # Connections served between two turns of the event loop: a millisecond or so.
 SLICE = 48
-# Seconds between two pieces for the same audience.
-PACE_S = 0.004
+# Seconds between two pieces for the same audience, for each line of the first, and at most.
+PACE_S, PACE_MAX_S = 0.001, 0.01
 
 
 class Receiver(Protocol):
@@ -36,15 +37,16 @@ class Audience:
 
     Attributes:
         receivers: an ordered set.
+        free_at: the time of the event loop from which on the next piece may leave.
     """
 
-    __slots__ = ("gathering", "pack", "receivers", "sent_at")
+    __slots__ = ("free_at", "gathering", "pack", "receivers")
 
     def __init__(self, pack: Callable[[list[bytes]], bytes], *receivers: Receiver) -> None:
         self.pack = pack
         self.receivers: dict[Receiver, None] = dict.fromkeys(receivers)
         self.gathering: Parcel | None = None
-        self.sent_at = 0.0
+        self.free_at = 0.0
 
 
 class Parcel:
@@ -80,7 +82,7 @@ class Outbox:
             return
         parcel = audience.gathering = Parcel(audience, line)
         loop = asyncio.get_running_loop()
-        wait_s = audience.sent_at + PACE_S - loop.time()
+        wait_s = audience.free_at - loop.time()
         if wait_s > 0:
             parcel.timer = loop.call_later(wait_s, self._come_due, parcel)
         else:
@@ -120,7 +122,7 @@ class Outbox:
         """From here on nothing is added to a parcel, and nobody gets it who comes later."""
         audience = parcel.audience
         audience.gathering = None
-        audience.sent_at = asyncio.get_running_loop().time()
+        audience.free_at = asyncio.get_running_loop().time() + min(len(parcel.lines) * PACE_S, PACE_MAX_S)
         parcel.waiting = dict(audience.receivers)
         parcel.data = audience.pack(parcel.lines)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import pytest
+
+from minikube_py.apiserver.http import outbox as outbox_module
 from minikube_py.apiserver.http.outbox import SLICE, Audience, Outbox
 
 
@@ -82,7 +85,9 @@ async def test_what_is_put_while_sending_comes_last() -> None:
     assert order == ["first", "second", "late"]
 
 
-async def test_lines_that_follow_closely_wait_for_each_other() -> None:
+async def test_lines_that_follow_closely_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox_module, "PACE_S", 0.2)
+    monkeypatch.setattr(outbox_module, "PACE_MAX_S", 0.2)
     outbox, connection = Outbox(), Connection()
     listener = audience(connection)
     outbox.put(listener, b"a")
@@ -109,7 +114,8 @@ async def test_receiver_gets_what_is_put_between_its_coming_and_its_going() -> N
     assert old.sent == [b"a", b"b", b"c"] and new.sent == [b"b"]
 
 
-async def test_what_is_settled_leaves_before_what_is_put_for_others_later() -> None:
+async def test_what_is_settled_leaves_before_what_is_put_for_others_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox_module, "PACE_S", 0.2)
     outbox, connection = Outbox(), Connection()
     one, other = audience(connection), audience(connection)
     outbox.put(one, b"a")
