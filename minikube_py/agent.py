@@ -36,6 +36,7 @@ from minikube_py.kubelet.certificate import KubeletCertificates
 from minikube_py.kubelet.kubelet import Kubelet
 from minikube_py.kubelet.options import KubeletOptions
 from minikube_py.kubelet.server import KubeletServer
+from minikube_py.kubelet.tunnel_ends import TunnelEnds
 from minikube_py.net.node_network import NodeNetwork, NodeNetworkOptions
 from minikube_py.net.overlay import Backend
 from minikube_py.options import AgentOptions
@@ -101,8 +102,10 @@ class Agent:
             group.create_task(kubelet.run(), name="kubelet")
             group.create_task(server.run(), name="kubelet-server")
             group.create_task(certificates.run(), name="certificates")
+            nodes = self._informers.of(core_v1.Node)
+            ends = TunnelEnds(server, lambda: nodes.get(options.node_name))
             for url in self._servers:
-                tunnel = Tunnel(url, self._credentials.client_ssl_context, server.accept)
+                tunnel = Tunnel(url, self._credentials.client_ssl_context, ends.accept)
                 group.create_task(tunnel.run(), name="tunnel")
             group.create_task(self._run_network(kubelet), name="network")
 

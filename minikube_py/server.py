@@ -106,9 +106,7 @@ class Server:
             self._pki.add_names([default_address()])
             _, _ = await asyncio.gather(asyncio.to_thread(self._pki.ensure), self._store.open())
             registry_options = RegistryOptions(options.service_cidr, options.service_node_port_range)
-            tunnels = Tunnels(
-                self._pki.client_ca.certificate_pem, enabled=options.egress_selector_mode != "disabled", clock=self._pki.clock
-            )
+            tunnels = Tunnels(self._pki.client_ca.certificate_pem, options.egress_selector_mode, clock=self._pki.clock)
             self._api = api = Api(self._store, self._pki, registry_options, args, tunnels)
             self._join = self._join_endpoint(api)
             for path in JOIN_PATHS:

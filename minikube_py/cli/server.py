@@ -42,8 +42,8 @@ DEFAULT_KUBECONFIG = "/etc/minikube-py/minikube-py.yaml"
 @click.option("--secrets-encryption/--no-secrets-encryption", default=True, show_default=True, help="Encrypt Secrets on the disk.")
 @click.option("--secrets-encryption-provider", type=click.Choice(["aesgcm", "aescbc", "secretbox"]), default="aesgcm", show_default=True,
               help="Cipher of new keys.")
-@click.option("--egress-selector-mode", type=click.Choice(["agent", "disabled"]), default="agent", show_default=True,
-              help="How the API server reaches nodes: by the tunnels that they open, or directly.")
+@click.option("--egress-selector-mode", type=click.Choice(["agent", "pod", "disabled"]), default="agent", show_default=True,
+              help="What the API server reaches by the tunnels that nodes open: kubelets, pods too, or nothing.")
 @click.option("--disable-agent", is_flag=True, help="Run no node on this machine.")
 @click.option("--disable-scheduler", is_flag=True, help="Run no scheduler.")
 @click.option("--disable-controller-manager", is_flag=True, help="Run no controllers.")

@@ -24,7 +24,7 @@ from minikube_py.apis.scheme import encode
 from minikube_py.client.interface import Client
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock, parse_rfc3339
 from minikube_py.core.errors import BadRequestError, InternalError, NotFoundError, StatusError
-from minikube_py.core.tunnel.handshake import KUBELET, SERVER
+from minikube_py.core.tunnel.handshake import SERVER
 from minikube_py.cri.errors import CriError, CriNotFoundError
 
 from .auth.authentication import Authentication
@@ -90,13 +90,11 @@ class KubeletServer:
             await self._authentication.close()
             await self._authorization.close()
 
-    async def accept(self, target: str) -> asyncio.BaseProtocol:
-        """The end of a stream of the node's tunnel.
+    async def connection(self) -> asyncio.BaseProtocol:
+        """A new connection to this server that comes by another way than its port.
 
-        Raises: ConnectionRefusedError for any target but the kubelet.
+        Raises: ConnectionRefusedError if it does not serve.
         """
-        if target != KUBELET:
-            raise ConnectionRefusedError(f'"{target}" cannot be reached through this node')
         await self.ready.wait()
         if self._runner is None or self._runner.server is None:
             raise ConnectionRefusedError("the kubelet does not serve")

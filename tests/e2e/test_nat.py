@@ -16,6 +16,7 @@ from tools.hosts import NatLan
 
 pytestmark = pytest.mark.e2e
 
+SERVER_ARGS = ("--disable-agent", "--egress-selector-mode", "pod")
 KUBELET_ARGS = ("--kubelet-arg", "address=127.0.0.1")
 MEGABYTES = os.urandom(8_000_000)
 
@@ -23,14 +24,16 @@ MEGABYTES = os.urandom(8_000_000)
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     with Cluster("nat") as made, NatLan("mkpy-nat-inner", made.lan) as inner:
-        made.start_server("--disable-agent")
+        made.start_server(*SERVER_ARGS)
         agent = made.join("edge", *KUBELET_ARGS, lan=inner)
-        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "box"}, "spec": {
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "box", "labels": {"app": "box"}}, "spec": {
             "terminationGracePeriodSeconds": 0,
             "containers": [{"name": "main", "image": IMAGE, "ports": [{"containerPort": 8080}], "command": [
                 "sh", "-c", "mkdir /www; echo inside > /www/index.html; echo started; exec httpd -f -p 8080 -h /www"],
                 "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1}}]}}
-        made.kubectl("apply", "-f", "-", input=json.dumps(pod))
+        service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "box"}, "spec": {
+            "selector": {"app": "box"}, "ports": [{"port": 80, "targetPort": 8080}]}}
+        made.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": [pod, service]}))
         made.kubectl("wait", "--for=condition=Ready", "pod/box", "--timeout=60s")
         yield made
         agent.close()
@@ -49,6 +52,13 @@ def test_logs_commands_and_proxies_reach_it(cluster: Cluster) -> None:
     assert cluster.kubectl("exec", "box", "--", "hostname") == "box\n"
     assert cluster.kubectl("exec", "-i", "box", "--", "cat", input="fed\n") == "fed\n"
     assert cluster.kubectl("get", "--raw", f"/api/v1/nodes/{cluster.nodes[1].host.name}/proxy/healthz") == "ok"
+
+
+def test_pods_and_services_on_it_are_proxied_to(cluster: Cluster) -> None:
+    base = "/api/v1/namespaces/default"
+    for target in ("pods/box:8080", "services/box:80"):
+        found = cluster.wait(lambda target=target: cluster.try_kubectl("get", "--raw", f"{base}/{target}/proxy/"), f"{target} to answer")
+        assert found == "inside\n"
 
 
 def test_files_are_copied_both_ways(cluster: Cluster, tmp_path: Path) -> None:
@@ -87,7 +97,7 @@ def test_follower_that_does_not_read_keeps_no_command_waiting(cluster: Cluster) 
 
 def test_tunnel_comes_back_after_the_server(cluster: Cluster) -> None:
     cluster.server.kill()
-    cluster.start_server("--disable-agent")
+    cluster.start_server(*SERVER_ARGS)
     cluster.wait(lambda: cluster.try_kubectl("exec", "box", "--", "hostname") == "box\n", "the tunnel to come back")
 
 

@@ -13,6 +13,7 @@ from minikube_py.core.errors import UnreasonedError, unknown_path
 from minikube_py.core.tunnel.handshake import KUBELET
 
 from ..registry import Registry
+from .egress import Egress
 from .relay import Relay
 from .tunnels import TunnelConnector, Tunnels
 
@@ -34,11 +35,15 @@ class Kubelets:
 
     Args:
         context: TLS with the API server's client certificate, which kubelets trust.
+
+    Attributes:
+        egress: the way to addresses of pods.
     """
 
     def __init__(self, registry: Registry, context: ssl.SSLContext, tunnels: Tunnels) -> None:
         self._registry = registry
         self._tunnels = tunnels
+        self.egress = Egress(lambda: self.list("", "nodes", ""), tunnels)
         self._direct = Relay(context)
         self._tunnelled = Relay(connector=lambda: TunnelConnector(self._dial))
 
@@ -51,10 +56,10 @@ class Kubelets:
 
         Raises: NotFoundError; UnreasonedError if the node has no address.
         """
-        host, port = self.address(node_name)
         if self._tunnels.find(node_name) is not None:
             # Connections are kept by the URL's authority, so it names the node.
-            return Route("http", f"{node_name}:{port}", self._tunnelled)
+            return Route("http", f"{node_name}:{kubelet_port(self.object('nodes', '', node_name))}", self._tunnelled)
+        host, port = self.address(node_name)
         return Route("https", authority(host, str(port)), self._direct)
 
     async def _dial(self, node_name: str, _: int, protocol: asyncio.BaseProtocol) -> None:
@@ -94,6 +99,12 @@ class Kubelets:
                     return address.address, port
         known = ",".join(f"{address.type}:{address.address}" for address in node.status.addresses)
         raise UnreasonedError(f"no preferred addresses found; known addresses: [{known}]")
+
+
+def kubelet_port(node: Any) -> int:
+    """The port of a node's kubelet."""
+    endpoint = node.status.daemon_endpoints.kubelet_endpoint if node.status.daemon_endpoints else None
+    return int((endpoint.port if endpoint else None) or KUBELET_PORT)
 
 
 def authority(host: str, port: str) -> str:

@@ -36,12 +36,12 @@ class Tunnels:
 
     Args:
         client_authorities: PEM certificates of those that vouch for nodes.
+        mode: "agent" for the way to kubelets, "pod" for the way to pods too, "disabled" for none.
         clock: by which their certificates end.
-        enabled: whether nodes may open any.
     """
 
-    def __init__(self, client_authorities: bytes, *, enabled: bool = True, clock: SeenClock | None = None) -> None:
-        self._enabled = enabled
+    def __init__(self, client_authorities: bytes, mode: str = "agent", *, clock: SeenClock | None = None) -> None:
+        self.mode = mode
         self._peers = PeerCertificates(client_authorities, clock=clock)
         self._tunnels: dict[str, Multiplexer] = {}
         self._runs: dict[str, asyncio.Task[None]] = {}
@@ -55,7 +55,7 @@ class Tunnels:
 
         Raises: UnknownPathError, UnauthorizedError, ForbiddenError, BadRequestError, MethodNotAllowedError.
         """
-        if not self._enabled:
+        if self.mode == "disabled":
             raise unknown_path()
         if http.method != "GET":
             raise unknown_method()

@@ -170,6 +170,10 @@ class Stream(asyncio.Transport):
         self._outgoing_bytes = 0
         self._finish()
 
+    def _force_close(self, error: BaseException | None) -> None:
+        """What asyncio's TLS calls on a transport below it after an error."""
+        self.abort()
+
     def is_closing(self) -> bool:
         return self._closing or self._lost or self._peer_ended
 
@@ -216,7 +220,10 @@ class Stream(asyncio.Transport):
 
     def _deliver(self, data: bytes) -> None:
         try:
-            self._protocol.data_received(data)
+            if isinstance(self._protocol, asyncio.BufferedProtocol):
+                _fill(self._protocol, data)
+            else:
+                self._protocol.data_received(data)
         except Exception:
             log.exception("a reader of a stream failed stream=%d", self.number)
             self.abort()
@@ -244,3 +251,14 @@ class Stream(asyncio.Transport):
                 self._linger.cancel()
             # As every transport does: never from within a call of the protocol's own.
             self._loop.call_soon(self._protocol.connection_lost, error)
+
+
+def _fill(protocol: asyncio.BufferedProtocol, data: bytes) -> None:
+    """Hand data to a protocol that has buffers of its own."""
+    rest = memoryview(data)
+    while rest:
+        buffer = memoryview(protocol.get_buffer(len(rest)))
+        count = min(len(buffer), len(rest))
+        buffer[:count] = rest[:count]
+        protocol.buffer_updated(count)
+        rest = rest[count:]

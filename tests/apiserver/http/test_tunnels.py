@@ -196,10 +196,25 @@ async def test_what_is_no_tunnel_is_refused(lab: Lab, pki: Pki, tmp_path: Path) 
             await session.ws_connect(CONNECT_PATH, protocols=["v0.tunnel.minikube-py"])
 
 
+async def test_pods_are_reached_by_the_tunnel_of_their_node_if_that_is_wanted(lab: Lab, node: Node) -> None:
+    merge = {"Content-Type": "application/merge-patch+json"}
+    patched = await lab.send("PATCH", "/api/v1/nodes/n", {"spec": {"podCIDR": "192.0.2.0/28", "podCIDRs": ["192.0.2.0/28"]}}, headers=merge)
+    assert patched.status == 200, patched.body
+    lab.api.tunnels.mode = "pod"
+    assert (await lab.get(f"{POD}/proxy/x?y=1")).json["path"] == "/x?y=1"
+    assert (await lab.get(f"{POD}:81/proxy/")).json["headers"]["host"] == lab.url.removeprefix("https://")
+    assert node.opened == ["tcp:192.0.2.7:80", "tcp:192.0.2.7:81"]
+    egress = lab.api.streams._kubelets.egress
+    assert egress.tunnel_to(NOWHERE) is lab.api.tunnels.find("n"), "the node's own address"
+    assert egress.tunnel_to("192.0.2.77") is None and egress.tunnel_to("somewhere.test") is None
+    lab.api.tunnels.mode = "agent"
+    assert egress.tunnel_to("192.0.2.7") is None
+
+
 async def test_server_without_tunnels_has_no_such_path(pki: Pki) -> None:
     store = MemoryStore()
     await store.open()
-    api = Api(store, pki, RegistryOptions(), ApiServerArgs(), Tunnels(pki.client_ca.certificate_pem, enabled=False))
+    api = Api(store, pki, RegistryOptions(), ApiServerArgs(), Tunnels(pki.client_ca.certificate_pem, "disabled"))
     port = await api.server.listen("127.0.0.1", 0, pki.server_ssl_context())
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=pki.client_ssl_context(pki.admin))) as session,
