@@ -27,6 +27,7 @@ from minikube_py.client.node_credentials import NodeCredentials
 from minikube_py.client.tunnel import Tunnel
 from minikube_py.core.errors import FatalError
 from minikube_py.core.process import run_until_stopped
+from minikube_py.core.tunnel.handshake import ANNOTATION as TUNNEL_ANNOTATION
 from minikube_py.cri.client import CriClient
 from minikube_py.cri.containerd import Containerd
 from minikube_py.cri.pause.image import PAUSE_IMAGE
@@ -135,7 +136,8 @@ class Agent:
             cni_conf_dir=options.cni_conf_dir, ipam_dir=options.data_dir / "agent" / "cni", backend=Backend(options.overlay),
         ))
         kubelet.node.look_again()
-        await self._client.patch(core_v1.Node, options.node_name, "", {"metadata": {"annotations": dict(network.node_annotations())}})
+        annotations = {**network.node_annotations(), TUNNEL_ANNOTATION: "true" if self._servers else None}
+        await self._client.patch(core_v1.Node, options.node_name, "", {"metadata": {"annotations": annotations}})
         services, slices = self._informers.of(core_v1.Service), self._informers.of(discovery_v1.EndpointSlice)
         namespaces = self._informers.of(core_v1.Namespace)
         _report(nodes, network.node_changed)

@@ -24,7 +24,7 @@ CONNECT_TIMEOUT_S = 15.0
 CLOSE_TIMEOUT_S = 1.0
 # Between attempts; the true delay is up to a half longer, so that the nodes of a server that comes back do not come all at once.
 RETRY_MIN_S = 0.5
-RETRY_MAX_S = 20.0
+RETRY_MAX_S = 5.0
 
 
 class Tunnel:

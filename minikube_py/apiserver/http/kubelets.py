@@ -10,7 +10,7 @@ import ssl
 from typing import Any, NamedTuple
 
 from minikube_py.core.errors import UnreasonedError, unknown_path
-from minikube_py.core.tunnel.handshake import KUBELET
+from minikube_py.core.tunnel.handshake import ANNOTATION, KUBELET
 
 from ..registry import Registry
 from .egress import Egress
@@ -51,14 +51,17 @@ class Kubelets:
         await self._direct.close()
         await self._tunnelled.close()
 
-    def route(self, node_name: str) -> Route:
-        """The way to a node's kubelet.
+    async def route(self, node_name: str) -> Route:
+        """The way to a node's kubelet. A tunnel that has just been lost is waited for: it comes back, or the node is gone.
 
         Raises: NotFoundError; UnreasonedError if the node has no address.
         """
-        if self._tunnels.find(node_name) is not None:
+        node, tunnel = self.object("nodes", "", node_name), self._tunnels.find(node_name)
+        if tunnel is None and ANNOTATION in node.metadata.annotations:
+            tunnel = await self._tunnels.wait(node_name)
+        if tunnel is not None:
             # Connections are kept by the URL's authority, so it names the node.
-            return Route("http", f"{node_name}:{kubelet_port(self.object('nodes', '', node_name))}", self._tunnelled)
+            return Route("http", f"{node_name}:{kubelet_port(node)}", self._tunnelled)
         host, port = self.address(node_name)
         return Route("https", authority(host, str(port)), self._direct)
 

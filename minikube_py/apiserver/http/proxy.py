@@ -47,7 +47,7 @@ class Proxies:
         """Raises: any StatusError."""
         if http.method not in METHODS:
             raise unknown_method()
-        location = self._location(info)
+        location = await self._location(info)
         raw_path, question, query = http.raw_path.partition("?")
         base, slash, rest = _split(raw_path, info)
         path = _cleaned(unquote(rest)) if slash else ""
@@ -58,7 +58,7 @@ class Proxies:
         rewriting = Rewriting(unquote(base), location.authority, http.headers.get("Host", ""), path)
         return await location.relay.pass_on(http, url, rewriting=rewriting)
 
-    def _location(self, info: RequestInfo) -> Route:
+    async def _location(self, info: RequestInfo) -> Route:
         scheme, name, port = split_name(info.name, info.resource.removesuffix("s"))
         match info.resource:
             case "pods":
@@ -67,7 +67,7 @@ class Proxies:
                 return Route(scheme or "http", self._service(info.namespace, name, port, info.name), self._open)
         host, kubelet_port = self._kubelets.address(name)
         if port in ("", str(kubelet_port)):
-            return self._kubelets.route(name)
+            return await self._kubelets.route(name)
         _check_address(host)
         return Route(scheme or "http", authority(host, port), self._open)
 

@@ -46,11 +46,11 @@ class Streams:
             return await self._proxies.handle(http, info)
         if http.method not in (("GET",) if info.subresource == "log" else ("GET", "POST")):
             raise unknown_method()
-        route, target = self._pod_target(info, query)
+        route, target = await self._pod_target(info, query)
         url = URL(f"{route.scheme}://{route.authority}/{target}", encoded=True)
         return await route.relay.pass_on(http, url, upgrade_required=info.subresource != "log")
 
-    def _pod_target(self, info: RequestInfo, query: Query) -> tuple[Route, str]:
+    async def _pod_target(self, info: RequestInfo, query: Query) -> tuple[Route, str]:
         """The way to the pod's node, and what to ask there."""
         pod = self._kubelets.object("pods", info.namespace, info.name)
         target = f"{PATHS[info.subresource]}/{info.namespace}/{info.name}"
@@ -61,7 +61,7 @@ class Streams:
         parameters = [(name, value) for name, value in query.all if name != "container"]
         if info.subresource in ("exec", "attach"):
             parameters = [(RENAMED.get(name, name), _flag(name, value)) for name, value in parameters]
-        return self._kubelets.route(pod.spec.node_name), f"{target}?{urlencode(parameters)}"
+        return await self._kubelets.route(pod.spec.node_name), f"{target}?{urlencode(parameters)}"
 
 
 def container_name(pod: Any, wanted: str) -> str:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CLOSE_TIMEOUT_S = 1.0
+# An agent tries again after less. Source: RETRY_MAX_S in client/tunnel.py
+RETURN_TIMEOUT_S = 8.0
 
 
 class Tunnels:
@@ -45,9 +47,29 @@ class Tunnels:
         self._peers = PeerCertificates(client_authorities, clock=clock)
         self._tunnels: dict[str, Multiplexer] = {}
         self._runs: dict[str, asyncio.Task[None]] = {}
+        self._waiting: dict[str, set[asyncio.Future[None]]] = {}
 
     def find(self, node_name: str) -> Multiplexer | None:
         """The tunnel of a node, if it has one."""
+        return self._tunnels.get(node_name)
+
+    async def wait(self, node_name: str) -> Multiplexer | None:
+        """The tunnel of a node that is known to keep one; None if it does not come back within RETURN_TIMEOUT_S."""
+        found = self._tunnels.get(node_name)
+        if found is not None or self.mode == "disabled":
+            return found
+        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.setdefault(node_name, set())
+        waiting.add(opened)
+        try:
+            async with asyncio.timeout(RETURN_TIMEOUT_S):
+                await opened
+        except TimeoutError:
+            return None
+        finally:
+            waiting.discard(opened)
+            if not waiting:
+                self._waiting.pop(node_name, None)
         return self._tunnels.get(node_name)
 
     async def respond(self, http: web.BaseRequest) -> web.StreamResponse:
@@ -74,6 +96,9 @@ class Tunnels:
             log.info("tunnel replaced node=%s", name)
             before.cancel()
         log.info("tunnel open node=%s remote=%s", name, http.remote)
+        for opened in self._waiting.get(name, ()):
+            if not opened.done():
+                opened.set_result(None)
         try:
             await asyncio.wait({run})
         finally:

@@ -11,3 +11,5 @@ KUBELET = "kubelet"
 TCP_PREFIX = "tcp:"
 # What `get_extra_info` of a stream calls the server at the tunnel's other end.
 SERVER = "tunnel_server"
+# On the Node of an agent that keeps a tunnel: while it is lost, it is about to come back.
+ANNOTATION = "minikube-py.io/tunnel"

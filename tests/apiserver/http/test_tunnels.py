@@ -20,7 +20,7 @@ from minikube_py.apiserver.http.tunnels import Tunnels
 from minikube_py.apiserver.options import ApiServerArgs
 from minikube_py.apiserver.pki import Pki
 from minikube_py.client.tunnel import Tunnel
-from minikube_py.core.tunnel.handshake import CONNECT_PATH, KUBELET, PROTOCOL
+from minikube_py.core.tunnel.handshake import ANNOTATION, CONNECT_PATH, KUBELET, PROTOCOL
 from minikube_py.store.memory import MemoryStore
 
 from ..lab import Lab, until
@@ -138,6 +138,18 @@ async def test_tunnel_that_ends_takes_its_streams_and_comes_back(lab: Lab, node:
         assert (await socket.receive()).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSING)
     await until(lambda: lab.api.tunnels.find("n") not in (None, before))
     assert (await lab.get(f"{POD}/log")).json["path"] == "/containerLogs/default/web/app"
+
+
+async def test_tunnel_that_was_just_lost_is_waited_for(lab: Lab, pki: Pki, tmp_path: Path) -> None:
+    await add_node(lab, "n", NOWHERE, 10250)
+    await add_pod(lab, "web", "192.0.2.7", 80, node="n")
+    merge = {"Content-Type": "application/merge-patch+json"}
+    await lab.send("PATCH", "/api/v1/nodes/n", {"metadata": {"annotations": {ANNOTATION: "true"}}}, headers=merge)
+    asking = asyncio.create_task(lab.get(f"{POD}/log"))
+    await until(lambda: "n" in lab.api.tunnels._waiting)
+    async with Node(lab, node_tls(pki, tmp_path, "n"), "n").running():
+        assert (await asking).json["path"] == "/containerLogs/default/web/app"
+    assert lab.api.tunnels._waiting == {}
 
 
 async def test_newer_tunnel_of_a_node_takes_the_place_of_the_old(lab: Lab, node: Node, pki: Pki, tmp_path: Path) -> None:
