@@ -225,3 +225,10 @@ def test_a_kind_without_defaults_is_left_alone() -> None:
     config_map = core_v1.ConfigMap(data={"a": "b"})
     set_defaults(config_map)
     assert msgspec.structs.asdict(config_map) == msgspec.structs.asdict(core_v1.ConfigMap(data={"a": "b"}))
+
+
+def test_annotations_from_before_init_containers_are_dropped() -> None:
+    annotations = {"pod.beta.kubernetes.io/init-containers": "[]", "pod.alpha.kubernetes.io/init-container-statuses": "[]", "a": "b"}
+    template = {"metadata": {"annotations": annotations}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    assert defaulted(core_v1.Pod, template)["metadata"]["annotations"] == {"a": "b"}
+    assert defaulted(apps_v1.Deployment, {"spec": {"template": template}})["spec"]["template"]["metadata"]["annotations"] == {"a": "b"}

@@ -24,6 +24,7 @@ from ..core_v1 import (
     Probe,
     ResourceRequirements,
 )
+from ..meta_v1 import ObjectMeta
 from ..pod_resources import aggregate
 from . import quantities
 from .images import image_pull_policy
@@ -33,10 +34,15 @@ from .volumes import set_volume
 TERMINATION_GRACE_PERIOD_S = 30
 _POD_LEVEL = ("cpu", "memory")
 _HUGE_PAGES = "hugepages-"
+# Forms of init containers from before they had a field: never stored. Source: pkg/apis/core/v1/conversion.go
+_OLD_ANNOTATIONS = frozenset(
+    f"pod.{stage}.kubernetes.io/init-{what}" for stage in ("alpha", "beta") for what in ("containers", "container-statuses")
+)
 
 
 def set_pod(pod: Pod) -> None:
     spec = pod.spec
+    _drop_old_annotations(pod.metadata)
     set_pod_spec(spec)
     for container in spec.containers:
         _requests_from_limits(container)
@@ -71,7 +77,13 @@ def set_pod_template(template: PodTemplate) -> None:
     set_template_spec(template.template)
 
 
+def _drop_old_annotations(meta: ObjectMeta) -> None:
+    if not _OLD_ANNOTATIONS.isdisjoint(meta.annotations):
+        meta.annotations = {name: text for name, text in meta.annotations.items() if name not in _OLD_ANNOTATIONS}
+
+
 def set_template_spec(template: PodTemplateSpec) -> None:
+    _drop_old_annotations(template.metadata)
     set_pod_spec(template.spec)
 
 
