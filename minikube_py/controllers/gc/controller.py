@@ -27,7 +27,7 @@ from ..base import Context, Controller
 from ..custom_kinds import CustomKinds
 from ..pod_control import first_failure
 from ..refs import meta_of
-from .graph import FOREGROUND, ORPHAN, Changed, Graph, GraphNode, Identity
+from .graph import FOREGROUND, ORPHAN, UNCHANGED, Changed, Graph, GraphNode, Identity
 
 # Owners remembered as absent. Source: garbagecollector.go, NewReferenceCache(500).
 _ABSENT_MAX = 4096
@@ -87,7 +87,9 @@ class GarbageCollector(Controller):
             if after is None or (before is not None and before.uid == after.uid and _same(before, after)):
                 return
             identity = Identity(api_version, name, after.namespace, after.name, after.uid)
-            self._queue_up(self.graph.put(identity, after))
+            follows = self.graph.put(identity, after)
+            if follows is not UNCHANGED:
+                self._queue_up(follows)
 
         self.informer(kind).add_handler(changed)
 

@@ -60,6 +60,10 @@ class Changed:
     orphan: set[str] = field(default_factory=set)
 
 
+# Of most objects nothing follows.
+UNCHANGED = Changed()
+
+
 class Graph:
     """Nodes by uid."""
 
@@ -68,8 +72,11 @@ class Graph:
 
     def put(self, identity: Identity, meta: ObjectMeta) -> Changed:
         """Note an object as it is now."""
-        changed = Changed()
         node = self.nodes.get(identity.uid)
+        if node is None and not meta.owner_references and not meta.deletion_timestamp:
+            self.nodes[identity.uid] = GraphNode(identity, meta.owner_references)
+            return UNCHANGED
+        changed = Changed()
         if node is None:
             node = self.nodes[identity.uid] = GraphNode(identity)
         node.virtual = False
