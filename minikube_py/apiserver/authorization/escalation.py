@@ -59,8 +59,7 @@ async def _check_role(
     attributes = Attributes(user, "escalate", GROUP, "*", plural, "", namespace, name)
     if (await authorizer.authorize(attributes)).allowed:
         return
-    if isinstance(old, (Role, ClusterRole)) and old.rules == new.rules and _aggregation(old) == _aggregation(new):
-        return
+    # Rules that stay are confirmed too: a new label may have them aggregated into a role that others hold.
     _confirm(user, namespace, new, new.rules or (), resolver)
     # An aggregation rule gathers whatever will be there, so it takes all permissions to set or keep one.
     if any(rule is not None and rule.cluster_role_selectors for rule in (_aggregation(new), _aggregation(old))):

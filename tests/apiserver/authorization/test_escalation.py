@@ -65,14 +65,13 @@ async def test_binding_needs_the_roles_permissions_or_the_verb_bind() -> None:
         await check(authorizer, binding("default", "x", "Thing", "ghost", user("joe")))
 
 
-async def test_an_update_that_changes_no_rule_needs_no_permissions() -> None:
-    old = Role(metadata=meta("r", "default"), rules=[rule("*", "*", "*")])
+async def test_a_label_alone_takes_the_roles_permissions_for_it_may_aggregate_them() -> None:
+    old = ClusterRole(metadata=meta("r"), rules=[rule("*", "*", "*")])
     new = deep_copy(old)
-    new.metadata.labels["a"] = "b"
-    await check(RbacAuthorizer(), new, old)
-    new.rules.append(rule("get", "", "pods"))
-    with pytest.raises(ForbiddenError):
-        await check(RbacAuthorizer(), new, old)
+    new.metadata.labels["rbac.authorization.k8s.io/aggregate-to-edit"] = "true"
+    with pytest.raises(ForbiddenError, match="attempting to grant RBAC permissions not currently held"):
+        await check(authorizer_of(rule("update patch", "rbac.authorization.k8s.io", "clusterroles")), new, old)
+    await check(authorizer_of(rule("*", "*", "*")), new, old)
 
 
 async def test_the_garbage_collector_may_drop_finalizers_of_bindings() -> None:
