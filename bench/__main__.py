@@ -1,6 +1,6 @@
 """`python -m bench [part ...]`: measures, and prints one table beside the targets and Kubernetes.
 
-Parts are api, rules, scheduling, store, tunnel and cluster; none named means all of them. Rules and cluster need root.
+Parts are api, policy, rules, scheduling, store, tunnel and cluster; none named means all of them. Rules and cluster need root.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 
-from . import api, cluster, figures, program, store, wrk
+from . import api, cluster, figures, policy, program, store, wrk
 
 Measured = dict[str, list[float]]
 Say = Callable[[str], None]
@@ -56,6 +56,7 @@ def _tunnel(measured: Measured, options: argparse.Namespace, say: Say) -> None:
 
 PARTS: dict[str, tuple[tuple[figures.Figure, ...], Callable[[Measured, argparse.Namespace, Say], None]]] = {
     "api": (figures.API, lambda measured, options, say: api.measure(measured, options.runs, options.seconds, say)),
+    "policy": (figures.POLICY, lambda measured, options, say: policy.measure(measured, options.runs, options.seconds, say)),
     "rules": (figures.RULES, _rules),
     "scheduling": (figures.SCHEDULING, _scheduling),
     "store": (figures.STORE, _store),

@@ -63,6 +63,13 @@ API = (
     Figure("flood_lease_ms", "a Lease renewed while 200 clients list all 18,000 pods, slowest", "{:,.0f} ms", 1000),
     _faster("watch_stream", "events to each of 20 watchers", "{:,.0f} /s", 5000, ""),
 )
+# With 1,000 roles and bindings, audit at level Metadata, flow control and encryption; by a user of no group.
+POLICY = (
+    _faster("policy_create_pod_16", "with all policy on: create Pod, 16 connections", "{:,.0f} /s", 2500, "1,030 /s"),
+    _faster("policy_create_pod_64", "the same, 64 connections", "{:,.0f} /s", 3000, "1,197 /s"),
+    _faster("policy_create_configmap_16", "the same, ConfigMap, 16 connections", "{:,.0f} /s", 4000, "1,935 /s"),
+    _faster("policy_get_namespace_16", "the same, GET Namespace, 16 connections", "{:,.0f} /s", 10000, "3,643 /s"),
+)
 CLUSTER = (
     Figure("deploy_10_s", "Deployment of 10 to Ready", "{:.2f} s", 1.8, "1.5-1.8 s"),
     Figure("deploy_40_s", "40 more", "{:.2f} s", 6.4, "6.4 s"),

@@ -19,9 +19,10 @@ from pathlib import Path
 
 PROGRAM = Path(sys.executable).with_name("minikube-py")
 TOKEN = "bench-token"
-FLOOD_TOKEN, NODE_TOKEN = "flood-token", "node-token"
+FLOOD_TOKEN, NODE_TOKEN, USER_TOKEN = "flood-token", "node-token", "user-token"
 TOKEN_LINES = f"""{TOKEN},bench,bench-uid,"system:masters"
 {FLOOD_TOKEN},flood,flood-uid
+{USER_TOKEN},bench-user,user-uid
 {NODE_TOKEN},system:node:bench,node-uid,"system:nodes"
 """
 # For documentation (RFC 5737): the cluster's own endpoint must not be loopback, and nothing asks for it.

@@ -33,13 +33,13 @@ def results(output: str) -> dict[str, float]:
     raise RuntimeError(f"no RESULT in:\n{output}")
 
 
-def run(script: str, url: str, *arguments: str, connections: int, seconds: int) -> Load:
+def run(script: str, url: str, *arguments: str, connections: int, seconds: int, token: str = TOKEN) -> Load:
     """Drive a server for some seconds with one thread.
 
     Raises: RuntimeError if wrk or any request failed.
     """
     command = [
-        "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "-s", str(HERE / script), url, "--", TOKEN, *arguments,
+        "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "-s", str(HERE / script), url, "--", token, *arguments,
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     found = results(done.stdout) if done.returncode == 0 else {}
@@ -48,13 +48,13 @@ def run(script: str, url: str, *arguments: str, connections: int, seconds: int) 
     return Load(found["per_s"], found["p50_ms"], found["p99_ms"], found["bytes_per_s"])
 
 
-def create(url: str, kind: str, name: str, *, connections: int, seconds: int) -> Load:
+def create(url: str, kind: str, name: str, *, connections: int, seconds: int, token: str = TOKEN) -> Load:
     """Create "pod"s or "configmap"s whose names begin with `name`."""
-    return run("create.lua", url, kind, name, connections=connections, seconds=seconds)
+    return run("create.lua", url, kind, name, connections=connections, seconds=seconds, token=token)
 
 
-def get(url: str, path: str, *, connections: int, seconds: int) -> Load:
-    return run("get.lua", url, path, connections=connections, seconds=seconds)
+def get(url: str, path: str, *, connections: int, seconds: int, token: str = TOKEN) -> Load:
+    return run("get.lua", url, path, connections=connections, seconds=seconds, token=token)
 
 
 def patch(url: str, kind: str, pods: int, *, connections: int, seconds: int) -> Load:
