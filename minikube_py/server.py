@@ -180,11 +180,13 @@ class Server:
                 group.create_task(self._run_agent(api, join), name="agent")
 
     def _start_controllers(self, api: Api, group: asyncio.TaskGroup) -> asyncio.Event:
+        from minikube_py.controllers.resource_quota import ResourceQuotaController
         from minikube_py.controllers.run import ControllerOptions, Controllers
         from minikube_py.controllers.service_account_tokens import ServiceAccountTokenSecrets
 
         options = self._options
         root_ca = self._pki.server_ca.certificate_pem.decode()
+        quota_sync = self._controller_args.resource_quota_sync_period
         informers = Informers(api.client("system:kube-controller-manager"))
         wanted = ControllerOptions(
             cluster_cidr=options.cluster_cidr, service_cidr=options.service_cidr, advertise_address=options.advertise_address,
@@ -194,6 +196,7 @@ class Server:
             informers.client, informers, wanted,
             more=[
                 lambda context: ServiceAccountTokenSecrets(context, api.authentication.token_issuer.issue_legacy, root_ca),
+                lambda context: ResourceQuotaController(context, api.registry.quota_usage.used, quota_sync),
                 *self._certificate_controllers(api),
             ],
         )

@@ -59,6 +59,8 @@ from .local_client import LocalClient
 from .openapi import OpenApi
 from .options import ApiServerArgs
 from .pki import Pki
+from .quota.status import QuotaStatus
+from .quota.usage import QuotaUsage
 from .registry import Registry
 from .reviews import Reviews
 from .storage import Storage
@@ -88,7 +90,16 @@ def build_registry(
     Raises: ConfigurationError; ValueError for names of plugins that are not known.
     """
     storages = builtin_storages(store, options.service_cidr, options.service_node_port_range)
-    return Registry(store, storages, build_admission(store, args, plugins), clock)
+    usage = QuotaUsage(store, clock, lambda resource: _is_counted(registry, resource))
+    registry = Registry(store, storages, build_admission(store, args, usage, plugins), clock, usage)
+    QuotaStatus(registry, usage)
+    return registry
+
+
+def _is_counted(registry: Registry, resource: str) -> bool:
+    """Whether a resource is one of namespaced objects that are served."""
+    served = (storage.resource for storage in registry.storages())
+    return any(found.namespaced and found.group_resource == resource for found in served)
 
 
 def object_getter(registry: Registry) -> Callable[[str, str, str], Any]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from minikube_py.apis.scheme import deep_copy, encode, encode_sorted
 from minikube_py.core import limits
-from minikube_py.core.clock import SYSTEM_CLOCK, Clock, rfc3339
+from minikube_py.core.clock import Clock, rfc3339
 from minikube_py.core.errors import (
     MODIFIED,
     AlreadyExistsError,
@@ -53,6 +53,7 @@ from .deletion import DeleteOptions, begin_deletion, check_preconditions
 from .field_managers import FieldManagers
 from .managed_fields.entries import differ_in_time
 from .owner_references import drop_duplicates
+from .quota.usage import QuotaUsage
 from .request_names import absent, check_name, set_namespace
 from .resource_version import parse_version
 from .storage import Storage, encode_versioned
@@ -74,10 +75,14 @@ class Registry:
     Args:
         storages: one per served resource and version.
         admission: checks and changes objects between defaulting and validation.
+        quota_usage: what counts against quotas; for who writes it into their status.
     """
 
-    def __init__(self, store: Store, storages: Iterable[Storage], admission: Admission, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self, store: Store, storages: Iterable[Storage], admission: Admission, clock: Clock, quota_usage: QuotaUsage
+    ) -> None:
         self.store = store
+        self.quota_usage = quota_usage
         self.admission = admission
         self.clock = clock
         self._storages = {storage.resource.gvr: storage for storage in storages}

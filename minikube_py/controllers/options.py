@@ -16,9 +16,11 @@ class ControllerManagerArgs:
 
     Attributes:
         cluster_signing_duration: how long certificates live that are signed for CertificateSigningRequests, at most.
+        resource_quota_sync_period: how often the status of a quota is looked at although nothing has changed.
     """
 
     cluster_signing_duration: timedelta = timedelta(days=365)
+    resource_quota_sync_period: timedelta = timedelta(minutes=5)
 
     @classmethod
     def parse(cls, arguments: Sequence[str]) -> ControllerManagerArgs:
@@ -42,4 +44,4 @@ def _positive(text: str) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-READERS: dict[str, Callable[[str], Any]] = {"cluster-signing-duration": _positive}
+READERS: dict[str, Callable[[str], Any]] = {"cluster-signing-duration": _positive, "resource-quota-sync-period": _positive}

@@ -8,6 +8,7 @@ writes in the order of revisions.
 
 from __future__ import annotations
 
+from asyncio import Future
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -136,6 +137,22 @@ class Subscription(Protocol):
         """Deliver nothing more; may be called twice."""
 
 
+class WriteObserver(Protocol):
+    """Follows writes from their acceptance on, not from their safety: it knows of each object what `head` returns.
+
+    All methods are called on the event loop, must return at once and must not raise.
+    """
+
+    def accepted(self, resource: str, entry: Entry, *, deleted: bool) -> None:
+        """`entry` is what `head` returns from now on, or (`deleted`) the last state of what is gone. Nothing may be written here."""
+
+    def saving(self) -> None:
+        """What has been accepted is about to be saved. What is written here is saved with it, in one transaction."""
+
+    def discarded(self) -> None:
+        """Writes that were accepted have failed: `head` is what is acknowledged again."""
+
+
 class StoreStatistics(Protocol):
     """What a store counts, for metrics.
 
@@ -181,6 +198,9 @@ class Store(Protocol):
     def head(self, resource: str, key: str) -> Entry | None:
         """The newest version, acknowledged or on its way to the disk: what the next write of this key must be based on."""
 
+    def heads(self, resource: str, namespace: str) -> list[Entry]:
+        """The newest versions of all objects of a resource in a namespace, as `head` has them; in no order."""
+
     def list(self, resource: str, namespace: str = "") -> Listing:
         """All objects of a resource, or those whose key starts with "namespace/"."""
 
@@ -209,6 +229,9 @@ class Store(Protocol):
         Cancellation: the write may still land; read again before retrying.
         """
 
+    def submit_update(self, resource: str, key: str, obj: Any, encode: Encode, *, previous: int) -> Future[Entry]:
+        """`update`, durable, that is accepted when this returns; the future ends as `update` does."""
+
     async def delete(self, resource: str, key: str, obj: Any, encode: Encode, *, previous: int, durable: bool = True) -> Entry:
         """Remove the version of revision `previous`; `obj` is its last state, which watchers get.
 
@@ -222,6 +245,9 @@ class Store(Protocol):
         `deliver` runs on the event loop, must return at once and must not raise.
         Raises: CompactedError if events after `revision` are no longer kept.
         """
+
+    def observe(self, observer: WriteObserver) -> None:
+        """Tell an observer of all writes from now on."""
 
     async def open(self) -> None:
         """Read what is stored.

@@ -7,6 +7,7 @@ says how a batch of changes is made safe.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from abc import abstractmethod
 from typing import Any
@@ -26,8 +27,11 @@ from .interface import (
     RevisionConflictError,
     StoreError,
     Subscription,
+    WriteObserver,
 )
 from .state import MemoryState
+
+log = logging.getLogger(__name__)
 
 # Seconds. Source: k8s.io/apiserver/pkg/storage/etcd3/metrics (etcd_request_duration_seconds)
 WRITE_BUCKETS_S = (
@@ -107,6 +111,7 @@ class WritableStore:
         self._next_row = 1
         self._pending: dict[tuple[str, str], Write] = {}
         self._queue: Batch = []
+        self._observers: list[WriteObserver] = []
         self._saving = False
         self._gathering: asyncio.Handle | None = None
         self._drained = asyncio.Event()
@@ -129,6 +134,17 @@ class WritableStore:
             return None if pending.deleted else pending.entry
         return self.state.get(resource, key)
 
+    def heads(self, resource: str, namespace: str) -> list[Entry]:
+        found = {entry.key: entry for entry in self.state.list(resource, namespace).entries}
+        prefix = f"{namespace}/"
+        for (kind, key), write in self._pending.items():
+            if kind == resource and key.startswith(prefix):
+                if write.deleted:
+                    found.pop(key, None)
+                else:
+                    found[key] = write.entry
+        return [*found.values()]
+
     def list(self, resource: str, namespace: str = "") -> Listing:
         return self.state.list(resource, namespace)
 
@@ -140,6 +156,9 @@ class WritableStore:
 
     def watch(self, resource: str, revision: int, deliver: Deliver) -> Subscription:
         return self.state.watch(resource, revision, deliver)
+
+    def observe(self, observer: WriteObserver) -> None:
+        self._observers.append(observer)
 
     def trouble(self) -> str | None:
         if self._closed:
@@ -157,6 +176,9 @@ class WritableStore:
     async def update(self, resource: str, key: str, obj: Any, encode: Encode, *, previous: int, durable: bool = True) -> Entry:
         row = self._expect(resource, key, previous)
         return await self._accept("update", resource, key, obj, encode, row, durable)
+
+    def submit_update(self, resource: str, key: str, obj: Any, encode: Encode, *, previous: int) -> asyncio.Future[Entry]:
+        return self._accept("update", resource, key, obj, encode, self._expect(resource, key, previous), True)
 
     async def delete(self, resource: str, key: str, obj: Any, encode: Encode, *, previous: int, durable: bool = True) -> Entry:
         row = self._expect(resource, key, previous)
@@ -194,9 +216,11 @@ class WritableStore:
         write = Write(operation, resource, Entry(key, revision, data, obj, row), durable, done, time.monotonic())
         if not durable and not self._queue and not self._saving and self._may_relax(revision):
             self._apply([write])
+            self._tell(write)
             return done
         self._pending[resource, key] = write
         self._queue.append(write)
+        self._tell(write)
         if not self._saving:
             self._begin_saving()
             self._gathering = loop.call_soon(self._save_next)
@@ -204,6 +228,14 @@ class WritableStore:
             self._gathering.cancel()
             self._save_next()
         return done
+
+    def _tell(self, write: Write) -> None:
+        for observer in self._observers:
+            try:
+                observer.accepted(write.resource, write.entry, deleted=write.deleted)
+            except Exception:
+                # As with watchers: who breaks his contract must not stop the store.
+                log.exception("observer failed resource=%s key=%s", write.resource, write.entry.key)
 
     def _begin_saving(self) -> None:
         self._saving = True
@@ -213,6 +245,11 @@ class WritableStore:
         """Start the next batch: what came in the same turn of the event loop, or in a part of a long one."""
         self._gathering = None
         self._saving_since = time.monotonic()
+        for observer in self._observers:
+            try:
+                observer.saving()
+            except Exception:
+                log.exception("observer failed writes=%d", len(self._queue))
         batch, self._queue = self._queue[: limits.STORE_BATCH_WRITES_MAX], self._queue[limits.STORE_BATCH_WRITES_MAX :]
         self._save(batch)
 
@@ -226,6 +263,11 @@ class WritableStore:
                 if not write.done.done():
                     write.done.set_exception(type(error)(str(error)))
             self._queue = []
+            for observer in self._observers:
+                try:
+                    observer.discarded()
+                except Exception:
+                    log.exception("observer failed error=%s", error)
         if self._queue or self._urgent():
             self._save_next()
         else:

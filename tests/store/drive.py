@@ -49,6 +49,38 @@ def everything(store: Store, resource: str = PODS) -> dict[str, Any]:
     return {entry.key: content(entry) for entry in store.list(resource).entries}
 
 
+class Observer:
+    """Counts the objects of a namespace as their writes are accepted, and writes the number with them.
+
+    Attributes:
+        keys: of the objects that there are.
+        discards: how often accepted writes failed.
+    """
+
+    def __init__(self, store: AnyStore) -> None:
+        self._store = store
+        self.keys: set[str] = set()
+        self.discards = 0
+        self._told = 0
+        store.observe(self)
+
+    def accepted(self, resource: str, entry: Entry, *, deleted: bool) -> None:
+        if resource != PODS:
+            return
+        assert self._store.head(PODS, entry.key) is (None if deleted else entry)
+        (self.keys.discard if deleted else self.keys.add)(entry.key)
+
+    def saving(self) -> None:
+        head = self._store.head("counts", "d/count")
+        if head is not None and len(self.keys) != self._told:
+            self._told = len(self.keys)
+            self._store.submit_update("counts", "d/count", self._told, encode, previous=head.revision)
+
+    def discarded(self) -> None:
+        self.discards += 1
+        self.keys = {entry.key for entry in self._store.heads(PODS, "d")}
+
+
 class Seen:
     """A watcher that keeps what it is told."""
 

@@ -10,6 +10,7 @@ import pytest
 from minikube_py.core import limits
 from minikube_py.store.interface import (
     CompactedError,
+    Entry,
     ExistsError,
     FullError,
     MissingError,
@@ -18,7 +19,7 @@ from minikube_py.store.interface import (
     WatchEvent,
 )
 
-from .drive import PODS, AnyStore, Seen, content, create, delete, encode, everything, update
+from .drive import PODS, AnyStore, Observer, Seen, content, create, delete, encode, everything, update
 
 
 async def test_created_object_is_read_back_with_its_revision(store: AnyStore) -> None:
@@ -293,3 +294,49 @@ async def test_a_revision_is_waited_for(store: AnyStore) -> None:
     assert await waits[0] and await waits[2]
     with pytest.raises(asyncio.CancelledError):
         await gone
+
+
+async def test_observer_writes_along_with_what_it_is_told_of(store: AnyStore) -> None:
+    await create(store, "d/count", 0, resource="counts")
+    observer = Observer(store)
+    seen = Seen()
+    store.watch("counts", store.revision, seen)
+    await asyncio.gather(*(create(store, f"d/{n}") for n in range(5)))
+    assert content(store.get("counts", "d/count")) == 5 and len(seen.events) == 1
+    await asyncio.gather(delete(store, "d/0"), delete(store, "d/1"), create(store, "d/9"))
+    assert content(store.get("counts", "d/count")) == 4 == len(observer.keys)
+
+
+async def test_observer_hears_of_relaxed_writes(store: AnyStore) -> None:
+    observer = Observer(store)
+    await create(store, "d/a", durable=False)
+    await update(store, "d/a", 2, durable=False)
+    assert observer.keys == {"d/a"}
+    await delete(store, "d/a", durable=False)
+    assert observer.keys == set()
+
+
+async def test_observer_that_raises_stops_nobody(store: AnyStore, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Observer):
+        def saving(self) -> None:
+            raise ZeroDivisionError
+
+        def accepted(self, resource: str, entry: Entry, *, deleted: bool) -> None:
+            raise ZeroDivisionError
+
+    Broken(store)
+    observer = Observer(store)
+    await create(store, "d/a")
+    assert observer.keys == {"d/a"} and content(store.get(PODS, "d/a")) == "new"
+    assert "observer failed" in caplog.text
+
+
+async def test_heads_of_a_namespace_are_what_head_returns(store: AnyStore) -> None:
+    for key in ("d/a", "d/b", "dd/a"):
+        await create(store, key, 1)
+    writing = [asyncio.ensure_future(work) for work in (create(store, "d/c", 1), update(store, "d/a", 2), delete(store, "d/b"))]
+    await asyncio.sleep(0)
+    heads = store.heads(PODS, "d")
+    assert {entry.key: content(entry) for entry in heads} == {"d/a": 2, "d/c": 1}
+    assert all(store.head(PODS, entry.key) is entry for entry in heads)
+    await asyncio.gather(*writing)

@@ -18,7 +18,7 @@ from minikube_py.store.interface import DamagedError, FullError, LockedError, St
 from minikube_py.store.sqlite import SqliteStore
 from minikube_py.store.sqlite_file import Changes
 
-from .drive import PODS, Seen, content, crash_copy, create, delete, everything, update
+from .drive import PODS, Observer, Seen, content, crash_copy, create, delete, everything, update
 
 
 async def assert_refused(path: Path, error: type[StoreError], match: str) -> None:
@@ -202,6 +202,22 @@ async def test_failed_batch_fails_all_that_waits_and_nothing_else(
     assert everything(after_crash) == {"d/a": 4}
     await after_crash.close()
     subscription.close()
+
+
+async def test_observer_is_told_once_that_writes_failed_and_finds_what_is_left(
+    sqlite_store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await create(sqlite_store, "d/a")
+    failpoint, observer = Failpoint(sqlite_store, monkeypatch), Observer(sqlite_store)
+    failpoint.armed = True
+    writes = [asyncio.ensure_future(work) for work in (delete(sqlite_store, "d/a"), create(sqlite_store, "d/b"))]
+    await asyncio.sleep(0)
+    assert observer.keys == {"d/b"}
+    assert all(isinstance(result, FullError) for result in await asyncio.gather(*writes, return_exceptions=True))
+    assert observer.keys == {"d/a"} and observer.discards == 1
+    failpoint.armed = False
+    await create(sqlite_store, "d/c")
+    assert observer.keys == {"d/a", "d/c"}
 
 
 async def test_relaxed_writes_outlive_failed_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from minikube_py.store.interface import Store
 
+from ..quota.usage import QuotaUsage
 from . import Admission, Plugin
 from .classes import DefaultIngressClass, DefaultStorageClass
 from .configuration import PluginConfigurations
@@ -19,28 +20,30 @@ from .plain import AlwaysAdmit, AlwaysDeny, DenyServiceExternalIPs, NamespaceExi
 from .pod_placement import LimitPodHardAntiAffinityTopology, PodNodeSelector
 from .pod_security import PodSecurity
 from .pods import DefaultTolerationSeconds, Priority, ServiceAccountPlugin
+from .resource_quota import ResourceQuotaPlugin
 from .runtime_class import RuntimeClassPlugin
 from .storage import PersistentVolumeClaimResize, StorageObjectInUseProtection
 from .tolerations import ExtendedResourceToleration, PodTolerationRestriction
 from .topology_labels import PodTopologyLabels
 
 
-def build_admission(store: Store, args: AdmissionArgs, more: Sequence[Plugin] = ()) -> Admission:
+def build_admission(store: Store, args: AdmissionArgs, usage: QuotaUsage, more: Sequence[Plugin] = ()) -> Admission:
     """The plugins that run, in upstream's order.
 
     Args:
+        usage: of quotas.
         more: those that need more than the store.
     Raises: ConfigurationError; ValueError for names that are not known.
     """
     enable, disable = args.enable_admission_plugins, args.disable_admission_plugins
-    makers = dict(_makers(store, args))
+    makers = dict(_makers(store, args, usage))
     check_names(enable, disable, [*makers, *(plugin.name for plugin in more)])
     # What does not run is not made: its configuration may be missing.
     plugins = [make() for name, make in makers.items() if is_enabled(name, enable, disable)]
     return Admission(in_order([*plugins, *more], enable, disable))
 
 
-def _makers(store: Store, args: AdmissionArgs) -> Iterator[tuple[str, Callable[[], Plugin]]]:
+def _makers(store: Store, args: AdmissionArgs, usage: QuotaUsage) -> Iterator[tuple[str, Callable[[], Plugin]]]:
     configurations = PluginConfigurations.read(args.admission_control_config_file)
     tolerated = (args.default_not_ready_toleration_seconds, args.default_unreachable_toleration_seconds)
     for plain in (AlwaysAdmit, AlwaysDeny, AlwaysPullImages, TaintNodesByCondition, DenyServiceExternalIPs, ExtendedResourceToleration,
@@ -55,3 +58,4 @@ def _makers(store: Store, args: AdmissionArgs) -> Iterator[tuple[str, Callable[[
     yield PodTolerationRestriction.name, lambda: PodTolerationRestriction(store, configurations.of(PodTolerationRestriction.name))
     yield EventRateLimit.name, lambda: EventRateLimit(configurations.of(EventRateLimit.name))
     yield ImagePolicyWebhook.name, lambda: ImagePolicyWebhook(configurations.of(ImagePolicyWebhook.name))
+    yield ResourceQuotaPlugin.name, lambda: ResourceQuotaPlugin(usage, configurations.of(ResourceQuotaPlugin.name))

@@ -8,11 +8,15 @@ from minikube_py.apiserver.admission.assembly import build_admission
 from minikube_py.apiserver.admission.options import AdmissionArgs
 from minikube_py.apiserver.admission.order import DEFAULT_OFF, ORDER
 from minikube_py.apiserver.options import ApiServerArgs
+from minikube_py.apiserver.quota.usage import QuotaUsage
+from minikube_py.core.clock import SYSTEM_CLOCK
 from minikube_py.store.memory import MemoryStore
 
 
 def running(args: AdmissionArgs) -> list[str]:
-    return [plugin.name for plugin in build_admission(MemoryStore(), args)._plugins]
+    store = MemoryStore()
+    usage = QuotaUsage(store, SYSTEM_CLOCK, lambda resource: True)
+    return [plugin.name for plugin in build_admission(store, args, usage)._plugins]
 
 
 def test_default_plugins_run_in_upstreams_order() -> None:
@@ -20,7 +24,8 @@ def test_default_plugins_run_in_upstreams_order() -> None:
     assert names == sorted(names, key=ORDER.index) and not DEFAULT_OFF & {*names}
     assert {"NamespaceLifecycle", "ServiceAccount", "TaintNodesByCondition", "PodSecurity", "Priority", "DefaultTolerationSeconds",
             "DefaultStorageClass", "StorageObjectInUseProtection", "PersistentVolumeClaimResize", "RuntimeClass", "DefaultIngressClass",
-            "PodTopologyLabels"} <= {*names}
+            "PodTopologyLabels", "LimitRanger"} <= {*names}
+    assert names[-1] == "ResourceQuota"
 
 
 def test_flags_switch_plugins_on_and_off() -> None:
