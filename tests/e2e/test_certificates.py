@@ -72,7 +72,7 @@ def test_a_user_gets_in_by_a_request_that_an_administrator_approves(cluster: Clu
     request = openssl_request(tmp_path, "jane", "/O=developers/CN=jane")
     cluster.kubectl("apply", "-f", "-", input=manifest("jane", request, CLIENT_SIGNER, "client auth"))
     row = cluster.kubectl("get", "csr", "jane", "--no-headers").split()
-    assert (row[2:4], row[-1]) == ([CLIENT_SIGNER, "admin"], "Pending")
+    assert (row[2:4], row[-1]) == ([CLIENT_SIGNER, "system:admin"], "Pending")
     assert cluster.kubectl("certificate", "approve", "jane") == "certificatesigningrequest.certificates.k8s.io/jane approved\n"
     certificate(cluster, "jane", tmp_path)
     assert cluster.kubectl("get", "csr", "jane", "--no-headers").split()[-1] == "Approved,Issued"
