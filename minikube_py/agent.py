@@ -20,12 +20,12 @@ from minikube_py.apis import core_v1, discovery_v1
 from minikube_py.apis.object import Object
 from minikube_py.client.informer import Informer, Informers, key_of
 from minikube_py.client.interface import Client
-from minikube_py.client.join import enroll, exchange_by_token, join, renew
+from minikube_py.client.join import enroll, exchange_by_certificate, exchange_by_token, join, renew
 from minikube_py.client.join_http import JoinError
 from minikube_py.client.join_protocol import CA_PATH, TokenFormatError, parse_token
 from minikube_py.client.node_credentials import NodeCredentials
 from minikube_py.client.tunnel import Tunnel
-from minikube_py.core.errors import FatalError
+from minikube_py.core.errors import FatalError, StatusError
 from minikube_py.core.process import run_until_stopped
 from minikube_py.core.tunnel.handshake import ANNOTATION as TUNNEL_ANNOTATION
 from minikube_py.cri.client import CriClient
@@ -216,12 +216,17 @@ async def _join_and_run(options: AgentOptions, server: str, token: str) -> None:
     except (JoinError, TokenFormatError, OSError) as error:
         raise FatalError(str(error)) from error
 
-    async def rejoin() -> None:
-        await renew(exchange, credentials.server, options.node_name, ips, options.data_dir)
-
     certificate, key = credentials.client.read()
     connection = Connection(server=credentials.server, ca=credentials.server_ca.read_bytes(), certificate=certificate, key=key)
     async with HttpClient(connection, user_agent="kubelet/minikube-py") as client:
+        async def rejoin() -> None:
+            """By the certificate while it is good, by the token afterwards."""
+            try:
+                await renew(exchange_by_certificate(client.transport), credentials.server, options.node_name, ips, options.data_dir)
+            except (JoinError, StatusError, OSError) as error:
+                log.info("the node does not join again by its certificate reason=%s", error)
+                await renew(exchange, credentials.server, options.node_name, ips, options.data_dir)
+
         agent = Agent(
             options, client, credentials, rejoin, lambda: client.transport.request("GET", CA_PATH, accept="*/*"),
             lambda: client.set_credentials(*credentials.client.read(), credentials.server_ca.read_bytes()), [credentials.server],

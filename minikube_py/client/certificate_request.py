@@ -26,7 +26,7 @@ WAIT_S = 900.0
 
 
 class CertificateRefusedError(Exception):
-    """A request was denied or has failed."""
+    """A request was denied, has failed, or led to something else than what was asked for."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,12 @@ async def request_certificate(client: Client, signer_name: str, subject: Subject
     spec = CertificateSigningRequestSpec(request=subject.request(key), signer_name=signer_name, usages=[*usages])
     created = await client.create(CertificateSigningRequest(metadata=ObjectMeta(generate_name="csr-"), spec=spec))
     certificate = await _wait_issued(client, created)
+    try:
+        fits = x509.load_pem_x509_certificate(certificate).public_key() == key.public_key()
+    except ValueError as error:
+        raise CertificateRefusedError(f"what was signed for {created.metadata.name} is no certificate: {error}") from error
+    if not fits:
+        raise CertificateRefusedError(f"what was signed for {created.metadata.name} is for another key")
     form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return certificate, key.private_bytes(*form)
 

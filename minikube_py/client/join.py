@@ -29,6 +29,8 @@ from .node_credentials import NodeCredentials, load, store
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
+    from .transport import Transport
+
 log = logging.getLogger(__name__)
 
 # Carries a request to a server: over HTTPS, or to the endpoint in this process.
@@ -58,6 +60,19 @@ def exchange_by_token(server: str, token: str) -> Exchange:
 
     async def exchange(request: JoinRequest) -> JoinResponse:
         return await _post(server, parsed, await fetch_ca(server, parsed.pin), request)
+
+    return exchange
+
+
+def exchange_by_certificate(transport: Transport) -> Exchange:
+    """A way to a server that knows the node by its certificate; the token may be another one by now."""
+
+    async def exchange(request: JoinRequest) -> JoinResponse:
+        answer = await transport.request("POST", JOIN_PATH, body=msgspec.json.encode(request))
+        try:
+            return msgspec.json.decode(answer, type=JoinResponse)
+        except msgspec.MsgspecError as error:
+            raise JoinError(f"the server answered with something else than a join response: {error}") from error
 
     return exchange
 

@@ -22,10 +22,12 @@ from minikube_py.apiserver.authentication.peer import PeerCertificates
 from minikube_py.apiserver.join import PATHS, JoinEndpoint
 from minikube_py.apiserver.pki import Pki
 from minikube_py.apiserver.server_token import ServerTokenError, ensure_server_tokens
-from minikube_py.client.join import enroll, join
+from minikube_py.client.connection import Connection
+from minikube_py.client.join import enroll, exchange_by_certificate, join, renew
 from minikube_py.client.join_http import JoinError, rotate_token
 from minikube_py.client.join_protocol import ClusterSettings, JoinToken, ca_pin, parse_token
 from minikube_py.client.node_credentials import NodeCredentials
+from minikube_py.client.transport import Transport
 from minikube_py.core.errors import ForbiddenError
 
 if TYPE_CHECKING:
@@ -252,6 +254,14 @@ async def test_a_node_renews_with_its_own_certificate(server: Server, tmp_path: 
     assert await post("edge-1") == (400, (await post("edge-1"))[1])
     assert "not a certificate signing request" in (await post("edge-1"))[1]
     assert await post("edge-2") == (401, "not authorized")
+    before, (certificate, key) = node.client.certificate.read_bytes(), node.client.read()
+    transport = Transport(Connection(server=server.url, ca=node.server_ca.read_bytes(), certificate=certificate, key=key))
+    try:
+        again = await renew(exchange_by_certificate(transport), server.url, "edge-1", ["192.0.2.7"], tmp_path / "node")
+    finally:
+        await transport.close()
+    assert again.client.certificate.read_bytes() != before
+    assert (await whoami(server.url, again.client_ssl_context()))["user"] == "system:node:edge-1"
 
 
 async def test_malformed_requests_are_answered_as_such(server: Server) -> None:

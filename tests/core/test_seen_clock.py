@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,8 +32,15 @@ def test_after_a_start_without_the_time_the_newest_time_goes_on(tmp_path: Path) 
     clock = SetClock(BOOT)
     seen = SeenClock(tmp_path / "seen", clock)
     assert (seen.now(), seen.latest()) == (PRESENT, PRESENT)
+    assert seen.timestamp() == PRESENT.timestamp()
     clock.moment = PRESENT + timedelta(days=1)
     assert seen.now() == clock.moment
+    assert seen.timestamp() == clock.moment.timestamp()
+
+
+def test_the_machines_clock_is_told_in_seconds() -> None:
+    before = time.time()
+    assert before <= SeenClock().timestamp() <= time.time()
 
 
 def test_a_clock_that_was_ahead_is_believed_again_but_what_it_made_is_not_of_the_future(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ class PeerCertificates:
             peer = self._known[ssl_object]
         except KeyError:
             peer = self._known[ssl_object] = self._read(ssl_object)
-        return UNKNOWN if peer is not None and self._clock.now().timestamp() > peer.not_after else peer
+        return UNKNOWN if peer is not None and self._clock.timestamp() > peer.not_after else peer
 
     def _read(self, ssl_object: ssl.SSLObject) -> Peer | None:
         der = ssl_object.getpeercert(binary_form=True)

@@ -245,6 +245,21 @@ async def test_a_denied_request_is_an_error_that_says_why(node: Node) -> None:
 
 
 @pytest.mark.looptime
+async def test_a_certificate_for_another_key_does_not_replace_the_pair(node: Node) -> None:
+    await node.start(sign=False)
+    before = node.credentials.client.read()
+    task = asyncio.create_task(node.certificates.client.renew())
+    name = (await node.world.until(lambda: node.world.list(CertificateSigningRequest)))[0].metadata.name
+    await node.world.until(lambda: node.world.get(CertificateSigningRequest, name).status.conditions)
+    await node.world.change(
+        CertificateSigningRequest, name, lambda obj: setattr(obj.status, "certificate", before[0]), subresource="status"
+    )
+    with pytest.raises(CertificateRefusedError, match="is for another key"):
+        await task
+    assert node.credentials.client.read() == before
+
+
+@pytest.mark.looptime
 async def test_other_authorities_of_the_cluster_reach_the_node(node: Node) -> None:
     await node.start()
     more = node.pki.server_ca.certificate_pem + node.pki.client_ca.certificate_pem
