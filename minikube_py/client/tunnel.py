@@ -25,6 +25,8 @@ CLOSE_TIMEOUT_S = 1.0
 # Between attempts; the true delay is up to a half longer, so that the nodes of a server that comes back do not come all at once.
 RETRY_MIN_S = 0.5
 RETRY_MAX_S = 5.0
+# A tunnel that ends sooner has failed: two machines with one identity would take it from each other without a pause.
+STABLE_S = 10.0
 
 
 class Tunnel:
@@ -68,10 +70,13 @@ class Tunnel:
             ) as socket,
         ):
             log.info("tunnel open server=%s", self._server)
-            self._backoff.forget(self._server)
             self.connected.set()
+            loop = asyncio.get_running_loop()
+            opened = loop.time()
             try:
                 await Multiplexer(socket, accept=self._accept, extra={SERVER: self._server}).run()
             finally:
                 self.connected.clear()
+                if loop.time() - opened >= STABLE_S:
+                    self._backoff.forget(self._server)
         return "the server has closed it"
