@@ -146,6 +146,19 @@ async def test_command_that_joins_names_the_advertised_server(api: Api) -> None:
     assert command.output.startswith("minikube-py agent --server https://192.0.2.1:6443 --token K10")
 
 
+def test_rotation_that_cannot_be_is_told_on_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "server" / "token"
+    for arguments, message in (
+        (("--data-dir", str(tmp_path)), f"Error: --token is not given, and {file} cannot be read: No such file or directory\n"),
+        (("--token", "K10nonsense"), "Error: invalid token format\n"),
+        (("--token", "x", "--server", "http://127.0.0.1:1"), "Error: only https:// URLs are supported, invalid scheme: http://127.0.0.1:1\n"),
+    ):
+        result = CliRunner().invoke(token, ["rotate", *arguments])
+        assert (result.exit_code, result.output) == (1, message)
+    gone = CliRunner().invoke(token, ["rotate", "--token", "x", "--server", "https://127.0.0.1:1"])
+    assert gone.exit_code == 1 and gone.output.startswith("Error: cannot reach https://127.0.0.1:1: ") and gone.output.count("\n") == 1
+
+
 @pytest.mark.parametrize(("seconds", "text"), [
     (-5, "<invalid>"), (-1, "0s"), (0.9, "0s"), (59, "59s"), (60, "1m"), (3599, "59m"), (3600 * 23.9, "23h"), (86_400 * 3, "3d"),
     (31_536_000 * 2, "2y"),
