@@ -36,9 +36,8 @@ def pod_amounts(pod: Pod, side: Side) -> dict[str, Quantity]:
     """
     spec = pod.spec
     sidecars = {container.name for container in spec.init_containers if container.restart_policy == "Always"}
-    running = (*pod.status.container_statuses, *(s for s in pod.status.init_container_statuses if s.name in sidecars))
-    statuses = {status.name: status for status in running if status.resources is not None}
-    if statuses:
+    running = [*pod.status.container_statuses, *(s for s in pod.status.init_container_statuses if s.name in sidecars)]
+    if statuses := {status.name: status for status in running if status.resources is not None}:
         infeasible = any(c.type == "PodResizePending" and c.reason == "Infeasible" for c in pod.status.conditions)
         needed = aggregate(spec, side, lambda container: _in_use(container, statuses, side, infeasible))
     else:
@@ -78,6 +77,8 @@ def aggregate(spec: PodSpec, side: Side, of: Callable[[Container], dict[str, Qua
         found: dict[str, Quantity] = getattr(container.resources, side)
         return found
 
+    if len(spec.containers) == 1 and not spec.init_containers:
+        return dict(amounts(spec.containers[0]))
     names = dict.fromkeys(name for c in (*spec.containers, *spec.init_containers) for name in amounts(c))
     needed: dict[str, Quantity] = {}
     for name in names:

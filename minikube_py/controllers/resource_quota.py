@@ -62,10 +62,12 @@ class ResourceQuotaController(Controller):
         # What nobody can count any more stays as it was.
         told = {name: amount for name, amount in (status.used | used).items() if name in hard}
         if status.hard != hard or status.used != told:
-            # A patch of the newest version, as its usage is of now: it cannot come too late.
+            # A patch of the newest version, as its usage is of now.
             patch = [{"op": "add", "path": "/status", "value": {"hard": hard, "used": told}}]
             await self.client.patch(
                 ResourceQuota, quota.metadata.name, quota.metadata.namespace, patch, patch_type="application/json-patch+json",
                 subresource="status",
             )
+            if self._used(quota.metadata.namespace, quota.metadata.name) != used:
+                return 0.0  # Admission has waited for somebody, and what was written is what was used before.
         return self._sync_s

@@ -111,8 +111,8 @@ class QuotaUsage:
         if quotas is None:
             return
         self._charge(namespace, resource, entry, deleted=deleted)
-        if resource == PODS and self._store.count(CLAIMS):
-            # A claim for a pod's extended resources counts for what the pod does not.
+        if resource in (PODS, CLAIMS) and any(CLAIMS in tracked.evaluators for tracked in quotas.values()):
+            # A claim for a pod's extended resources counts for what the pod does not, and the first of several is the pod's.
             for claim in self._store.heads(CLAIMS, namespace):
                 self._charge(namespace, CLAIMS, claim)
 
