@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEBIAN_PACKAGES := containerd runc nftables containernetworking-plugins busybox-static conntrack iproute2 procps
 
-.PHONY: run test check bench setup packages clean
+.PHONY: run test check audit bench setup packages clean
 
 run: setup packages
 	$(BIN)/python examples/run.py
@@ -19,6 +19,11 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q -n auto -m "not root and not e2e"
+
+# Needs pypi.org itself: mirrors know no advisories, and then this fails rather than find nothing.
+audit: setup
+	test -x .audit/bin/pip-audit || { $(PYTHON) -m venv .audit && .audit/bin/pip install --quiet --disable-pip-version-check pip-audit; }
+	PIPAPI_PYTHON_LOCATION=$(CURDIR)/$(BIN)/python .audit/bin/pip-audit --strict --skip-editable --progress-spinner off
 
 bench: setup packages
 	tools/install_test_packages.sh
@@ -38,4 +43,4 @@ packages:
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache minikube_py/apiserver/_openapi
+	rm -rf $(VENV) .audit .mypy_cache .ruff_cache .pytest_cache .import_linter_cache minikube_py/apiserver/_openapi

@@ -227,13 +227,16 @@ CLUSTER_ROLE_BINDINGS: dict[str, tuple[str, ...]] = {
 }
 
 # ClusterRoleBinding -> (ClusterRole, subjects): bootstrap tokens that may join nodes ask for client certificates and get them, and nodes
-# renew theirs. Names are kubeadm's, whose tokens count too. Source: kubernetes cmd/kubeadm/app/phases/bootstraptoken/node/tlsbootstrap.go
+# renew theirs; names are kubeadm's, whose tokens count too. And what this server is to kubelets.
+# Source: kubernetes cmd/kubeadm/app/phases/bootstraptoken/node/tlsbootstrap.go
 _JOINING = ("Group:system:bootstrappers:kubeadm:default-node-token", "Group:system:bootstrappers:minikube-py:default-node-token")
 _CSRS = "system:certificates.k8s.io:certificatesigningrequests"
 BOOTSTRAP_BINDINGS: dict[str, tuple[str, tuple[str, ...]]] = {
     "kubeadm:kubelet-bootstrap": ("system:node-bootstrapper", _JOINING),
     "kubeadm:node-autoapprove-bootstrap": (f"{_CSRS}:nodeclient", _JOINING),
     "kubeadm:node-autoapprove-certificate-rotation": (f"{_CSRS}:selfnodeclient", ("Group:system:nodes",)),
+    # What the API server shows kubelets opens kubelets and nothing else, wherever a node says that its kubelet is.
+    "minikube-py:kube-apiserver": ("system:kubelet-api-admin", ("User:kube-apiserver",)),
 }
 
 _LEADER: Rows = (

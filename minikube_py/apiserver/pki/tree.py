@@ -259,7 +259,7 @@ class Pki:
         return [
             (self.serving, self.server_ca, _profile("kube-apiserver", "server", (), self._sans)),
             (self.admin, self.client_ca, _profile("system:admin", "client", masters)),
-            (self.kubelet_client, self.client_ca, _profile("kube-apiserver", "client", masters)),
+            (self.kubelet_client, self.client_ca, _profile("kube-apiserver", "client")),
             (self.controller_manager, self.client_ca, _profile("system:kube-controller-manager", "client")),
             (self.scheduler, self.client_ca, _profile("system:kube-scheduler", "client")),
             (self.kube_proxy, self.client_ca, _profile("system:kube-proxy", "client")),

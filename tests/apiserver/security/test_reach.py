@@ -12,8 +12,9 @@ import pytest
 
 from minikube_py.apis.resources import RESOURCES, ResourceType
 
+from ..http.backends import add_node
 from ..lab import Answer
-from .conftest import Cell
+from .conftest import Cell, binding
 
 Attempt = tuple[str, str]
 # What everybody with a name may ask about himself. Source: ClusterRole system:basic-user
@@ -108,3 +109,16 @@ async def test_a_custom_resource_lends_its_name_to_no_stream(cell: Cell) -> None
     for stream in ("log", "exec?command=id", "attach", "portforward", "proxy"):
         assert (await cell.ask("mallory", "GET", f"{pods}/pod-a/{stream}")).status == 404
         assert (await cell.ask("mallory", "POST", f"{pods}/pod-a/{stream}")).status == 404
+
+
+async def test_a_node_that_gives_the_servers_address_as_its_own_lends_nobody_the_servers_rights(cell: Cell) -> None:
+    """The server shows kubelets a certificate of its own; a node says itself where its kubelet is."""
+    rbac = "/apis/rbac.authorization.k8s.io/v1"
+    rule = {"apiGroups": [""], "resources": ["nodes", "nodes/proxy"], "verbs": ["*"]}
+    await cell.make(f"{rbac}/clusterroles", {"metadata": {"name": "proxy"}, "rules": [rule]})
+    await cell.make(f"{rbac}/clusterrolebindings", binding("proxy", "proxy", "mallory"))
+    await add_node(cell.lab, "liar", "127.0.0.1", int(cell.lab.url.rpartition(":")[2]))
+    for method, path in (("GET", "namespaces/theirs/secrets"), ("GET", "namespaces"), ("DELETE", "namespaces/theirs")):
+        answer = await cell.ask("mallory", method, f"/api/v1/nodes/liar/proxy/api/v1/{path}")
+        assert answer.status == 403
+        assert 'User \\"kube-apiserver\\" cannot' in answer.body.decode()
