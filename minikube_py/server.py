@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import uvloop
 import yaml
 
+from minikube_py.apis.core_v1 import ObjectReference
 from minikube_py.apiserver.api_services import ApiServiceRegistration
 from minikube_py.apiserver.assembly import Api, RegistryOptions, object_getter
 from minikube_py.apiserver.authentication.bootstrap import BootstrapTokens
@@ -35,6 +36,7 @@ from minikube_py.apiserver.options import ApiServerArgs
 from minikube_py.apiserver.pki import Pki, PkiError, trust
 from minikube_py.apiserver.pki.renewal import PkiRenewal
 from minikube_py.apiserver.server_token import ServerTokenError, ensure_server_tokens
+from minikube_py.client.events import EventRecorder
 from minikube_py.client.informer import Informers
 from minikube_py.client.join_protocol import ClusterSettings
 from minikube_py.controllers.options import ControllerManagerArgs
@@ -164,7 +166,13 @@ class Server:
             group.create_task(api.audit.run(), name="audit")
             if api.flow_control is not None:
                 group.create_task(api.flow_control.run(), name="flow-control")
-            renewal = PkiRenewal(self._pki, lambda: [default_address()], self._write_kubeconfig)
+            events = EventRecorder(api.client("system:apiserver"), "certificate-renewal", options.node.node_name)
+            node = ObjectReference(api_version="v1", kind="Node", name=options.node.node_name, uid=options.node.node_name)
+            renewal = PkiRenewal(
+                self._pki, lambda: [default_address()], self._write_kubeconfig,
+                lambda message: events.event(node, "Warning", "CertificateExpirationWarning", message),
+            )
+            group.create_task(events.run(), name="certificate-events")
             group.create_task(renewal.run(), name="certificate-renewal")
             waits = [registration.ready]
             if not options.disable_controller_manager:

@@ -36,7 +36,8 @@ class Running:
         self.changes = 0
         self.pki = Pki(home / "tls", clock=clock)
         self.pki.ensure()
-        self.renewal = PkiRenewal(self.pki, lambda: self.names, self._changed)
+        self.warnings: list[str] = []
+        self.renewal = PkiRenewal(self.pki, lambda: self.names, self._changed, self.warnings.append)
         self.port = 0
         self.trust = ssl.create_default_context(cadata=self.pki.server_ca.certificate_pem.decode())
 
@@ -140,6 +141,21 @@ async def test_a_tree_lives_for_nine_years_without_a_restart(tmp_path: Path) -> 
         for pair in (running.pki.serving, running.pki.admin, running.pki.kubelet_client, running.pki.proxy_client):
             until = x509.load_pem_x509_certificate(pair.certificate_pem).not_valid_after_utc
             assert until - running.clock.moment >= timedelta(days=90)
+
+
+async def test_authorities_that_end_soon_are_told_of_each_day(tmp_path: Path) -> None:
+    running = Running(tmp_path, SetClock())
+    running.clock.moment += timedelta(days=3529)
+    await running.renewal.look()
+    assert running.warnings == []
+    running.clock.moment += timedelta(days=2)
+    for _ in range(2):
+        await running.renewal.look()
+    assert len(running.warnings) == 1
+    assert "require attention - run minikube-py certificate rotate-ca: server-ca.crt ends at" in running.warnings[0]
+    running.clock.moment += timedelta(days=1)
+    await running.renewal.look()
+    assert len(running.warnings) == 2
 
 
 async def test_what_was_removed_is_made_anew(tmp_path: Path) -> None:

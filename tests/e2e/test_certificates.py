@@ -18,12 +18,13 @@ pytestmark = [pytest.mark.e2e, pytest.mark.skipif(shutil.which("openssl") is Non
 CLIENT_SIGNER, KUBELET_SIGNER = "kubernetes.io/kube-apiserver-client", "kubernetes.io/kube-apiserver-client-kubelet"
 # Seconds. What the cluster signs lives so long, nodes' certificates included.
 LIFE_S = 90
+SIGNING = ("--kube-controller-manager-arg", f"cluster-signing-duration={LIFE_S}s")
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     with Cluster("certs") as made:
-        made.start_server("--kube-controller-manager-arg", f"cluster-signing-duration={LIFE_S}s")
+        made.start_server(*SIGNING)
         made.wait_node_ready(made.server)
         made.join("agent")
         yield made
@@ -162,3 +163,31 @@ def test_an_agent_renews_certificates_of_a_minute_and_its_pods_do_not_notice(clu
     assert cluster.kubectl("get", "pod", "box", "-o", "jsonpath={.metadata.uid}") == uid
     assert "joins again" not in agent.log.read_text()
     cluster.kubectl("delete", "pod", "box", "--grace-period=1")
+
+
+def test_other_authorities_lose_no_node_no_kubeconfig_and_no_token(cluster: Cluster, tmp_path: Path) -> None:
+    held = tmp_path / "held.yaml"
+    held.write_bytes(cluster.kubeconfig.read_bytes())
+    token = (cluster.server.data / "server" / "token").read_text()
+    account = cluster.kubectl("create", "token", "default")
+    agent, ca = cluster.nodes[1], cluster.nodes[1].data / "agent" / "server-ca.crt"
+    known = ca.read_bytes()
+    cluster.server.stop()
+    said = cluster.server.host.run(str(PROGRAM), "certificate", "rotate-ca", "--data-dir", str(cluster.server.data)).stdout
+    assert "Certificates saved" in said
+    cluster.start_server(*SIGNING)
+    cluster.wait_node_ready(agent)
+    assert ca.read_bytes() == known, "the agent knows the old authority alone, and goes on"
+    kubectl = ("kubectl", "--cache-dir", str(tmp_path / "cache"), "--kubeconfig")
+    assert cluster.server.host.run(*kubectl, str(held), "get", "--raw", "/readyz").stdout == "ok"
+    who = ("--server", f"https://{cluster.server.host.address}:6443", "--token", account, "auth", "whoami")
+    (tmp_path / "ca.crt").write_bytes(known)
+    assert "system:serviceaccount:default:default" in cluster.server.host.run(
+        *kubectl, "/dev/null", "--certificate-authority", str(tmp_path / "ca.crt"), *who).stdout
+    published = cluster.kubectl("get", "configmap", "kube-root-ca.crt", "-o", "jsonpath={.data.ca\\.crt}")
+    assert published == (cluster.server.data / "server" / "tls" / "server-ca.crt").read_text()
+    agent.stop()
+    agent.start("agent", "--server", f"https://{cluster.server.host.address}:6443", "--token", token.strip())
+    cluster.wait(lambda: agent.alive() and ca.read_bytes() != known, "the agent to learn the new authorities")
+    cluster.wait_node_ready(agent)
+    assert cluster.kubectl("get", "--raw", f"/api/v1/nodes/{agent.host.name}/proxy/healthz") == "ok"

@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 
-from .tree import Pki, PkiError
+from .tree import RENEW_BEFORE, Pki, PkiError
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +27,17 @@ class PkiRenewal:
     Args:
         names: gives names and addresses that the serving certificate should hold now, beside those that the tree knows.
         changed: called on the event loop after certificates were made anew. Raises: OSError.
+        warn: told once a day which authorities end soon: those a human exchanges, by `minikube-py certificate rotate-ca`.
     """
 
-    def __init__(self, pki: Pki, names: Callable[[], Iterable[str]], changed: Callable[[], None]) -> None:
+    def __init__(
+        self, pki: Pki, names: Callable[[], Iterable[str]], changed: Callable[[], None], warn: Callable[[str], None]
+    ) -> None:
         self._pki = pki
         self._names = names
         self._changed = changed
+        self._warn = warn
+        self._warned: datetime | None = None
 
     async def run(self) -> None:
         """Look after the tree until cancelled."""
@@ -45,8 +51,20 @@ class PkiRenewal:
     async def look(self) -> None:
         """Renew what wants to be renewed. Raises: OSError, PkiError."""
         self._pki.add_names(self._names())
+        self._warn_daily()
         await asyncio.to_thread(self._pki.clock.note)
         if self._pki.is_due() and await asyncio.to_thread(self._pki.ensure):
             self._pki.reload()
             self._changed()
             log.info("certificates were renewed next=%s", self._pki.renew_at.isoformat())
+
+    def _warn_daily(self) -> None:
+        now = self._pki.clock.now()
+        if self._warned is not None and timedelta(0) <= now - self._warned < timedelta(days=1):
+            return
+        self._warned = now
+        ending = [
+            f"{file.name} ends at {until:%Y-%m-%dT%H:%M:%SZ}" for file, until in self._pki.authority_ends() if until - now < RENEW_BEFORE
+        ]
+        if ending:
+            self._warn(f"Certificate authorities require attention - run minikube-py certificate rotate-ca: {', '.join(ending)}")

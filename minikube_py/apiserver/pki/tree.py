@@ -253,6 +253,10 @@ class Pki:
         """The three roots."""
         return self.server_ca, self.client_ca, self.request_header_ca
 
+    def authority_ends(self) -> list[tuple[Path, datetime]]:
+        """The roots' files, and when what signs there ends."""
+        return [(pair.certificate, self._authority(pair).certificate.not_valid_after_utc) for pair in self.authorities()]
+
     def _leaves(self) -> list[tuple[KeyPair, KeyPair, Profile]]:
         """Every leaf with its CA."""
         masters = ("system:masters",)
@@ -309,9 +313,7 @@ class Pki:
         if pair.certificate.exists():
             if not pair.key.exists():
                 raise PkiError(f"{pair.key} is missing but {pair.certificate} exists: restore it, or remove the certificate to begin anew")
-            until = self._authority(pair).certificate.not_valid_after_utc
-            if until - self.clock.now() < RENEW_BEFORE:
-                log.warning("certificate authority ends soon file=%s not_after=%s", pair.certificate, until.isoformat())
+            self._authority(pair)
             return False
         self._ensure_key(pair.key)
         name = f"minikube-py-{pair.certificate.stem}@{int(self.clock.now().timestamp())}"
