@@ -94,11 +94,11 @@ class Agent:
             kubelet = Kubelet(self._kubelet_options(), self._client, cri, tasks, load_image=load_image)
             client_ca = self._client_ca(kubelet)
             serving = self._credentials.serving_ssl_context(client_ca)
-            server = KubeletServer(kubelet, serving, self._client)
             certificates = KubeletCertificates(
                 self._credentials, self._client, self._informers.of(core_v1.Node), self._use_credentials,
                 partial(self._credentials.renew_serving, serving, client_ca), self._rejoin, self._fetch_ca,
             )
+            server = KubeletServer(kubelet, serving, self._client, families=certificates.families)
             group.create_task(self._informers.run(), name="agent-informers")
             group.create_task(kubelet.run(), name="kubelet")
             group.create_task(server.run(), name="kubelet-server")

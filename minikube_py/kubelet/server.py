@@ -11,11 +11,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from aiohttp import web
 
@@ -35,6 +35,7 @@ from .command_stream import Wanted, open_stream
 from .container_status import AnyContainer
 from .kubelet import Kubelet
 from .log_reader import LogOptions, read_log
+from .metrics import exposition
 from .pod_killer import find_container
 from .port_forward import forward_ports
 from .runtime_state import ContainerInfo
@@ -55,13 +56,15 @@ class KubeletServer:
     Args:
         ssl_context: asks clients for a certificate without insisting. None serves plain HTTP to whoever comes, for tests.
         client: asks the API server who somebody is and what he may do.
+        families: gives what `/metrics` tells, for the Prometheus library.
 
     Attributes:
         port: at which it listens once `ready` is set.
     """
 
     def __init__(
-        self, kubelet: Kubelet, ssl_context: ssl.SSLContext | None, client: Client, *, address: str = "", clock: Clock = SYSTEM_CLOCK
+        self, kubelet: Kubelet, ssl_context: ssl.SSLContext | None, client: Client, *, address: str = "",
+        families: Callable[[], Iterable[Any]] = tuple, clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         auth = AuthOptions.of(kubelet.options)
         self._authentication = Authentication(client, auth)
@@ -69,6 +72,7 @@ class KubeletServer:
         self.ready = asyncio.Event()
         self.port = kubelet.options.port
         self._kubelet = kubelet
+        self._families = families
         self._ssl_context = ssl_context
         self._address = address or kubelet.options.argument("address", "0.0.0.0")
         self._clock = clock
@@ -104,6 +108,7 @@ class KubeletServer:
         """The application, without its listener."""
         app = web.Application(middlewares=[self._guard])
         app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/pods", self._pods)
         app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._logs)
         for path, handler in (
@@ -154,6 +159,10 @@ class KubeletServer:
 
     async def _healthz(self, request: web.Request) -> web.Response:
         return web.Response(text="ok")
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        body, content_type = exposition(request.headers.get("Accept", ""), self._families)
+        return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _pods(self, request: web.Request) -> web.Response:
         body = b'{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[' + b",".join(map(encode, self._kubelet.workers.pods())) + b"]}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ from minikube_py.client.node_credentials import PairFiles
 from minikube_py.core.backoff import Backoff
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock
 from minikube_py.core.errors import StatusError
+from minikube_py.core.histogram import Histogram
+
+from .metrics import LIVED_BUCKETS_S
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +65,7 @@ class CertificateRotation:
 
     Attributes:
         renew_errors: failed attempts.
-        lived: seconds that the last one that was replaced had lived; None before.
+        lived: seconds that those lived that were replaced.
     """
 
     def __init__(
@@ -80,7 +84,7 @@ class CertificateRotation:
         self._backoff = Backoff(RETRY_MIN_S, RETRY_MAX_S)
         self._share = 0.7 + 0.2 * random.random()
         self.renew_errors = 0
-        self.lived: float | None = None
+        self.lived = Histogram(LIVED_BUCKETS_S)
 
     async def run(self) -> None:
         """Renew until cancelled."""
@@ -131,9 +135,14 @@ class CertificateRotation:
             return
         async with self._lock:
             await asyncio.to_thread(self._files.replace, certificate, key)
-        self.lived = (self._clock.now() - self._begin(old)).total_seconds()
+        self.lived.observe((self._clock.now() - self._begin(old)).total_seconds())
         self._changed()
         log.info("certificate was renewed which=%s", self._name)
+
+    def ttl_s(self) -> float:
+        """Seconds until the certificate ends, negative after its end; infinite without one."""
+        certificate = self._certificate()
+        return math.inf if certificate is None else (certificate.not_valid_after_utc - self._clock.now()).total_seconds()
 
     def _certificate(self) -> x509.Certificate | None:
         """The present one; None if somebody has taken it away (`minikube-py certificate rotate`)."""

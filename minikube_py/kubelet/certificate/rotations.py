@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 from minikube_py.apis.core_v1 import Node
 from minikube_py.apis.signing_requests import KUBELET_CLIENT, KUBELET_SERVING, NODE_USER_PREFIX, NODES
@@ -21,6 +22,7 @@ from minikube_py.client.node_credentials import NodeCredentials
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock
 from minikube_py.core.errors import StatusError
 
+from .metrics import families
 from .rotation import CertificateRotation, Signed
 
 log = logging.getLogger(__name__)
@@ -73,6 +75,10 @@ class KubeletCertificates:
             group.create_task(self.client.run(), name="client-certificate")
             group.create_task(self.serving.run(), name="serving-certificate")
             group.create_task(self._follow_authorities(), name="authorities")
+
+    def families(self) -> Iterator[Any]:
+        """Metric families."""
+        return families(self.client, self.serving)
 
     async def _follow_authorities(self) -> None:
         """Join again when the server has other authorities: the answer brings them all."""

@@ -66,6 +66,9 @@ async def test_token_is_reviewed_and_its_user_may_what_rbac_says(node_api: NodeA
     async with node_api.running() as node:
         assert await node.ask("/healthz", token="reader-token") == (200, "ok")
         assert await node.ask("/metrics/cadvisor", token="reader-token") == (404, "404: Not Found")
+        status, metrics = await node.ask("/metrics", token="reader-token")
+        assert status == 200
+        assert "process_cpu_seconds_total" in metrics
         assert await node.ask("/pods", token="reader-token") == (
             403, "Forbidden (user=reader, verb=get, resource=nodes, subresource(s)=[pods proxy])")
         assert await node.ask("/stats/summary", token="reader-token") == (

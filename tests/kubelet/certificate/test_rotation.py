@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -30,6 +31,7 @@ from minikube_py.controllers.certificates.signing import CertificateSigning
 from minikube_py.core.files import write_atomic
 from minikube_py.kubelet.certificate import KubeletCertificates
 from minikube_py.kubelet.certificate.rotations import CLIENT, SERVING
+from minikube_py.kubelet.metrics import exposition
 from minikube_py.store.memory import MemoryStore
 from tests.controllers.world import World
 
@@ -161,7 +163,13 @@ async def test_both_certificates_are_renewed_between_70_and_90_percent_of_their_
         assert new.public_key() != old.public_key()
         assert new.subject == old.subject
     assert node.rejoins == 0
-    assert node.certificates.client.lived == pytest.approx(0.8 * 120 * 60, rel=0.14)
+    told = exposition("", node.certificates.families)[0].decode()
+    assert 'kubelet_certificate_manager_server_rotation_seconds_bucket{le="3600"} 0.0' in told
+    assert 'kubelet_certificate_manager_server_rotation_seconds_bucket{le="14400"} 1.0' in told
+    assert "\nkubelet_server_expiration_renew_errors 0.0" in told
+    assert "\nkubelet_certificate_manager_client_expiration_renew_errors 0.0" in told
+    ttl = float(re.findall(r"\nkubelet_certificate_manager_client_ttl_seconds (\S+)", told)[0])
+    assert ttl == pytest.approx(node.certificates.client.ttl_s(), abs=1)
 
 
 async def test_certificates_of_a_join_live_a_year_although_they_are_valid_since_1970(node: Node) -> None:
