@@ -90,6 +90,27 @@ spec:
   template: {metadata: {labels: {app: ss}}, spec: {containers: [{name: c, image: busybox}]}}
   volumeClaimTemplates: [{metadata: {name: d}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}]
 ---
+{apiVersion: v1, kind: Namespace, metadata: {name: held}}
+---
+apiVersion: v1
+kind: LimitRange
+metadata: {name: compute, namespace: held}
+spec:
+  limits:
+  - {type: Container, default: {cpu: 500m, memory: 1Gi}, defaultRequest: {cpu: 100m}, max: {cpu: "1"}, maxLimitRequestRatio: {cpu: "10"}}
+  - {type: Pod, max: {cpu: "2", memory: 2Gi}, min: {cpu: 10m}}
+---
+apiVersion: v1
+kind: LimitRange
+metadata: {name: storage, namespace: held}
+spec: {limits: [{type: PersistentVolumeClaim, min: {storage: 1Gi}, max: {storage: 10Gi}}]}
+---
+{apiVersion: v1, kind: ResourceQuota, metadata: {name: q, namespace: held},
+ spec: {hard: {pods: "3", requests.cpu: 500m, count/deployments.apps: "2"}}}
+---
+{apiVersion: v1, kind: ResourceQuota, metadata: {name: scoped, namespace: held},
+ spec: {hard: {pods: "3"}, scopes: [NotTerminating, NotBestEffort, PriorityClass]}}
+---
 apiVersion: v1
 kind: Event
 metadata: {name: p.1}
@@ -149,6 +170,10 @@ describe svc web
 describe cm one
 describe secret s
 describe ns default
+describe ns held
+describe quota -n held
+describe limits -n held
+get quota,limits -n held
 describe job j
 describe cj cj
 describe ds ds
@@ -183,6 +208,9 @@ async def same(kubectl: Kubectl, command: str, stdin: str = "") -> tuple[Said, S
 async def test_reading_commands_print_the_same(cluster: Kubectl) -> None:
     made = await cluster.ours("apply -f -", MANIFEST)
     assert made.code == 0, made.err
+    status = '{"status":{"hard":{"pods":"3","requests.cpu":"500m"},"used":{"pods":"1"}}}'
+    made = await cluster.stock(f"patch quota q -n held --subresource=status --type=merge -p '{status}'")
+    assert made.code == 0, made.err
     different = []
     for command in READS.strip().splitlines():
         stock, ours = await same(cluster, command)
@@ -211,6 +239,18 @@ async def test_refusals_end_with_the_same_code(cluster: Kubectl, command: str) -
     stock, ours = await cluster.stock(command), await cluster.ours(command)
     assert stock.code == ours.code != 0
     assert ours.err and not ours.out
+
+
+@pytest.mark.parametrize("command", [
+    "create quota x --hard=pods=1,requests.cpu=500m --scopes=NotTerminating,NotBestEffort --dry-run=server -o name",
+    "create quota x --hard=pods=1 --scopes=BestEffort --dry-run=server -o jsonpath='{.spec}'", "create quota x --hard=pods",
+    "create quota x --hard=pods=1,cpu=1 --scopes=BestEffort", "create resourcequota x --dry-run=client", "create cm BAD_", "create sa BAD_",
+    "create secret generic BAD_", "create deployment BAD_ --image=x", "create job BAD_ --image=x", "create ns default",
+    "create role BAD/ --verb=get --resource=pods", "create rolebinding BAD/ --role=x --user=a",
+])
+async def test_flags_make_the_same_objects_or_the_same_complaints(cluster: Kubectl, command: str) -> None:
+    stock, ours = await cluster.stock(command), await cluster.ours(command)
+    assert ours == stock
 
 
 @pytest.mark.parametrize("document", [

@@ -230,6 +230,18 @@ async def create_service_account(session: Session, name: str, save_config: bool,
 create.add_command(create_service_account, "sa")
 
 
+@command(create, "quota", "Create a quota.")
+@click.argument("name")
+@click.option("--hard", default="")
+@click.option("--scopes", default="")
+@saving
+async def create_quota(session: Session, name: str, hard: str, scopes: str, save_config: bool, **options: object) -> None:
+    await _create(session, make.resource_quota(name, hard, scopes), save_config, options)
+
+
+create.add_command(create_quota, "resourcequota")
+
+
 @command(create, "configmap", "Create a config map.")
 @click.argument("name")
 @click.option("--from-literal", "literals", multiple=True)

@@ -20,6 +20,9 @@ from .selectors import selector_text
 from .session import Session
 from .targets import Target, document_of
 
+# Kinds whose refusals are passed on as they are, and what others are called in what is said of them.
+_PLAINLY = ("Namespace", "Role", "ClusterRole")
+_CALLED = {"Secret": "secret", "ResourceQuota": "quota:"}
 _KEY = re.compile(r"[-._a-zA-Z0-9]+").fullmatch
 
 
@@ -33,9 +36,10 @@ async def create(session: Session, document: Document, options: ApplyOptions, ma
         try:
             document = await session.api.request("POST", resource.path(namespace), body=document, params=query(options, manager))
         except StatusError as error:
-            if manager != "kubectl-create" or resource.kind == "Namespace" or error.reason == "Invalid":
+            if manager != "kubectl-create" or resource.kind in _PLAINLY:
                 raise
-            raise KubectlError(f"failed to create {resource.singular}: {error.message}") from error
+            what = _CALLED.get(resource.kind, f"{resource.singular}:")
+            raise KubectlError(f"failed to create {what} {error.message}") from error
     show_result(session, Target(resource, namespace, document["metadata"].get("name", ""), document), document, "created", options)
     return document
 
@@ -46,6 +50,18 @@ def namespace(name: str) -> Document:
 
 def service_account(name: str) -> Document:
     return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}
+
+
+def resource_quota(name: str, hard: str, scopes: str) -> Document:
+    """A quota of "cpu=1,pods=2" and "BestEffort,NotTerminating"."""
+    amounts: dict[str, str] = {}
+    for pair in hard.split(",") if hard else ():
+        resource, equals, amount = pair.partition("=")
+        if not equals or "=" in amount:
+            raise KubectlError(f"Invalid argument syntax {pair}, expected <resource>=<value>")
+        amounts[resource] = amount
+    spec = {**({"hard": amounts} if amounts else {}), **({"scopes": scopes.split(",")} if scopes else {})}
+    return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": name}, "spec": spec}
 
 
 def config_map(name: str, literals: tuple[str, ...], files: tuple[str, ...], env_files: tuple[str, ...]) -> Document:

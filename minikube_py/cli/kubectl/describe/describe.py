@@ -21,6 +21,7 @@ from .generic import (
 )
 from .nodes import describe_node
 from .pods import describe_pod
+from .quotas import describe_limit_range, describe_resource_quota
 from .services import describe_service
 from .workloads import (
     describe_cron_job,
@@ -39,6 +40,7 @@ DESCRIBERS: dict[tuple[str, str], Describer] = {
     (RBAC, "RoleBinding"): describe_role_binding, (RBAC, "ClusterRoleBinding"): describe_role_binding,
     ("", "Secret"): describe_secret, ("", "Namespace"): describe_namespace, ("apps", "Deployment"): describe_deployment,
     ("apps", "ReplicaSet"): describe_replica_set, ("apps", "DaemonSet"): describe_daemon_set,
+    ("", "ResourceQuota"): describe_resource_quota, ("", "LimitRange"): describe_limit_range,
     ("apps", "StatefulSet"): describe_stateful_set, ("batch", "Job"): describe_job, ("batch", "CronJob"): describe_cron_job,
 }
 

@@ -14,6 +14,7 @@ from minikube_py.apis.jsonpath import text_of
 from ..api import Document
 from ..session import Session
 from .events import events_of, write_events
+from .quotas import limits_of_namespace, quotas_of_namespace
 from .writer import Writer, long_time
 
 _SKIPPED = {"metadata": {"managedFields", "name", "namespace", "labels", "annotations"}, "": {"apiVersion", "kind", "metadata"}}
@@ -69,21 +70,7 @@ async def describe_namespace(session: Session, document: Document) -> str:
     writer.line(0, "Status:", (document.get("status") or {}).get("phase", ""))
     quotas = await _in_namespace(session, "resourcequotas", document["metadata"]["name"])
     limits = await _in_namespace(session, "limitranges", document["metadata"]["name"])
-    text = writer.text() + "\n"
-    text += _quotas(quotas) if quotas else "No resource quota.\n"
-    return text + "\n" + ("Resource Limits\n" if limits else "No LimitRange resource.\n")
-
-
-def _quotas(quotas: list[Document]) -> str:
-    writer = Writer()
-    for quota in quotas:
-        writer.line(1, "Name:", quota["metadata"]["name"])
-        writer.line(1, "Resource", "Used", "Hard")
-        writer.line(1, "--------", "---", "---")
-        status = quota.get("status") or {}
-        for name, hard in sorted((status.get("hard") or {}).items()):
-            writer.line(1, name, (status.get("used") or {}).get(name, "0"), hard)
-    return "Resource Quotas\n" + writer.text()
+    return writer.text() + "\n" + quotas_of_namespace(quotas) + "\n" + limits_of_namespace(limits)
 
 
 async def _in_namespace(session: Session, plural: str, namespace: str) -> list[Document]:
