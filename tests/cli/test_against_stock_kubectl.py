@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
+from base64 import b64encode
 
 import pytest
+
+from tests.controllers.certificate_requests import request_pem
 
 from .conftest import Kubectl, Said
 
@@ -266,3 +270,21 @@ async def test_bad_manifests_are_refused_in_the_same_words(cluster: Kubectl, doc
     assert (ours.code, ours.out) == (stock.code, stock.out)
     if document != "a: [":
         assert ours.err == stock.err
+
+
+async def test_certificate_requests_are_decided_alike(cluster: Kubectl) -> None:
+    """Requests a and b are decided by the stock one and by ours; what is said and what is stored are the same."""
+    for name in ("a", "b"):
+        spec = {"request": b64encode(request_pem("jane")).decode(), "signerName": "kubernetes.io/kube-apiserver-client",
+                "usages": ["client auth"]}
+        document = {"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest", "metadata": {"name": name}, "spec": spec}
+        assert (await cluster.ours("create -f -", json.dumps(document))).code == 0
+    told = []
+    for run, name in ((cluster.stock, "a"), (cluster.ours, "b")):
+        said = [await run(f"certificate {arguments}") for arguments in (
+            f"approve {name}", f"approve {name} --force", f"deny {name}", "approve", "approve none")]
+        shown = "jsonpath={.status.conditions[*].reason},{.status.conditions[*].message}"
+        conditions = (await cluster.stock(f"get csr {name} -o {shown}")).out
+        told.append([(one.out.replace(f"/{name} ", "/x "), one.err.replace(f'"{name}"', '"x"'), one.code) for one in said] + [conditions])
+    assert told[0] == told[1]
+    assert told[1][0] == ("certificatesigningrequest.certificates.k8s.io/x approved\n", "", 0)

@@ -229,6 +229,17 @@ async def test_other_requests_are_left_to_humans(world: World, user: str, grante
     assert world.get(Request, "r").status.conditions == []
 
 
+@pytest.mark.looptime
+async def test_who_is_permitted_later_is_approved_then(world: World) -> None:
+    reviews = Reviews()
+    controller = await start_approving(world, reviews, nobody)
+    await as_user(world, "jane").create(signing_request("r", KUBELET_CLIENT, request_pem(*NODE_N), CLIENT_USAGES))
+    await world.settle(controller)
+    assert world.get(Request, "r").status.conditions == []
+    reviews.granted = ("nodeclient",)
+    await world.until(lambda: world.get(Request, "r").status.conditions, timeout_s=61)
+
+
 def node(name: str, *addresses: tuple[str, str]) -> core_v1.Node:
     rows = [core_v1.NodeAddress(type=kind, address=address) for kind, address in addresses]
     return core_v1.Node(metadata=meta_v1.ObjectMeta(name=name), status=core_v1.NodeStatus(addresses=rows))

@@ -1,10 +1,11 @@
-"""The commands about running workloads and nodes: rollout, scale, set image, cordon, uncordon, drain."""
+"""The commands about running workloads, nodes and their certificates: rollout, scale, set image, cordon, uncordon, drain, certificate."""
 
 from __future__ import annotations
 
 import click
 
 from . import rollout as rolling
+from .certificates import APPROVE, DENY, decide
 from .change import scale, set_image
 from .command_line import KubectlGroup, command, files, selecting
 from .drain import DrainOptions, cordon, drain, nodes_of
@@ -119,3 +120,24 @@ async def uncordon_command(session: Session, names: tuple[str, ...], selector: s
 async def drain_command(session: Session, names: tuple[str, ...], timeout: str, **options: object) -> None:
     chosen = DrainOptions(timeout_s=parse_duration(timeout), **options)  # type: ignore[arg-type]
     await drain(session, await nodes_of(session, names, chosen.selector), chosen)
+
+
+@kubectl.group("certificate", cls=KubectlGroup)
+def certificate() -> None:
+    """Decide about certificate signing requests."""
+
+
+@command(certificate, "approve", "Approve certificate signing requests.")
+@click.argument("names", nargs=-1)
+@click.option("-f", "--filename", multiple=True)
+@click.option("--force", is_flag=True)
+async def certificate_approve(session: Session, names: tuple[str, ...], filename: tuple[str, ...], force: bool) -> None:
+    await decide(session, APPROVE, names, filename, force=force)
+
+
+@command(certificate, "deny", "Deny certificate signing requests.")
+@click.argument("names", nargs=-1)
+@click.option("-f", "--filename", multiple=True)
+@click.option("--force", is_flag=True)
+async def certificate_deny(session: Session, names: tuple[str, ...], filename: tuple[str, ...], force: bool) -> None:
+    await decide(session, DENY, names, filename, force=force)

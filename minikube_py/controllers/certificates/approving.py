@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 # Whether the machine that has a node name is known by a password.
 IsClaimed = Callable[[str], Awaitable[bool]]
 
+# Seconds after which it is asked again whether somebody may by now: roles are written later than requests sometimes.
+RETRY_S = 60.0
 AUTO_APPROVED = "AutoApproved"
 SELF_MESSAGE = "Auto approving self kubelet client certificate after SubjectAccessReview."
 MESSAGE = "Auto approving kubelet client certificate after SubjectAccessReview."
@@ -63,7 +65,7 @@ class CertificateApproving(Controller):
                 await approve(self, request, message)
                 return None
         log.info("request for a kubelet client certificate is left undecided name=%s user=%s", key, request.spec.username)
-        return None
+        return RETRY_S
 
     async def _is_allowed(self, request: CertificateSigningRequest, subresource: str) -> bool:
         spec = request.spec
