@@ -153,7 +153,7 @@ async def connect(url: str, query: str, count: int) -> Counter:
         "Connection: Upgrade\r\nUpgrade: raw/1\r\n\r\n"
     ).encode()
     _, protocol = await asyncio.get_running_loop().create_connection(
-        lambda: Counter(head, count), parts.hostname, parts.port, ssl=context
+        lambda: Counter(head, count), parts.hostname or "", parts.port or 443, ssl=context
     )
     await protocol.switched
     return protocol
