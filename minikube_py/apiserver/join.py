@@ -19,6 +19,7 @@ from datetime import timedelta
 import msgspec
 from aiohttp import web
 
+from minikube_py.apis.syntax import quote
 from minikube_py.client.interface import Client
 from minikube_py.client.join_protocol import (
     CA_PATH,
@@ -180,14 +181,15 @@ class JoinEndpoint:
         name = request.node_name
         # Certificates hold common names of at most 64 characters.
         if not _NODE_NAME.fullmatch(name) or len(NODE_USER_PREFIX + name) > 64:
-            raise BadRequestError(f'node name "{name}" is not a lower-case DNS name of at most {64 - len(NODE_USER_PREFIX)} characters')
+            length = 64 - len(NODE_USER_PREFIX)
+            raise BadRequestError(f"node name {quote(name)} is not a lower-case DNS name of at most {length} characters")
         if len(request.addresses) > ADDRESSES_MAX:
             raise BadRequestError(f"a node has at most {ADDRESSES_MAX} addresses")
         for address in request.addresses:
             try:
                 ipaddress.ip_address(address)
             except ValueError as error:
-                raise BadRequestError(f'node address "{address}" is not an IP address') from error
+                raise BadRequestError(f"node address {quote(address)} is not an IP address") from error
         taken = self._reserved.intersection((name, *request.addresses))
         if taken and name != self._node_name:
             raise ForbiddenError(f"{', '.join(sorted(taken))} is the server's own and cannot be the node's")

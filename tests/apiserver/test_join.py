@@ -233,10 +233,13 @@ async def test_a_node_cannot_be_the_server(server: Server, tmp_path: Path) -> No
     assert (await join(server.url, str(server.token), "server-1", ["192.0.2.1"], tmp_path / "own")).node_name == "server-1"
 
 
-@pytest.mark.parametrize("name", ["", "UPPER", "a_b", "-a", "a..b", "x" * 53, "system:node:x"])
-async def test_names_that_nodes_cannot_have_are_refused(server: Server, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["", "UPPER", "a_b", "-a", "a..b", "x" * 53, "system:node:x", "a\nb"])
+async def test_names_that_nodes_cannot_have_are_refused(
+    server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
     with pytest.raises(JoinError, match="is not a lower-case DNS name"):
         await join(server.url, str(server.token), name, [], tmp_path / "node")
+    assert not any("\n" in record.getMessage() for record in caplog.records)
 
 
 async def test_a_node_renews_with_its_own_certificate(server: Server, tmp_path: Path) -> None:

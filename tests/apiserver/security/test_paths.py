@@ -49,6 +49,7 @@ TRICKS = [
     "http://localhost/api/v1/namespaces/theirs/secrets", "https://kubernetes.default/api/v1/secrets", "/api/v1/secrets?namespace=mine",
     "/api/v1/secrets?fieldSelector=metadata.namespace=mine", "/api/v1/secrets?fieldSelector=metadata.name=secret-a", "*",
     "/apis/v1/namespaces/theirs/secrets", "/api/v1/namespaces/theirs/secrets?watch=0&watch=1", "\\api\\v1\\secrets", "/api/v1\\secrets",
+    "//metrics", "/healthz/../metrics", "/livez/../flagz", "/version//../metrics", "/version/../debug/pprof/cmdline",
 ]
 
 

@@ -122,3 +122,21 @@ async def test_a_node_that_gives_the_servers_address_as_its_own_lends_nobody_the
         answer = await cell.ask("mallory", method, f"/api/v1/nodes/liar/proxy/api/v1/{path}")
         assert answer.status == 403
         assert 'User \\"kube-apiserver\\" cannot' in answer.body.decode()
+
+
+# Whom the server tells about itself: monitoring and administrators; nobody may change it or look into it otherwise.
+PAGES = (
+    "/metrics", "/metrics/slis", "/flagz", "/statusz", "/logs", "/logs/", "/debug", "/debug/", "/debug/pprof", "/debug/pprof/",
+    "/debug/tasks",
+    "/debug/pprof/goroutine", "/debug/pprof/cmdline", "/debug/pprof/profile?seconds=1", "/debug/pprof/heap", "/debug/flags/v",
+    "/debug/api_priority_and_fairness/dump_requests?includeRequestDetails=1", "/v1-minikube-py/secrets-encrypt", "/.well-known/x", "/x",
+    "/metrics/", "/METRICS", "/%6detrics", "/openid/v1/jwks", "/.well-known/openid-configuration",
+)
+
+
+@pytest.mark.parametrize("who", ["", "mallory", "owner", "node-a"])
+async def test_pages_about_the_server_are_not_for_everybody(cell: Cell, who: str) -> None:
+    for path in PAGES:
+        for method in ("GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS", "TRACE"):
+            answer = await cell.ask(who, method, path, body=b"9" if method in ("PUT", "POST") else None)
+            assert answer.status in ((403,) if method != "TRACE" else (403, 405, 400)), (method, path, answer.status)
