@@ -24,7 +24,8 @@ from urllib.parse import urlsplit
 import uvloop
 from aiohttp import web
 
-from minikube_py.client.join import NodeCredentials, join
+from minikube_py.client.join import join
+from minikube_py.client.node_credentials import NodeCredentials
 from minikube_py.client.tunnel import Tunnel
 from minikube_py.core.upgrade import SwitchingProtocols, is_upgrade
 
