@@ -134,7 +134,7 @@ class Server:
         settings = ClusterSettings(options.cluster_cidr, options.service_cidr, options.cluster_dns, options.cluster_domain)
         return JoinEndpoint(
             self._pki, api.client("system:apiserver"), token, BootstrapTokens(object_getter(api.registry)), settings,
-            node_name=options.node.node_name, reserved=(options.advertise_address, options.service_ip, *options.tls_sans),
+            node_name=options.node.node_name, reserved=self._pki.names,
             lifetime=min(self._controller_args.cluster_signing_duration, LEAF_LIFETIME),
         )
 

@@ -251,7 +251,8 @@ async def make_node(world: World, made: core_v1.Node) -> None:
                        subresource="status")
 
 
-N_ADDRESSES = (("InternalIP", "192.0.2.1"), ("InternalIP", "2001:db8::1"), ("Hostname", "n"), ("ExternalIP", "203.0.113.1"))
+N_ADDRESSES = (("InternalIP", "192.0.2.1"), ("InternalIP", "2001:db8::1"), ("Hostname", "n"), ("ExternalIP", "203.0.113.1"),
+               ("InternalDNS", "n.example"))
 
 
 async def start_serving(world: World) -> KubeletServingApproving:
@@ -262,7 +263,7 @@ async def start_serving(world: World) -> KubeletServingApproving:
 
 async def test_a_node_gets_a_serving_certificate_for_its_own_addresses_once_they_are_known(world: World) -> None:
     controller = await start_serving(world)
-    pem = request_pem(*NODE_N, dns=["n", "localhost"], ips=["192.0.2.1", "2001:db8:0::1", "127.0.0.1"])
+    pem = request_pem(*NODE_N, dns=["n", "n.example", "localhost"], ips=["192.0.2.1", "2001:db8:0::1", "127.0.0.1"])
     await as_user(world, "system:node:n", "system:nodes").create(signing_request("r", KUBELET_SERVING, pem, SERVING_USAGES))
     await world.settle(controller)
     assert world.get(Request, "r").status.conditions == []
@@ -275,6 +276,8 @@ async def test_a_node_gets_a_serving_certificate_for_its_own_addresses_once_they
     ("system:node:n", ("system:nodes",), ["kubernetes"], ["192.0.2.1"]),  # no name of the node
     ("system:node:n", ("system:nodes",), ["n"], ["192.0.2.9"]),  # it says that it has the server's address
     ("system:node:n", ("system:nodes",), ["n"], ["192.0.2.2"]),  # it says that it has another node's address
+    ("system:node:n", ("system:nodes",), ["*.default.svc"], []),  # it says that it has each service's name
+    ("system:node:n", ("system:nodes",), ["web.default.svc"], []),  # or the name of one
     ("system:node:m", ("system:nodes",), ["n"], ["192.0.2.1"]),  # another node asks
     ("system:node:n", (), ["n"], ["192.0.2.1"]),  # no node asks
 ])
@@ -283,7 +286,9 @@ async def test_names_of_others_are_left_to_humans(
 ) -> None:
     controller = await start_serving(world)
     await make_node(world, node("m", ("InternalIP", "192.0.2.2")))
-    await make_node(world, node("n", *N_ADDRESSES, ("ExternalIP", "192.0.2.9"), ("ExternalIP", "192.0.2.2")))
+    claims = [("ExternalIP", address) for address in ("192.0.2.9", "192.0.2.2")]
+    claims += [("InternalDNS", name) for name in ("*.default.svc", "web.default.svc")]
+    await make_node(world, node("n", *N_ADDRESSES, *claims))
     pem = request_pem(*NODE_N, dns=dns, ips=ips)
     await as_user(world, user, *groups).create(signing_request("r", KUBELET_SERVING, pem, SERVING_USAGES))
     await world.settle(controller)

@@ -14,9 +14,7 @@ Source: docs.k3s.io/cli/certificate, kubernetes.io/docs/setup/best-practices/cer
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import ipaddress
 import logging
 import ssl
 from collections.abc import Iterable, Sequence
@@ -32,8 +30,11 @@ from minikube_py.core.clock import SYSTEM_CLOCK, Clock
 from minikube_py.core.files import private_directory, write_atomic
 from minikube_py.core.seen_clock import SeenClock
 
+from .kubeconfig import kubeconfig
+from .profiles import profile, wanted_sans
+
 if TYPE_CHECKING:
-    from .signing import Authority, Profile, Usage
+    from .signing import Authority, Profile
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ class Pki:
         self.tls_dir = tls_dir
         self.clock = SeenClock(tls_dir / "last-seen", clock)
         self.cluster_domain = cluster_domain
-        self._sans = _wanted_sans([node_name, advertise_address, *tls_sans, service_ip], cluster_domain)
+        self._sans = wanted_sans([node_name, advertise_address, *tls_sans, service_ip], cluster_domain)
         self._known_names = {*self._sans}
         self._made_for: list[str] = []
         self.server_ca = self._pair("server-ca")
@@ -136,8 +137,8 @@ class Pki:
         for pair in self.authorities():
             written |= self._ensure_authority(pair)
         ends = []
-        for pair, authority, profile in self._leaves():
-            renewed, until = self._ensure_leaf(pair, authority, profile)
+        for pair, authority, wanted in self._leaves():
+            renewed, until = self._ensure_leaf(pair, authority, wanted)
             written |= renewed
             ends.append(until)
         written |= self._ensure_key(self.service_account_key)
@@ -167,7 +168,7 @@ class Pki:
 
         Raises: CertificateError (a ValueError) if the request is not acceptable.
         """
-        return self._sign(self.client_ca, csr_pem, _profile(common_name, "client", organizations), lifetime)
+        return self._sign(self.client_ca, csr_pem, profile(common_name, "client", organizations), lifetime)
 
     def sign_serving(
         self, csr_pem: bytes, *, common_name: str, organizations: Sequence[str] = (), names: Sequence[str] = (),
@@ -177,7 +178,7 @@ class Pki:
 
         Raises: CertificateError (a ValueError) if the request is not acceptable.
         """
-        return self._sign(self.server_ca, csr_pem, _profile(common_name, "server", organizations, names), lifetime)
+        return self._sign(self.server_ca, csr_pem, profile(common_name, "server", organizations, names), lifetime)
 
     def sign_request(
         self, signer_name: str, request_pem: bytes, usages: Sequence[str], expiration_seconds: int | None, longest: timedelta
@@ -228,18 +229,7 @@ class Pki:
 
     def admin_kubeconfig(self, server_url: str) -> dict[str, Any]:
         """The administrator's kubeconfig with everything inside, as k3s writes it."""
-        return self.kubeconfig(server_url, self.admin)
-
-    def kubeconfig(self, server_url: str, pair: KeyPair) -> dict[str, Any]:
-        """A kubeconfig of one cluster, one user and one context, all named "default"."""
-        cluster = {"server": server_url, "certificate-authority-data": _base64(self.server_ca.certificate_pem)}
-        user = {"client-certificate-data": _base64(pair.certificate_pem), "client-key-data": _base64(pair.key_pem)}
-        return {
-            "apiVersion": "v1", "kind": "Config", "preferences": {}, "current-context": "default",
-            "clusters": [{"name": "default", "cluster": cluster}],
-            "users": [{"name": "default", "user": user}],
-            "contexts": [{"name": "default", "context": {"cluster": "default", "user": "default"}}],
-        }
+        return kubeconfig(server_url, self.server_ca.certificate_pem, self.admin.certificate_pem, self.admin.key_pem)
 
     @property
     def names(self) -> list[str]:
@@ -261,13 +251,13 @@ class Pki:
         """Every leaf with its CA."""
         masters = ("system:masters",)
         return [
-            (self.serving, self.server_ca, _profile("kube-apiserver", "server", (), self._sans)),
-            (self.admin, self.client_ca, _profile("system:admin", "client", masters)),
-            (self.kubelet_client, self.client_ca, _profile("kube-apiserver", "client")),
-            (self.controller_manager, self.client_ca, _profile("system:kube-controller-manager", "client")),
-            (self.scheduler, self.client_ca, _profile("system:kube-scheduler", "client")),
-            (self.kube_proxy, self.client_ca, _profile("system:kube-proxy", "client")),
-            (self.proxy_client, self.request_header_ca, _profile("system:auth-proxy", "client")),
+            (self.serving, self.server_ca, profile("kube-apiserver", "server", (), self._sans)),
+            (self.admin, self.client_ca, profile("system:admin", "client", masters)),
+            (self.kubelet_client, self.client_ca, profile("kube-apiserver", "client")),
+            (self.controller_manager, self.client_ca, profile("system:kube-controller-manager", "client")),
+            (self.scheduler, self.client_ca, profile("system:kube-scheduler", "client")),
+            (self.kube_proxy, self.client_ca, profile("system:kube-proxy", "client")),
+            (self.proxy_client, self.request_header_ca, profile("system:auth-proxy", "client")),
         ]
 
     def files(self) -> Iterable[Path]:
@@ -369,28 +359,3 @@ class Pki:
 def trust(context: ssl.SSLContext, authorities: bytes) -> None:
     """Let new connections of a context show certificates of these authorities (PEM) too. Raises: ssl.SSLError."""
     context.load_verify_locations(cadata=authorities.decode("ascii", "ignore"))
-
-
-def _wanted_sans(names: Iterable[str], cluster_domain: str) -> list[str]:
-    fixed = ["localhost", "127.0.0.1", "::1", "kubernetes", "kubernetes.default", "kubernetes.default.svc"]
-    return sorted({*fixed, f"kubernetes.default.svc.{cluster_domain}", *(name for name in names if name)})
-
-
-def _profile(common_name: str, usage: Usage, organizations: Sequence[str] = (), names: Sequence[str] = ()) -> Profile:
-    from .signing import Profile
-
-    addresses = [name for name in names if _is_address(name)]
-    hosts = [name for name in names if name not in addresses]
-    return Profile(common_name, usage, tuple(organizations), tuple(hosts), tuple(addresses))
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()

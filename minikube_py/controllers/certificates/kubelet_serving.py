@@ -2,7 +2,8 @@
 
 Upstream leaves this to the operator, because it cannot know which names are a node's. Here the server lets nodes in and would sign the
 same names when a node joins: what a node may serve as is its own name and addresses, and loopback, which is everybody's. Since a node
-writes its own addresses, those of the server and of other nodes are never granted. What is not granted stays undecided, as upstream.
+writes its own addresses, those of the server and of other nodes are never granted, and DNS names only below its name: pods trust the same
+authority for services. What is not granted stays undecided, as upstream.
 
 Source: kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/#client-and-serving-certificates
 """
@@ -89,6 +90,9 @@ class KubeletServingApproving(Controller):
             if other.metadata.name != name:
                 taken |= {canonical(a.address): f"node {other.metadata.name}" for a in other.status.addresses if a.type in _EXCLUSIVE}
                 taken[other.metadata.name] = f"node {other.metadata.name}"
+        for one in wanted.dns_names:
+            if one not in (name, "localhost") and (not one.startswith(f"{name}.") or "*" in one):
+                return f'"{one}" is no name of the node'
         for one in (*wanted.dns_names, *(canonical(address) for address in wanted.ip_addresses)):
             if one not in own:
                 return f'"{one}" is no name or address of the node'
