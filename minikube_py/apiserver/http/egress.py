@@ -43,14 +43,12 @@ class Egress:
             address = ipaddress.ip_address(host)
         except ValueError:
             return None
-        for node in self._nodes():
-            tunnel = self._tunnels.find(node.metadata.name)
-            if tunnel is None:
-                continue
-            ranges = node.spec.pod_cidrs or [node.spec.pod_cidr]
-            if any(address in _network(text) for text in ranges if text) or any(item.address == host for item in node.status.addresses):
-                return tunnel
-        return None
+        # Ranges are given to nodes, addresses are what nodes say of themselves: nobody draws another's pods to himself by these.
+        nodes = self._nodes()
+        found = next((node for node in nodes if _has(node, address)), None)
+        if found is None:
+            found = next((node for node in nodes if any(item.address == host for item in node.status.addresses)), None)
+        return None if found is None else self._tunnels.find(found.metadata.name)
 
     def connector(self) -> aiohttp.BaseConnector:
         """aiohttp's way to such addresses; certificates of those who serve there are not looked at."""
@@ -100,6 +98,11 @@ async def open_tls(tunnel: Multiplexer, target: str, protocol: asyncio.Protocol,
     except BaseException:
         stream.abort()
         raise
+
+
+def _has(node: Any, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether an address is in a node's ranges of pod addresses."""
+    return any(address in _network(text) for text in node.spec.pod_cidrs or [node.spec.pod_cidr] if text)
 
 
 @lru_cache(maxsize=4096)
