@@ -344,7 +344,7 @@ class ApiServer:
 
 def _names_namespace(info: RequestInfo) -> bool:
     """Whether a path's namespace is the object itself, and not where the object is."""
-    return info.resource == "namespaces" and info.namespace == info.name and f"/{info.name}/namespaces/" not in info.path
+    return info.resource == "namespaces" and info.namespace == info.name and f"/namespaces/{info.name}/namespaces/" not in info.path
 
 
 def _error_response(http: web.BaseRequest, error: StatusError) -> web.Response:

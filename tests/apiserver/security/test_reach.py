@@ -88,7 +88,9 @@ async def test_what_has_no_namespace_is_not_reached_through_one(cell: Cell, who:
     for path in ("nodes/a/proxy/../../pods", "nodes/a/proxy/", "namespaces/mine", "namespaces/theirs", "namespaces/theirs/finalize"):
         assert (await cell.ask("owner", "GET", f"/api/v1/namespaces/mine/{path}")).status == 404
     assert await state(cell) == before
-    assert (await cell.ask("owner", "GET", "/api/v1/namespaces/mine")).status == 200
+    await cell.make("/api/v1/namespaces", {"metadata": {"name": "namespaces"}})
+    for path in ("mine", "mine/status", "namespaces", "namespaces/status"):
+        assert (await cell.lab.get(f"/api/v1/namespaces/{path}")).status == 200
 
 
 async def test_a_custom_resource_lends_its_name_to_no_stream(cell: Cell) -> None:
