@@ -34,6 +34,7 @@ class Running:
         self.clock = clock
         self.names: list[str] = []
         self.changes = 0
+        self.full = False
         self.pki = Pki(home / "tls", clock=clock)
         self.pki.ensure()
         self.warnings: list[str] = []
@@ -42,6 +43,8 @@ class Running:
         self.trust = ssl.create_default_context(cadata=self.pki.server_ca.certificate_pem.decode())
 
     def _changed(self) -> None:
+        if self.full:
+            raise OSError("no space left")
         self.changes += 1
 
     @asynccontextmanager
@@ -201,6 +204,19 @@ async def test_a_start_without_the_time_signs_from_the_newest_time_that_was_seen
     await lost.renewal.look()
     certificate = x509.load_pem_x509_certificate(lost.pki.serving.certificate_pem)
     assert certificate.not_valid_after_utc == NOW + timedelta(days=365)
+
+
+async def test_what_must_follow_a_renewal_is_tried_until_it_succeeds(tmp_path: Path) -> None:
+    running = Running(tmp_path, SetClock())
+    running.clock.moment += timedelta(days=300)
+    running.full = True
+    for _ in range(2):
+        with pytest.raises(OSError, match="no space left"):
+            await running.renewal.look()
+    running.full = False
+    for _ in range(2):
+        await running.renewal.look()
+    assert running.changes == 1
 
 
 @pytest.mark.looptime

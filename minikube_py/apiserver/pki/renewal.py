@@ -38,6 +38,7 @@ class PkiRenewal:
         self._changed = changed
         self._warn = warn
         self._warned: datetime | None = None
+        self._stale = False
 
     async def run(self) -> None:
         """Look after the tree until cancelled."""
@@ -53,9 +54,14 @@ class PkiRenewal:
         self._pki.add_names(self._names())
         self._warn_daily()
         await asyncio.to_thread(self._pki.clock.note)
-        if self._pki.is_due() and await asyncio.to_thread(self._pki.ensure):
+        if self._pki.is_due():
+            # What fails half-way has changed something: whoever presents certificates is told once it is whole.
+            self._stale = True
+            await asyncio.to_thread(self._pki.ensure)
+        if self._stale:
             self._pki.reload()
             self._changed()
+            self._stale = False
             log.info("certificates were renewed next=%s", self._pki.renew_at.isoformat())
 
     def _warn_daily(self) -> None:
