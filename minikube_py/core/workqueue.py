@@ -152,9 +152,11 @@ class WorkQueue(Generic[K]):
             try:
                 again_s = await reconcile(key)
             except Exception as error:
-                quiet = getattr(error, "reason", "") in ("Conflict", "AlreadyExists", "NotFound")
+                # What an API says says all: where it was raised tells nobody more.
+                reason = getattr(error, "reason", "")
+                quiet = reason in ("Conflict", "AlreadyExists", "NotFound")
                 log.log(logging.DEBUG if quiet else logging.WARNING, "reconcile failed queue=%s key=%s error=%r", self.name, key, error,
-                        exc_info=None if quiet else error)
+                        exc_info=None if reason else error)
                 self.add_rate_limited(key)
             else:
                 self._backoff.forget(key)
