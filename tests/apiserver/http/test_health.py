@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
@@ -10,7 +11,7 @@ from minikube_py.store.interface import FullError
 from minikube_py.store.sqlite import SqliteStore
 from minikube_py.store.sqlite_file import SqliteFile
 
-from ..lab import Lab
+from ..lab import PATIENCE_S, Lab
 
 EVERYWHERE = ["ping", "log", "etcd"]
 READY_ONLY = ["etcd-readiness", "shutdown"]
@@ -61,9 +62,9 @@ async def test_server_is_unwell_while_its_disk_is_full(lab: Lab, monkeypatch: py
     monkeypatch.undo()
     # Nobody writes; the check itself finds out that the disk is well again.
     assert isinstance(lab.store, SqliteStore)
-    for _ in range(100):
-        if (await lab.get("/readyz")).status == 200:
-            break
+    async with asyncio.timeout(PATIENCE_S):
+        while (await lab.get("/readyz")).status != 200:
+            await asyncio.sleep(0.01)
     assert (await lab.get("/readyz")).body == b"ok"
 
 
