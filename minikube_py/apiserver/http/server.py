@@ -73,6 +73,8 @@ CONNECT = frozenset({"exec", "attach", "portforward"})
 COLLECTION_VERBS = frozenset({"list", "watch", "deletecollection"})
 # Seconds that a request may take at most, and so that the end of the server waits. Source: kube-apiserver --request-timeout
 REQUEST_TIMEOUT_S = 60.0
+# Seconds that the rest of a body may take that nobody wants any more. Source: Go's net/http (rstAvoidanceDelay)
+LINGER_S = 0.5
 # Seconds that requests that may last (exec, logs) are given at the end.
 SHUTDOWN_GRACE_S = 0.5
 # The status in metrics of a request whose client went away. Source: k8s.io/apiserver/pkg/endpoints/metrics
@@ -134,7 +136,7 @@ class ApiServer:
             # aiohttp's types do not know that requests are what the factory makes.
             self._server = Connections(
                 cast(Any, self._serve), request_factory=factory, handler_cancellation=True, access_log=None, keepalive_timeout=180.0,
-                auto_decompress=False,
+                auto_decompress=False, lingering_time=LINGER_S,
             )
         listener = await loop.create_server(self._server, host, port, ssl=context, backlog=1024, reuse_address=True)
         self._listeners.append(listener)
