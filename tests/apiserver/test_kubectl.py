@@ -14,6 +14,8 @@ import pytest
 
 from .lab import PATIENCE_S, Lab
 
+pytestmark = pytest.mark.e2e
+
 ON_PATH = shutil.which("kubectl")
 WANTED = ("1.27", "1.32", "1.33")
 HELLO = Path(__file__).parents[2] / "examples" / "hello" / "hello.yaml"

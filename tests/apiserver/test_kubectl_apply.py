@@ -11,6 +11,8 @@ import pytest
 from .lab import Lab
 from .test_kubectl import MANIFEST, WANTED, Kubectl
 
+pytestmark = pytest.mark.e2e
+
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\ndata: {k: %s}\n"
 
 

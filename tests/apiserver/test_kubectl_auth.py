@@ -15,6 +15,8 @@ from minikube_py.apiserver.pki import Pki
 from .lab import Lab
 from .test_kubectl import WANTED, Kubectl
 
+pytestmark = pytest.mark.e2e
+
 ROLE = """\
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role

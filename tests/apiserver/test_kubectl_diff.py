@@ -10,6 +10,8 @@ from .lab import Lab
 from .test_kubectl import WANTED, Kubectl
 from .zoo import FILES, FOLDER, manifests
 
+pytestmark = pytest.mark.e2e
+
 
 @pytest.mark.parametrize("extra", [(), ("--server-side",)], ids=["client", "server"])
 @pytest.mark.parametrize("name", FILES)

@@ -13,6 +13,8 @@ from .apiextensions.definitions import definition, version
 from .lab import Lab, until
 from .test_kubectl import WANTED, Kubectl, binary
 
+pytestmark = pytest.mark.e2e
+
 SCHEMA = {
     "type": "object",
     "description": "Widget turns things.",

@@ -14,6 +14,8 @@ from minikube_py.store.memory import MemoryStore
 from .lab import Lab, api_server
 from .test_kubectl import WANTED, Kubectl
 
+pytestmark = pytest.mark.e2e
+
 P = "pod-security.kubernetes.io/"
 RESTRICTED = (
     'PodSecurity "restricted:latest": '

@@ -10,6 +10,8 @@ from .lab import Lab
 from .quotas import quota_controller
 from .test_kubectl import WANTED, Kubectl
 
+pytestmark = pytest.mark.e2e
+
 LIMITS = """\
 apiVersion: v1
 kind: LimitRange

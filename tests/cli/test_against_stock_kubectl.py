@@ -13,7 +13,7 @@ from tests.controllers.certificate_requests import request_pem
 
 from .conftest import Kubectl, Said
 
-pytestmark = [pytest.mark.usefixtures("stock_kubectl")]
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("stock_kubectl")]
 AGE = re.compile(r"\b\d+s\b")
 
 MANIFEST = """
