@@ -20,7 +20,7 @@ from minikube_py.apis import core_v1, discovery_v1
 from minikube_py.apis.object import Object
 from minikube_py.client.informer import Informer, Informers, key_of
 from minikube_py.client.interface import Client
-from minikube_py.client.join import enroll, exchange_by_certificate, exchange_by_token, join, renew
+from minikube_py.client.join import enroll, exchange_by_certificate, exchange_by_token, join_when_reachable, renew
 from minikube_py.client.join_http import JoinError
 from minikube_py.client.join_protocol import CA_PATH, TokenFormatError, parse_token
 from minikube_py.client.node_credentials import NodeCredentials
@@ -202,7 +202,7 @@ def join_and_run(options: AgentOptions, server: str, token: str) -> None:
     Raises: FatalError.
     """
     gc.set_threshold(50_000, 20, 100)
-    uvloop.run(_join_and_run(options, server, token))
+    uvloop.run(run_until_stopped(_join_and_run(options, server, token)))
 
 
 async def _join_and_run(options: AgentOptions, server: str, token: str) -> None:
@@ -211,7 +211,7 @@ async def _join_and_run(options: AgentOptions, server: str, token: str) -> None:
 
     ips = [options.node_ip]
     try:
-        credentials = await join(server, token, options.node_name, ips, options.data_dir)
+        credentials = await join_when_reachable(server, token, options.node_name, ips, options.data_dir)
         exchange = exchange_by_token(credentials.server, token)
     except (JoinError, TokenFormatError, OSError) as error:
         raise FatalError(str(error)) from error
@@ -231,4 +231,4 @@ async def _join_and_run(options: AgentOptions, server: str, token: str) -> None:
             options, client, credentials, rejoin, lambda: client.transport.request("GET", CA_PATH, accept="*/*"),
             lambda: client.set_credentials(*credentials.client.read(), credentials.server_ca.read_bytes()), [credentials.server],
         )
-        await run_until_stopped(agent.run())
+        await agent.run()

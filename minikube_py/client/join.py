@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from minikube_py.core.backoff import Backoff
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock
-from minikube_py.core.errors import ForbiddenError, StatusError, UnauthorizedError
+from minikube_py.core.errors import ForbiddenError, ServiceUnavailableError, StatusError, TooManyRequestsError, UnauthorizedError
 from minikube_py.core.files import private_directory, write_atomic
 
-from .join_http import JoinError, fetch_ca, send
+from .join_http import JoinError, UnreachableError, fetch_ca, send
 from .join_protocol import JOIN_PATH, JoinRequest, JoinResponse, JoinToken, parse_token
 from .node_credentials import NodeCredentials, load, store
 
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from .transport import Transport
 
 log = logging.getLogger(__name__)
+
+# A whole site boots at once when its power comes back, and the server is seldom the first.
+FIRST_PAUSE_S = 1.0
+PAUSE_MAX_S = 15.0
 
 # Carries a request to a server: over HTTPS, or to the endpoint in this process.
 Exchange = Callable[[JoinRequest], Awaitable[JoinResponse]]
@@ -52,6 +57,21 @@ async def join(
     return await enroll(
         exchange_by_token(server, token), server, node_name, node_ips, data_dir, pin=parse_token(token).pin, clock=clock
     )
+
+
+async def join_when_reachable(server: str, token: str, node_name: str, node_ips: Sequence[str], data_dir: Path) -> NodeCredentials:
+    """As `join`, but a server that does not answer, or not yet, is asked until it does.
+
+    Raises: JoinError if the server refuses, or is another one; TokenFormatError.
+    """
+    backoff = Backoff(FIRST_PAUSE_S, PAUSE_MAX_S)
+    while True:
+        try:
+            return await join(server, token, node_name, node_ips, data_dir)
+        except UnreachableError as error:
+            pause = backoff.next_s(server)
+            log.warning("waiting for the server retry_in_s=%g reason=%s", pause, error)
+            await asyncio.sleep(pause)
 
 
 def exchange_by_token(server: str, token: str) -> Exchange:
@@ -113,6 +133,8 @@ async def _post(server: str, token: JoinToken, ca: bytes, request: JoinRequest) 
         ) from error
     except ForbiddenError as error:
         raise JoinError(f"{server} does not accept node {request.node_name}: {error.message}") from error
+    except (ServiceUnavailableError, TooManyRequestsError) as error:
+        raise UnreachableError(f"{server} is not ready: {error.message}") from error
     except StatusError as error:
         raise JoinError(f"{server} refused the join request: {error.message}") from error
     except msgspec.MsgspecError as error:

@@ -24,10 +24,14 @@ class JoinError(Exception):
     """A node could not join, or a token not be used; the text says why and what to do."""
 
 
+class UnreachableError(JoinError):
+    """There was no answer; later there may be one."""
+
+
 async def fetch_ca(server: str, pin: str) -> bytes:
     """The CA of a server, PEM: as far as the pin vouches for it, all of it without one.
 
-    Raises: JoinError.
+    Raises: JoinError, UnreachableError among them.
     """
     if not server.startswith("https://"):
         raise JoinError(f"only https:// URLs are supported, invalid scheme: {server}")
@@ -102,5 +106,9 @@ async def _http(
     except aiohttp.ClientConnectorCertificateError as error:
         raise JoinError(f"the certificate of {server} is not good for that address: {error.certificate_error}; "
                         "name the address with --tls-san on the server") from error
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+    except aiohttp.ClientSSLError as error:
+        raise JoinError(f"cannot reach {server}: {error}") from error
+    except (aiohttp.ClientConnectionError, TimeoutError) as error:
+        raise UnreachableError(f"cannot reach {server}: {error or type(error).__name__}") from error
+    except (aiohttp.ClientError, ValueError) as error:
         raise JoinError(f"cannot reach {server}: {error or type(error).__name__}") from error

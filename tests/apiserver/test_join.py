@@ -23,7 +23,7 @@ from minikube_py.apiserver.join import PATHS, JoinEndpoint
 from minikube_py.apiserver.pki import Pki
 from minikube_py.apiserver.server_token import ServerTokenError, ensure_server_tokens
 from minikube_py.client.connection import Connection
-from minikube_py.client.join import enroll, exchange_by_certificate, join, renew
+from minikube_py.client.join import enroll, exchange_by_certificate, join, join_when_reachable, renew
 from minikube_py.client.join_http import JoinError, rotate_token
 from minikube_py.client.join_protocol import ClusterSettings, JoinToken, ca_pin, parse_token
 from minikube_py.client.node_credentials import NodeCredentials
@@ -157,6 +157,31 @@ async def test_a_node_that_was_off_until_its_certificates_ended_joins_again_by_i
         await join("https://127.0.0.1:1", str(server.token), "edge-1", ["192.0.2.7"], tmp_path / "node", clock=clock)
     await become(server, tmp_path / "node", clock=clock)
     assert first.client.certificate.read_bytes() != before
+
+
+async def test_a_node_that_boots_before_its_server_waits_for_it(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("minikube_py.client.join.FIRST_PAUSE_S", 0.01)
+    caplog.set_level("WARNING", "minikube_py.client.join")
+    listener = await asyncio.start_server(lambda r, w: relay(r, w, server.url), "127.0.0.1", 0)
+    url = f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    listener.close()
+    await listener.wait_closed()
+    joining = asyncio.create_task(join_when_reachable(url, str(server.token), "edge-1", ["192.0.2.7"], tmp_path / "node"))
+    while len(caplog.records) < 2:
+        await asyncio.sleep(0.005)
+    assert all(record.getMessage().startswith("waiting for the server retry_in_s=0.0") for record in caplog.records)
+    listener = await asyncio.start_server(lambda r, w: relay(r, w, server.url), "127.0.0.1", int(url.rpartition(":")[2]))
+    async with listener:
+        credentials = await asyncio.wait_for(joining, 10)
+    assert credentials.client.certificate.exists()
+
+
+async def test_a_node_does_not_wait_for_a_server_that_refuses(server: Server, tmp_path: Path) -> None:
+    token = JoinToken(server.token.token.pin, "server", "guess")
+    with pytest.raises(JoinError, match="does not accept the token"):
+        await join_when_reachable(server.url, str(token), "edge-1", ["192.0.2.7"], tmp_path / "node")
 
 
 async def test_a_wrong_pin_ends_the_join_before_the_token_is_sent(server: Server, tmp_path: Path) -> None:
