@@ -25,8 +25,8 @@ _DAYS = (
     r"02-(?:0[1-9]|1[0-9]|2[0-8]))|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29"
 )
 _MOMENT = rf"(?:{_DAYS})T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
-Time = Annotated[str, Meta(pattern=rf"\A(?:{_MOMENT}Z)?\Z")]
-MicroTime = Annotated[str, Meta(pattern=rf"\A(?:{_MOMENT}\.[0-9]{{6}}Z)?\Z")]
+Time = Annotated[str, Meta(pattern=rf"\A{_MOMENT}Z\Z")]
+MicroTime = Annotated[str, Meta(pattern=rf"\A{_MOMENT}\.[0-9]{{6}}Z\Z")]
 # Times that Go holds by value: unset they are null, on the wire too.
 TimeOrNull = Annotated[str, Meta(pattern=rf"\A{_MOMENT}Z\Z")] | None
 MicroTimeOrNull = Annotated[str, Meta(pattern=rf"\A{_MOMENT}\.[0-9]{{6}}Z\Z")] | None

@@ -245,6 +245,7 @@ QUANTITY = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinu
     ('{"metadata":{"creationTimestamp":1}}', cannot("number", "ObjectMeta.metadata.creationTimestamp", "string")),
     ('{"metadata":{"creationTimestamp":"today"}}',
      'parsing time "today" as "2006-01-02T15:04:05Z07:00": cannot parse "today" as "2006"'),
+    ('{"metadata":{"creationTimestamp":""}}', 'parsing time "" as "2006-01-02T15:04:05Z07:00": cannot parse "" as "2006"'),
     ('{"metadata":{"creationTimestamp":"2026-02-01"}}',
      'parsing time "2026-02-01" as "2006-01-02T15:04:05Z07:00": cannot parse "" as "T"'),
     ('{"metadata":{"creationTimestamp":"2026-02-01T00:00:00"}}',
