@@ -16,9 +16,10 @@ pytestmark = pytest.mark.e2e
 
 
 def seen_by(cluster: Cluster, script: str) -> Any:
-    """What a script beside this file prints, run on the server's host."""
+    """What a script beside this file prints, run on the server's host. Libraries leave the files that they make of kubeconfigs."""
     path = Path(__file__).with_name(script)
-    done = run(*cluster.server.host.enter, sys.executable, str(path), str(cluster.kubeconfig), IMAGE, check=False)
+    within = (*cluster.server.host.enter, "env", f"TMPDIR={cluster.kubeconfig.parent}")
+    done = run(*within, sys.executable, str(path), str(cluster.kubeconfig), IMAGE, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
