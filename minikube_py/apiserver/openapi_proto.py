@@ -8,49 +8,30 @@ Source: google/gnostic openapiv2/OpenAPIv2.proto (message and field numbers), pr
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
 
+from .protobuf.wire import write_bytes, write_double, write_number
+
 Encoder = Callable[[int, Any], bytes]
 """Takes a field number and a value, and returns the field as it goes on the wire."""
 
-_VARINT, _FIXED64, _BYTES = 0, 1, 2
-
-
-def _varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
-
-
-def _bytes(number: int, value: bytes) -> bytes:
-    return _varint(number << 3 | _BYTES) + _varint(len(value)) + value
-
-
 def _text(number: int, value: str) -> bytes:
-    return _bytes(number, value.encode())
+    return write_bytes(number, value.encode())
 
 
 def _flag(number: int, value: bool) -> bytes:
-    return _varint(number << 3 | _VARINT) + b"\x01" if value else b""
+    return write_number(number, 1) if value else b""
 
 
 def _integer(number: int, value: float) -> bytes:
-    return _varint(number << 3 | _VARINT) + _varint(int(value) & 0xFFFF_FFFF_FFFF_FFFF)
-
-
-def _double(number: int, value: float) -> bytes:
-    return _varint(number << 3 | _FIXED64) + struct.pack("<d", value)
+    return write_number(number, int(value))
 
 
 def _any(number: int, value: Any) -> bytes:
-    return _bytes(number, _text(2, msgspec.json.encode(value).decode() + "\n"))
+    return write_bytes(number, _text(2, msgspec.json.encode(value).decode() + "\n"))
 
 
 def _each(encoder: Encoder) -> Encoder:
@@ -60,18 +41,18 @@ def _each(encoder: Encoder) -> Encoder:
 
 def _named(encoder: Encoder) -> Encoder:
     """Return the encoder of a map that is a repeated pair of name and value."""
-    return lambda number, values: b"".join(_bytes(number, _text(1, name) + encoder(2, value)) for name, value in values.items())
+    return lambda number, values: b"".join(write_bytes(number, _text(1, name) + encoder(2, value)) for name, value in values.items())
 
 
 def _map(encoder: Encoder, inner: int = 1) -> Encoder:
     """Return the encoder of a message that holds nothing but such a map, in field `inner`."""
     named = _named(encoder)
-    return lambda number, values: _bytes(number, named(inner, values))
+    return lambda number, values: write_bytes(number, named(inner, values))
 
 
 def _wrapped(field: int, encoder: Encoder) -> Encoder:
     """Return the encoder of a message in which the value is the field `field`."""
-    return lambda number, value: _bytes(number, encoder(field, value))
+    return lambda number, value: write_bytes(number, encoder(field, value))
 
 
 def _message(fields: Mapping[str, tuple[int, Encoder]], extensions: int) -> Encoder:
@@ -84,8 +65,8 @@ def _message(fields: Mapping[str, tuple[int, Encoder]], extensions: int) -> Enco
             if known is not None:
                 parts.append(known[1](known[0], child))
             elif key.startswith("x-"):
-                parts.append(_bytes(extensions, _text(1, key) + _any(2, child)))
-        return _bytes(number, b"".join(parts))
+                parts.append(write_bytes(extensions, _text(1, key) + _any(2, child)))
+        return write_bytes(number, b"".join(parts))
 
     return encode
 
@@ -95,26 +76,26 @@ def _schema(number: int, value: Mapping[str, Any]) -> bytes:
 
 
 def _additional_properties(number: int, value: Any) -> bytes:
-    return _bytes(number, _flag(2, value) if isinstance(value, bool) else _schema(1, value))
+    return write_bytes(number, _flag(2, value) if isinstance(value, bool) else _schema(1, value))
 
 
 def _strings(number: int, value: str | list[str]) -> bytes:
     """Encode a message that holds a list of strings; a single one is a list of one."""
-    return _bytes(number, _each(_text)(1, [value] if isinstance(value, str) else value))
+    return write_bytes(number, _each(_text)(1, [value] if isinstance(value, str) else value))
 
 
 def _parameter(number: int, value: Mapping[str, Any]) -> bytes:
     """Encode a Parameter: body, query or path."""
     place = value["in"]
     if place == "body":
-        return _bytes(number, _BODY_PARAMETER(1, value))
+        return write_bytes(number, _BODY_PARAMETER(1, value))
     sub_schema = _QUERY_PARAMETER(3, value) if place == "query" else _PATH_PARAMETER(4, value)
-    return _bytes(number, _bytes(2, sub_schema))
+    return write_bytes(number, write_bytes(2, sub_schema))
 
 
 def _parameters_item(number: int, value: Mapping[str, Any]) -> bytes:
     reference = value.get("$ref")
-    return _bytes(number, _parameter(1, value) if reference is None else _bytes(2, _text(1, reference)))
+    return write_bytes(number, _parameter(1, value) if reference is None else write_bytes(2, _text(1, reference)))
 
 
 _TEXTS: Final = _each(_text)
@@ -126,10 +107,10 @@ _SCHEMA: Final = _message(
         "title": (3, _text),
         "description": (4, _text),
         "default": (5, _any),
-        "multipleOf": (6, _double),
-        "maximum": (7, _double),
+        "multipleOf": (6, write_double),
+        "maximum": (7, write_double),
         "exclusiveMaximum": (8, _flag),
-        "minimum": (9, _double),
+        "minimum": (9, write_double),
         "exclusiveMinimum": (10, _flag),
         "maxLength": (11, _integer),
         "minLength": (12, _integer),

@@ -1,7 +1,8 @@
-"""Which address this machine has towards others."""
+"""IP addresses: what is one, and which this machine has towards others."""
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 
 
@@ -14,3 +15,12 @@ def default_address() -> str:
         except OSError:
             return "127.0.0.1"
         return str(probe.getsockname()[0])
+
+
+def is_address(name: str) -> bool:
+    """Whether a host is named by its IP address."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

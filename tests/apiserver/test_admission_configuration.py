@@ -89,6 +89,8 @@ def test_wrong_file_of_a_plugin_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("version", ["v1", "v1beta1", "v1alpha1"])
 def test_configuration_of_pod_security_is_taken_in_all_versions(version: str) -> None:
     PodSecurity.configured(MemoryStore(), {**KIND, "apiVersion": f"pod-security.admission.config.k8s.io/{version}"})
+    with pytest.raises(ConfigurationError, match="no kind"):
+        PodSecurity.configured(MemoryStore(), {**KIND, "apiVersion": f"pod-security.admission.config.k8s.io/{version}x"})
 
 
 @pytest.mark.parametrize(("document", "problem"), [

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from minikube_py.apis import core_v1
+from minikube_py.apis import core_v1, meta_v1
 from minikube_py.apis.scheme import from_document, to_document
 from minikube_py.apiserver.deletion import DeleteOptions
 from minikube_py.core.errors import ForbiddenError
@@ -136,7 +136,13 @@ async def test_pod_is_looked_at_again_when_it_is_resized_and_only_then(control_p
 
 
 async def test_limits_of_another_namespace_and_limits_that_are_gone_do_not_count(control_plane: ControlPlane) -> None:
-    await control_plane.client.create(limit_range(max={"cpu": "500m"}))
+    too_little = {"max": {"cpu": "500m"}}
+    await control_plane.client.create(core_v1.Namespace(metadata=meta_v1.ObjectMeta(name="other")))
+    elsewhere = limit_range(**too_little)
+    elsewhere.metadata.namespace = "other"
+    await control_plane.client.create(elsewhere)
+    await control_plane.client.create(limit_range(**too_little))
+    assert "maximum cpu usage" in await refusal(control_plane, pod(HALF))
     storage = control_plane.registry.storage_of(core_v1.LimitRange)
     await control_plane.registry.delete(storage, "default", "limits", DeleteOptions())
-    await control_plane.client.create(pod(HALF))
+    assert (await control_plane.client.create(pod(HALF))).metadata.uid

@@ -198,9 +198,10 @@ async def test_versions_of_updates_are_numbers_that_must_fit(
 
 
 async def test_version_counts_by_its_number(control_plane: ControlPlane) -> None:
-    for form in ("", "0", "00", "{}", "0{}"):
+    for number, form in enumerate(("", "0", "00", "{}", "0{}")):
         made = await create(control_plane, config_map())
-        await put(control_plane, config_map(resource_version=form.format(made.metadata.resource_version), labels={"a": "b"}))
+        await put(control_plane, config_map(resource_version=form.format(made.metadata.resource_version), labels={"a": str(number)}))
+        assert (await control_plane.client.get(core_v1.ConfigMap, "a", "default")).metadata.labels == {"a": str(number)}
         await control_plane.client.delete(core_v1.ConfigMap, "a", "default")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
+
+from minikube_py.core.addresses import is_address
 
 if TYPE_CHECKING:
     from .signing import Profile, Usage
@@ -20,14 +21,6 @@ def profile(common_name: str, usage: Usage, organizations: Sequence[str] = (), n
     """What a certificate is to say; `names` are told apart into DNS names and addresses."""
     from .signing import Profile
 
-    addresses = [name for name in names if _is_address(name)]
+    addresses = [name for name in names if is_address(name)]
     hosts = [name for name in names if name not in addresses]
     return Profile(common_name, usage, tuple(organizations), tuple(hosts), tuple(addresses))
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

@@ -1,16 +1,18 @@
-"""The protobuf wire format: tags, varints, and what to skip.
+"""The protobuf wire format: tags, varints, and what to skip; how fields are written.
 
 Source: protobuf.dev/programming-guides/encoding; the errors are those of gogo's generated decoders
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Container, Iterator
 
 VARINT, FIXED64, BYTES, GROUP, GROUP_END, FIXED32 = range(6)
 SIZES = {FIXED64: 8, FIXED32: 4}
 VARINT_BITS_MAX = 63
 EOF = "unexpected EOF"
+_WORD = (1 << 64) - 1
 
 
 class ProtobufError(ValueError):
@@ -113,3 +115,30 @@ def text(value: int | bytes) -> str:
     if isinstance(value, int):
         raise ProtobufError("proto: wrong wireType = 0 for a string")
     return value.decode()
+
+
+def write_varint(value: int) -> bytes:
+    """A number; negative ones as 64 bits."""
+    if 0 <= value < 0x80:
+        return bytes((value,))
+    value &= _WORD
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def write_bytes(number: int, data: bytes) -> bytes:
+    """A field of bytes, text, or a message."""
+    return write_varint(number << 3 | BYTES) + write_varint(len(data)) + data
+
+
+def write_number(number: int, value: int) -> bytes:
+    """A field of a whole number or a boolean."""
+    return write_varint(number << 3 | VARINT) + write_varint(value)
+
+
+def write_double(number: int, value: float) -> bytes:
+    return write_varint(number << 3 | FIXED64) + struct.pack("<d", value)

@@ -8,7 +8,6 @@ Source: k8s.io/apimachinery/pkg/runtime/serializer/protobuf (RawSerializer, Seri
 from __future__ import annotations
 
 import base64
-import struct
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
@@ -18,7 +17,7 @@ import msgspec
 
 from .decoder import MAGIC, message_of
 from .shapes import EPOCH, TIMES_CACHED
-from .wire import BYTES, FIXED64, VARINT
+from .wire import write_bytes, write_double, write_number
 from .wire_table import WIRE
 
 SCHEMA = "apiextensions_v1.JSONSchemaProps"
@@ -36,7 +35,6 @@ OTHER_FIELDS: dict[str, Fields] = {
         (1, "metadata", "one", "meta_v1.ListMeta"), (2, "items", "list", "apiregistration_v1.APIService"),
     ),
 }
-WORD = (1 << 64) - 1
 
 
 def encode_document(document: dict[str, Any]) -> bytes:
@@ -48,14 +46,14 @@ def encode_document(document: dict[str, Any]) -> bytes:
     message = OTHERS.get((version, kind)) or message_of(version, kind)
     if not message:
         raise LookupError(f"{version} {kind} has no protobuf form")
-    named = _block(1, version.encode()) + _block(2, kind.encode())
+    named = write_bytes(1, version.encode()) + write_bytes(2, kind.encode())
     # The coding and type of what is inside, which nobody sets, are on the wire nevertheless.
-    return MAGIC + _block(1, named) + _block(2, write_message(message, document)) + _block(3, b"") + _block(4, b"")
+    return MAGIC + write_bytes(1, named) + write_bytes(2, write_message(message, document)) + write_bytes(3, b"") + write_bytes(4, b"")
 
 
 def encode_event(event: dict[str, Any]) -> bytes:
     """An event of a watch, with its length before it: an object in its envelope, in an event without one."""
-    body = _block(1, event["type"].encode()) + _block(2, _block(1, encode_document(event["object"])))
+    body = write_bytes(1, event["type"].encode()) + write_bytes(2, write_bytes(1, encode_document(event["object"])))
     return len(body).to_bytes(4) + body
 
 
@@ -64,7 +62,7 @@ def write_message(message: str, document: dict[str, Any]) -> bytes:
     out = bytearray()
     for number, name, shape, kind in _fields(message):
         if shape == "inline":
-            out += _block(number, write_message(kind, document))
+            out += write_bytes(number, write_message(kind, document))
             continue
         value = document.get(name)
         if value is None:
@@ -74,7 +72,7 @@ def write_message(message: str, document: dict[str, Any]) -> bytes:
                 out += _field(number, kind, item)
         elif shape == "map":
             for key in sorted(value):
-                out += _block(number, _block(1, key.encode()) + _field(2, kind, value[key]))
+                out += write_bytes(number, write_bytes(1, key.encode()) + _field(2, kind, value[key]))
         else:
             out += _field(number, kind, value)
     return bytes(out)
@@ -85,47 +83,27 @@ def _fields(message: str) -> Fields:
     return tuple(sorted(OTHER_FIELDS.get(message) or WIRE[message]))
 
 
-def _varint(value: int) -> bytes:
-    if 0 <= value < 0x80:
-        return bytes((value,))
-    value &= WORD
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _block(number: int, data: bytes) -> bytes:
-    return _varint(number << 3 | BYTES) + _varint(len(data)) + data
-
-
-def _number(number: int, value: int) -> bytes:
-    return _varint(number << 3 | VARINT) + _varint(value)
-
-
 def _field(number: int, kind: str, value: Any) -> bytes:
     """A value with its tag."""
     if kind == "string":
-        return _block(number, value.encode())
+        return write_bytes(number, value.encode())
     if kind in ("int32", "int64", "bool"):
-        return _number(number, int(value))
+        return write_number(number, int(value))
     if kind == "double":
-        return _varint(number << 3 | FIXED64) + struct.pack("<d", value)
+        return write_double(number, value)
     writer = WRITERS.get(kind)
-    return _block(number, writer(value) if writer is not None else write_message(kind, value))
+    return write_bytes(number, writer(value) if writer is not None else write_message(kind, value))
 
 
 @lru_cache(TIMES_CACHED)
 def _time(value: str) -> bytes:
     since = datetime.fromisoformat(value) - EPOCH
-    nanoseconds = _number(2, since.microseconds * 1000)
-    return _number(1, since.days * 86400 + since.seconds) + nanoseconds
+    nanoseconds = write_number(2, since.microseconds * 1000)
+    return write_number(1, since.days * 86400 + since.seconds) + nanoseconds
 
 
 def _int_or_string(value: int | str) -> bytes:
-    return _number(1, 1) + _block(3, value.encode()) if isinstance(value, str) else _number(1, 0) + _number(2, value)
+    return write_number(1, 1) + write_bytes(3, value.encode()) if isinstance(value, str) else write_number(1, 0) + write_number(2, value)
 
 
 def _schema(value: dict[str, Any]) -> bytes:
@@ -133,23 +111,23 @@ def _schema(value: dict[str, Any]) -> bytes:
 
 
 def _schema_or_bool(value: Any) -> bytes:
-    return _number(1, int(value)) if isinstance(value, bool) else _number(1, 1) + _block(2, _schema(value))
+    return write_number(1, int(value)) if isinstance(value, bool) else write_number(1, 1) + write_bytes(2, _schema(value))
 
 
 def _schema_or_list(value: Any) -> bytes:
     if not isinstance(value, list):
-        return _block(1, _schema(value))
-    return b"".join(_block(2, item.encode() if isinstance(item, str) else _schema(item)) for item in value)
+        return write_bytes(1, _schema(value))
+    return b"".join(write_bytes(2, item.encode() if isinstance(item, str) else _schema(item)) for item in value)
 
 
 def _strings(value: list[str]) -> bytes:
-    return b"".join(_block(1, item.encode()) for item in value)
+    return b"".join(write_bytes(1, item.encode()) for item in value)
 
 
 WRITERS: dict[str, Callable[[Any], bytes]] = {
     "time": _time, "microtime": _time, "intorstring": _int_or_string, "bytes": base64.b64decode,
-    "quantity": lambda value: _block(1, str(value).encode()),
-    "raw": lambda value: _block(1, msgspec.json.encode(value)),
+    "quantity": lambda value: write_bytes(1, str(value).encode()),
+    "raw": lambda value: write_bytes(1, msgspec.json.encode(value)),
     "strings": _strings, "meta_v1.Verbs": _strings,
     "schemaorbool": _schema_or_bool, "schemaorarray": _schema_or_list, "schemaorstrings": _schema_or_list,
 }

@@ -19,6 +19,7 @@ from minikube_py.core.errors import NotFoundError
 
 from ..base import Context, Controller
 from .conditions import APPROVED, is_undecided, true_condition
+from .requests import RequestController
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ SELF_MESSAGE = "Auto approving self kubelet client certificate after SubjectAcce
 MESSAGE = "Auto approving kubelet client certificate after SubjectAccessReview."
 
 
-class CertificateApproving(Controller):
+class CertificateApproving(RequestController):
     """Approves requests for kubelets' client certificates."""
 
     name = "csrapproving"
@@ -40,17 +41,12 @@ class CertificateApproving(Controller):
     def __init__(self, context: Context, is_claimed: IsClaimed) -> None:
         super().__init__(context)
         self._is_claimed = is_claimed
-        self.requests = self.informer(CertificateSigningRequest)
-        self.requests.add_handler(self._changed)
 
-    def _changed(self, old: CertificateSigningRequest | None, new: CertificateSigningRequest | None) -> None:
-        if new is not None and _is_due(new):
-            self.enqueue(new)
+    @staticmethod
+    def is_due(request: CertificateSigningRequest) -> bool:
+        return request.spec.signer_name == signing_requests.KUBELET_CLIENT and is_undecided(request)
 
-    async def reconcile(self, key: str) -> float | None:
-        request = self.requests.get_key(key)
-        if request is None or not _is_due(request):
-            return None
+    async def decide(self, request: CertificateSigningRequest) -> float | None:
         try:
             wanted = signing_requests.parse(request.spec.request or b"")
             signing_requests.check_kubelet_client(wanted, request.spec.usages)
@@ -64,7 +60,7 @@ class CertificateApproving(Controller):
             if await self._is_allowed(request, subresource):
                 await approve(self, request, message)
                 return None
-        log.info("request for a kubelet client certificate is left undecided name=%s user=%s", key, request.spec.username)
+        log.info("request for a kubelet client certificate is left undecided name=%s user=%s", request.metadata.name, request.spec.username)
         return RETRY_S
 
     async def _is_allowed(self, request: CertificateSigningRequest, subresource: str) -> bool:
@@ -87,7 +83,3 @@ async def approve(controller: Controller, request: CertificateSigningRequest, me
     except NotFoundError:
         return
     log.info("request approved name=%s user=%s message=%s", request.metadata.name, request.spec.username, message)
-
-
-def _is_due(request: CertificateSigningRequest) -> bool:
-    return request.spec.signer_name == signing_requests.KUBELET_CLIENT and is_undecided(request)

@@ -19,9 +19,10 @@ from minikube_py.apis.certificates_v1 import CertificateSigningRequest
 from minikube_py.apis.core_v1 import Node
 from minikube_py.apis.signing_requests import NODE_USER_PREFIX, NODES, SigningRequest
 
-from ..base import Context, Controller
+from ..base import Context
 from .approving import approve
 from .conditions import is_undecided
+from .requests import RequestController
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _EXCLUSIVE = frozenset({"Hostname", "InternalIP", "InternalDNS"})
 
 
-class KubeletServingApproving(Controller):
+class KubeletServingApproving(RequestController):
     """Approves requests of nodes for serving certificates of their own."""
 
     name = "csrapproving-kubelet-serving"
@@ -45,14 +46,8 @@ class KubeletServingApproving(Controller):
         super().__init__(context)
         self._own_node = own_node
         self._reserved = reserved
-        self.requests = self.informer(CertificateSigningRequest)
         self.nodes = self.informer(Node)
-        self.requests.add_handler(self._changed)
         self.nodes.add_handler(self._node_changed)
-
-    def _changed(self, old: CertificateSigningRequest | None, new: CertificateSigningRequest | None) -> None:
-        if new is not None and _is_due(new):
-            self.enqueue(new)
 
     def _node_changed(self, old: Node | None, new: Node | None) -> None:
         if old is not None and new is not None and old.status.addresses == new.status.addresses:
@@ -60,10 +55,11 @@ class KubeletServingApproving(Controller):
         for request in self.requests.list():
             self._changed(None, request)
 
-    async def reconcile(self, key: str) -> float | None:
-        request = self.requests.get_key(key)
-        if request is None or not _is_due(request):
-            return None
+    @staticmethod
+    def is_due(request: CertificateSigningRequest) -> bool:
+        return request.spec.signer_name == signing_requests.KUBELET_SERVING and is_undecided(request)
+
+    async def decide(self, request: CertificateSigningRequest) -> float | None:
         try:
             wanted = signing_requests.parse(request.spec.request or b"")
             signing_requests.check_kubelet_serving(wanted, request.spec.usages)
@@ -71,7 +67,7 @@ class KubeletServingApproving(Controller):
             return None
         problem = self._problem(request, wanted)
         if problem:
-            log.info("request for a kubelet serving certificate is left undecided name=%s reason=%s", key, problem)
+            log.info("request for a kubelet serving certificate is left undecided name=%s reason=%s", request.metadata.name, problem)
         else:
             await approve(self, request, MESSAGE)
         return None
@@ -107,7 +103,3 @@ def canonical(address: str) -> str:
         return str(ipaddress.ip_address(address))
     except ValueError:
         return address
-
-
-def _is_due(request: CertificateSigningRequest) -> bool:
-    return request.spec.signer_name == signing_requests.KUBELET_SERVING and is_undecided(request)

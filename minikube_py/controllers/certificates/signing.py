@@ -16,15 +16,16 @@ from minikube_py.apis.certificates_v1 import CertificateSigningRequest
 from minikube_py.core.clock import rfc3339
 from minikube_py.core.errors import NotFoundError
 
-from ..base import Context, Controller
+from ..base import Context
 from .conditions import FAILED, has, is_approved, true_condition
+from .requests import RequestController
 
 # (signer name, request, usages, expirationSeconds, --cluster-signing-duration) -> certificate, PEM.
 Sign = Callable[[str, bytes, Sequence[str], int | None, timedelta], bytes]
 VALIDATION_FAILURE = "SignerValidationFailure"
 
 
-class CertificateSigning(Controller):
+class CertificateSigning(RequestController):
     """Signs approved requests."""
 
     name = "csrsigning"
@@ -33,17 +34,13 @@ class CertificateSigning(Controller):
         super().__init__(context)
         self._sign = sign
         self._longest = longest
-        self.requests = self.informer(CertificateSigningRequest)
-        self.requests.add_handler(self._changed)
 
-    def _changed(self, old: CertificateSigningRequest | None, new: CertificateSigningRequest | None) -> None:
-        if new is not None and _is_due(new):
-            self.enqueue(new)
+    @staticmethod
+    def is_due(request: CertificateSigningRequest) -> bool:
+        signed = request.status.certificate or has(request, FAILED)
+        return not signed and is_approved(request) and request.spec.signer_name in signing_requests.SIGNERS
 
-    async def reconcile(self, key: str) -> float | None:
-        request = self.requests.get_key(key)
-        if request is None or not _is_due(request):
-            return None
+    async def decide(self, request: CertificateSigningRequest) -> float | None:
         spec, status = request.spec, request.status
         pem = spec.request or b""
         try:
@@ -59,8 +56,3 @@ class CertificateSigning(Controller):
         except NotFoundError:
             return None
         return None
-
-
-def _is_due(request: CertificateSigningRequest) -> bool:
-    signed = request.status.certificate or has(request, FAILED)
-    return not signed and is_approved(request) and request.spec.signer_name in signing_requests.SIGNERS

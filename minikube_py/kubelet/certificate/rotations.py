@@ -7,7 +7,6 @@ Source: pkg/kubelet/certificate/kubelet.go
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -19,6 +18,7 @@ from minikube_py.client.informer import Informer
 from minikube_py.client.interface import Client
 from minikube_py.client.join_http import JoinError
 from minikube_py.client.node_credentials import NodeCredentials
+from minikube_py.core.addresses import is_address
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock
 from minikube_py.core.errors import StatusError
 
@@ -100,13 +100,5 @@ class KubeletCertificates:
             return None
         dns, ips = [self._name, "localhost"], ["127.0.0.1", "::1"]
         for row in node.status.addresses:
-            (ips if _is_address(row.address) else dns).append(row.address)
+            (ips if is_address(row.address) else dns).append(row.address)
         return Subject(NODE_USER_PREFIX + self._name, (NODES,), tuple(dict.fromkeys(dns)), tuple(dict.fromkeys(ips)))
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
