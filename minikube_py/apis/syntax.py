@@ -90,10 +90,6 @@ def in_range(low: int, high: int) -> str:
     return f"must be between {low} and {high}, inclusive"
 
 
-def at_least(low: int) -> str:
-    return f"must be greater than or equal to {low}"
-
-
 def dns_label(text: str) -> Complaints:
     """RFC 1123 label: at most 63 of a-z, 0-9 and "-"."""
     if len(text) <= DNS_LABEL_MAX and _match_dns_label(text):

@@ -6,7 +6,7 @@ Source: staging/src/k8s.io/apimachinery/pkg/api/errors/errors.go, pkg/util/valid
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -213,8 +213,16 @@ def aggregate(causes: Sequence[Cause]) -> str:
 
     A rule may be run more than once (as part of others) and give its cause as often; the sentence says it once.
     """
-    texts = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
-    return texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
+    return aggregate_texts(f"{cause.field}: {cause.message}" for cause in causes)
+
+
+def aggregate_texts(texts: Iterable[str]) -> str:
+    """Several errors in Go's form: each once, in brackets if they are more than one; "" for none.
+
+    Source: k8s.io/apimachinery/pkg/util/errors/errors.go (aggregate.Error)
+    """
+    distinct = list(dict.fromkeys(texts))
+    return f"[{', '.join(distinct)}]" if len(distinct) > 1 else "".join(distinct)
 
 
 def invalid(group: str, kind: str, name: str, causes: Sequence[Cause]) -> InvalidError:

@@ -1,4 +1,4 @@
-"""Every bound of the program, with unit and source."""
+"""Bounds of the program, with unit and source; those that one module alone knows stand there."""
 
 from __future__ import annotations
 

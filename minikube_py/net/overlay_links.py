@@ -26,7 +26,7 @@ _NUD_PERMANENT = 0x80
 _NUD_FIXED = _NUD_PERMANENT | 0x40
 _NTF_SELF = 2
 _RTNH_F_ONLINK = 4
-_AF_BRIDGE = 7
+
 
 
 class Links(Protocol):

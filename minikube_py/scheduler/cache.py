@@ -206,10 +206,6 @@ class Cache:
         self._take_out(key, place)
         return pod
 
-    def place_of(self, key: str) -> str:
-        """The node of a pod, "" if none."""
-        return self._places.get(key, "")
-
     def placed(self, key: str) -> PodInfo | None:
         """What is known of a pod that is on a node, bound or assumed."""
         place = self._places.get(key)

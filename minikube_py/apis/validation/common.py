@@ -43,11 +43,6 @@ def non_negative(causes: Causes, path: str, value: int | None) -> None:
         causes.append(invalid(path, value, "must be greater than or equal to 0"))
 
 
-def positive(causes: Causes, path: str, value: int | None) -> None:
-    if value is not None and value <= 0:
-        causes.append(invalid(path, value, "must be greater than zero"))
-
-
 def immutable(causes: Causes, path: str, new: Any, old: Any) -> None:
     if new != old:
         causes.append(invalid(path, new, IMMUTABLE))

@@ -38,16 +38,6 @@ def domain_prefixed_path(causes: Causes, path: str, text: str) -> None:
     matches(causes, path, rest, syntax.http_path)
 
 
-def domain_prefixed_key(causes: Causes, path: str, text: str) -> None:
-    """As "acme.io/foo": a label key that has a prefix."""
-    if not text:
-        causes.append(required(path))
-    elif complaints := syntax.label_key(text):
-        causes += [invalid(path, text, complaint) for complaint in complaints]
-    elif "/" not in text:
-        causes.append(invalid(path, text, 'must be a domain-prefixed key (such as "acme.io/foo")'))
-
-
 def fully_qualified_name(causes: Causes, path: str, text: str) -> None:
     """A subdomain of at least three labels."""
     if not text:

@@ -12,7 +12,7 @@ from typing import Any
 
 from minikube_py.apis.core_v1 import Event
 from minikube_py.apis.object import Object
-from minikube_py.core.errors import TooManyRequestsError
+from minikube_py.core.errors import TooManyRequestsError, aggregate_texts
 
 from ..configuration import ConfigurationError, decode_configuration
 from . import Operation, Plugin
@@ -76,7 +76,7 @@ class EventRateLimit(Plugin):
             Configuration, document, "Configuration", (GROUP_VERSION,), strict=True)
         problems = list(_problems(configuration))
         if problems:
-            raise ConfigurationError(problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]")
+            raise ConfigurationError(aggregate_texts(problems))
         self._enforcers = [_Enforcer(limit) for limit in configuration.limits]
 
     def validate(self, operation: Operation) -> None:

@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 GROUP_VERSION, KIND = "imagepolicy.k8s.io/v1alpha1", "ImageReview"
 ANNOTATIONS = ".image-policy.k8s.io/"
 AUDIT_PREFIX = "imagepolicywebhook.image-policy.k8s.io/"
-FAILED_OPEN = "alpha.image-policy.k8s.io/failed-open"
 ANSWERS_MAX = 1024
 # Seconds: the least, the greatest and the usual value; milliseconds of the last. Source: plugin/pkg/admission/imagepolicy/config.go
 TTL_RANGE = (1.0, 1800.0)

@@ -16,6 +16,7 @@ from minikube_py.apis.object import Quantity
 from minikube_py.apis.pod_resources import aggregate
 from minikube_py.apis.quantity import canonical, milli_value
 from minikube_py.apis.scheme import decoder
+from minikube_py.core.errors import aggregate_texts
 from minikube_py.store.interface import Store
 
 from . import Operation, Plugin, forbidden
@@ -45,9 +46,9 @@ class LimitRanger(Plugin):
     def validate(self, operation: Operation) -> None:
         complaints = _of_pod if operation.storage.resource.plural == PODS else _of_claim
         for limit_range in self._limit_ranges(operation):
-            texts = list(dict.fromkeys(text for item in limit_range.spec.limits for text in complaints(item, operation.obj)))
+            texts = [text for item in limit_range.spec.limits for text in complaints(item, operation.obj)]
             if texts:
-                raise forbidden(operation, texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
+                raise forbidden(operation, aggregate_texts(texts))
 
     def _limit_ranges(self, operation: Operation) -> Iterator[LimitRange]:
         """Those that count for an operation."""

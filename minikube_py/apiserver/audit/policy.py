@@ -16,6 +16,7 @@ import yaml
 from minikube_py.apis import syntax
 from minikube_py.apiserver.authentication.user import UserInfo
 from minikube_py.apiserver.http.request_info import RequestInfo
+from minikube_py.core.errors import aggregate_texts
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +151,7 @@ def read_policy(path: Path) -> Policy:
         log.warning("audit policy has a deprecated version version=%s use=%s", policy.api_version, VERSIONS[0])
     problems = [problem for index, rule in enumerate(policy.rules) for problem in _problems(rule, f"rules[{index}]")]
     if problems:
-        raise AuditPolicyError(f"{problems[0] if len(problems) == 1 else '[' + ', '.join(problems) + ']'}: from file {path}")
+        raise AuditPolicyError(f"{aggregate_texts(problems)}: from file {path}")
     if not policy.rules:
         raise AuditPolicyError(f"loaded illegal policy with 0 rules: from file {path}")
     return policy

@@ -11,6 +11,7 @@ import logging
 import random
 from collections import Counter, deque
 from collections.abc import Sequence
+from functools import partial
 
 from minikube_py.client.transport import Transport
 from minikube_py.core.errors import StatusError, TooManyRequestsError
@@ -73,10 +74,11 @@ class WebhookBackend:
                 await slots.acquire()
                 batch = self._batch()
                 task = group.create_task(self._send(batch), name="audit-webhook-send")
-                task.add_done_callback(lambda _: slots.release())
+                task.add_done_callback(partial(self._sent, batch, slots))
 
     async def close(self) -> None:
         """Give what is left one try."""
+        batch: list[bytes] = []
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 while self._queue:
@@ -85,8 +87,9 @@ class WebhookBackend:
                         await self._post(batch)
                     except (StatusError, OSError) as error:
                         self._lost(batch, error)
-        except TimeoutError as error:
-            self._lost(self._queue, error)
+                    batch = []
+        except TimeoutError:
+            self._lost([*batch, *self._queue], TimeoutError("not sent before the server ended"))
         await self._transport.close()
 
     async def _wait_full(self) -> None:
@@ -128,24 +131,25 @@ class WebhookBackend:
 
     async def _send(self, batch: Sequence[bytes]) -> None:
         delay_s = self._args.webhook_initial_backoff
-        try:
-            for left in reversed(range(TRIES)):
-                try:
-                    return await self._post(batch)
-                except (StatusError, OSError) as error:
-                    if not left or not _may_pass(error):
-                        return self._lost(batch, error)
-                await asyncio.sleep(delay_s * (1.0 + random.random() * BACKOFF_JITTER))
-                delay_s *= BACKOFF_FACTOR
-        except asyncio.CancelledError:
+        for left in reversed(range(TRIES)):
+            try:
+                return await self._post(batch)
+            except (StatusError, OSError) as error:
+                if not left or not _may_pass(error):
+                    return self._lost(batch, error)
+            await asyncio.sleep(delay_s * (1.0 + random.random() * BACKOFF_JITTER))
+            delay_s *= BACKOFF_FACTOR
+
+    def _sent(self, batch: Sequence[bytes], slots: asyncio.Semaphore, task: asyncio.Task[None]) -> None:
+        slots.release()
+        if task.cancelled():
             # The end of the server: `close` tries once more.
             self._queue.extendleft(reversed(batch))
-            raise
 
     async def _post(self, batch: Sequence[bytes]) -> None:
         await self._transport.request("POST", "", body=encode_events(batch))
 
-    def _lost(self, batch: Sequence[bytes] | deque[bytes], error: Exception) -> None:
+    def _lost(self, batch: Sequence[bytes], error: Exception) -> None:
         self._errors["webhook"] += len(batch)
         log.error("audit events are lost events=%d error=%s", len(batch), error)
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from minikube_py.core.errors import UnauthorizedError
+from minikube_py.core.errors import UnauthorizedError, aggregate_texts
 
 from .user import UserInfo
 
@@ -96,7 +96,7 @@ class Tokens:
             shared = identity.audiences or tuple(name for name in self._audiences if name in audiences)
             if shared or not audiences:
                 return TokenIdentity(identity.user.authenticated(), shared, identity.expires_at, identity.remarks)
-        raise UnauthorizedError(_aggregate(reasons))
+        raise UnauthorizedError(aggregate_texts(reasons))
 
 
 def token_digest(token: str, audiences: Iterable[str] = ()) -> bytes:
@@ -106,9 +106,3 @@ def token_digest(token: str, audiences: Iterable[str] = ()) -> bytes:
     """
     parts = [part.encode(errors="surrogateescape") for part in (token, *audiences)]
     return hashlib.sha256(b"".join([b"%d:%b" % (len(part), part) for part in parts])).digest()
-
-
-def _aggregate(reasons: Sequence[str]) -> str:
-    """Go's form of several errors: each once, in brackets if they are more than one."""
-    distinct = list(dict.fromkeys(reasons))
-    return distinct[0] if len(distinct) == 1 else f"[{', '.join(distinct)}]"

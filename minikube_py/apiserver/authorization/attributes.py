@@ -12,7 +12,7 @@ from typing import Protocol
 from minikube_py.apis.rbac_v1 import PolicyRule
 from minikube_py.apis.syntax import quote
 from minikube_py.apiserver.authentication.user import MASTERS, UserInfo
-from minikube_py.core.errors import ForbiddenError, qualified, resource_details
+from minikube_py.core.errors import ForbiddenError, aggregate_texts, qualified, resource_details
 
 from .selectors import Selectors
 
@@ -82,7 +82,7 @@ class SubjectRules:
     @property
     def error(self) -> str:
         """All that could not be found out, on one line."""
-        return aggregate(self.errors)
+        return aggregate_texts(self.errors)
 
 
 class ListsRules(Protocol):
@@ -128,14 +128,18 @@ class AuthorizerChain:
         )
 
     async def authorize(self, attributes: Attributes) -> Decision:
-        reasons = []
+        reasons, errors = [], []
         for decide, authorizer in self._steps:
             decision = decide(attributes) if decide is not None else await authorizer.authorize(attributes)
             if decision.allowed or decision.denied:
                 return decision
             if decision.reason:
                 reasons.append(decision.reason)
-        return Decision(False, "\n".join(reasons)) if reasons else NO_OPINION
+            if decision.error:
+                errors.append(decision.error)
+        if not reasons and not errors:
+            return NO_OPINION
+        return Decision(False, "\n".join(reasons), error=aggregate_texts(errors))
 
 
 class PrivilegedGroup:
@@ -203,9 +207,3 @@ def _sentence(attributes: Attributes) -> str:
 
 def _sanitized(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def aggregate(errors: Sequence[str]) -> str:
-    """Several errors as one, as upstream joins them; "" for none."""
-    unique = list(dict.fromkeys(errors))
-    return f"[{', '.join(unique)}]" if len(unique) > 1 else "".join(unique)

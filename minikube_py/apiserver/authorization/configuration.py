@@ -14,10 +14,9 @@ from minikube_py.apis.object import Object
 from minikube_py.apis.syntax import dns_subdomain
 from minikube_py.apis.validation.causes import Causes, duplicate, invalid, not_supported, required
 from minikube_py.core.duration import parse_duration
-from minikube_py.core.errors import Cause
+from minikube_py.core.errors import Cause, aggregate_texts
 
 from ..configuration import ConfigurationError, decode_configuration, parse_document, read_file
-from .attributes import aggregate
 
 KIND = "AuthorizationConfiguration"
 GROUP_VERSIONS = tuple(f"apiserver.config.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
@@ -96,7 +95,7 @@ def configured(path: Path, content: bytes) -> list[AuthorizerConfiguration]:
     causes = _check(authorizers)
     if causes:
         shown = [f"{cause.field}: {cause.message}" for cause in causes]
-        raise ConfigurationError(f"{path}: {aggregate(shown)}")
+        raise ConfigurationError(f"{path}: {aggregate_texts(shown)}")
     return authorizers
 
 

@@ -15,9 +15,9 @@ from minikube_py.apis.rbac_v1 import AggregationRule, ClusterRole, ClusterRoleBi
 from minikube_py.apis.scheme import deep_copy
 from minikube_py.apis.syntax import quote
 from minikube_py.apiserver.authentication.user import MASTERS, UserInfo
-from minikube_py.core.errors import InternalError, not_found
+from minikube_py.core.errors import InternalError, aggregate_texts, not_found
 
-from .attributes import Attributes, Authorizer, aggregate, forbidden_resource
+from .attributes import Attributes, Authorizer, forbidden_resource
 from .coverage import compact, describe, missing_permissions
 from .rbac import RuleResolver
 
@@ -96,7 +96,7 @@ def _confirm(user: UserInfo, namespace: str, obj: RbacObject, rules: Sequence[Po
     why = f'user {quote(user.name)} (groups=[{groups}]) is attempting to grant RBAC permissions not currently held:\n{lines}'
     if unresolved:
         errors = [f'{reference.kind.lower()}s.{GROUP} "{reference.name}" not found' for reference in unresolved]
-        why += f"; resolution errors: [{aggregate(errors)}]"
+        why += f"; resolution errors: [{aggregate_texts(errors)}]"
     raise forbidden_resource(GROUP, _PLURALS[type(obj)], obj.metadata.name, why)
 
 

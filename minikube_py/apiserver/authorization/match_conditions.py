@@ -15,6 +15,7 @@ from minikube_py.apis.cel.documents import reader
 from minikube_py.apis.cel.errors import CelError, CompileError
 from minikube_py.apis.cel.program import Program
 from minikube_py.apis.cel.types import Type
+from minikube_py.core.errors import aggregate_texts
 
 _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
@@ -74,7 +75,7 @@ class MatchConditions:
             except CelError as error:
                 problems.append(f"cel evaluation error: expression '{expression}' resulted in error: {error}")
         if problems:
-            raise CelError(problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]")
+            raise CelError(aggregate_texts(problems))
         return True
 
 

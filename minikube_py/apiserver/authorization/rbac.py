@@ -18,8 +18,9 @@ from typing import Protocol
 from minikube_py.apis.cluster_role_aggregation import aggregated_rules
 from minikube_py.apis.rbac_v1 import ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject
 from minikube_py.apiserver.authentication.user import UserInfo, service_account_user
+from minikube_py.core.errors import aggregate_texts
 
-from .attributes import NO_OPINION, Attributes, Decision, SubjectRules, aggregate
+from .attributes import NO_OPINION, Attributes, Decision, SubjectRules
 from .rules import RuleIndex
 
 _NOTHING: tuple[RuleIndex, list[str]] = RuleIndex(()), []
@@ -100,7 +101,7 @@ class RbacAuthorizer:
             if reason is not None:
                 return self._allow(reason)
             errors = errors + own_errors
-        return Decision(False, f"RBAC: {aggregate(errors)}") if errors else NO_OPINION
+        return Decision(False, f"RBAC: {aggregate_texts(errors)}") if errors else NO_OPINION
 
     def rules_for(self, user: UserInfo, namespace: str) -> tuple[list[PolicyRule], list[RoleRef]]:
         rules: list[PolicyRule] = []

@@ -34,7 +34,6 @@ class _Status(msgspec.Struct, rename="camel"):
     allowed: bool = False
     denied: bool = False
     reason: str = ""
-    evaluation_error: str = ""
 
 
 class _Review(msgspec.Struct, rename="camel"):

@@ -147,7 +147,7 @@ class SecretsEncryption:
             raise BadRequestError(f"the keys are those of {self._path}: change that file, then reencrypt")
         keys = self._keys()
         match action:
-            case "disable":
+            case "disable" if keys:  # Without one nothing is encrypted.
                 await self._use(store, _configuration(keys, self._key_provider(), enabled=False))
             case "enable":
                 await self._use(store, _configuration(keys or [self._new_key()], self._key_provider()))

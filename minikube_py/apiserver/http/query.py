@@ -15,6 +15,7 @@ from minikube_py.core.errors import BadRequestError
 
 INTEGER = re.compile(r"[+-]?[0-9]+").fullmatch
 INTEGER_MAX = 2**63
+REMEMBERED_LENGTH_MAX = 2048
 
 
 class Query:
@@ -59,7 +60,11 @@ class Query:
         return [value for key, value in self.all if key == name]
 
 
-@lru_cache(maxsize=1024)
 def parse_query(text: str) -> Query:
-    """The query string's parameters; parsed once per distinct text."""
+    """The query string's parameters; parsed once per distinct text, unless it is long."""
+    return _remembered(text) if len(text) < REMEMBERED_LENGTH_MAX else Query(text)
+
+
+@lru_cache(maxsize=1024)
+def _remembered(text: str) -> Query:
     return Query(text)

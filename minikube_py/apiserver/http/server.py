@@ -169,7 +169,7 @@ class ApiServer:
 
     async def _serve(self, http: HttpRequest) -> web.StreamResponse:
         raw_path, _, query_text = http.raw_path.partition("?")
-        query = parse_query(query_text) if len(query_text) < 2048 else Query(query_text)
+        query = parse_query(query_text)
         target = self.metrics.target(http.method, raw_path, query_text != "" and query.flag("watch"))
         info, series, lifecycle = target.info, target.series, self.lifecycle
         if lifecycle.draining:

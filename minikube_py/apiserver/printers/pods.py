@@ -122,11 +122,6 @@ class _PodSummary:
             self.reason = "Terminating"
 
 
-def pod_reason(pod: core_v1.Pod) -> str:
-    """One word for the state of a pod ("Running", "Init:0/1", "CrashLoopBackOff", "Terminating")."""
-    return _PodSummary(pod).reason
-
-
 def pod_cells(pod: core_v1.Pod, now: datetime) -> list[Any]:
     summary = _PodSummary(pod)
     gates = [gate.condition_type for gate in pod.spec.readiness_gates]

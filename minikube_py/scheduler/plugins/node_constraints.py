@@ -21,8 +21,6 @@ from ..cache import Cache, NodeInfo
 from ..framework import ClusterEvent, Code, CycleState, Hint, Status, normalize_to_max
 from ..pod_info import PodInfo
 
-_NODE_CHANGES = ClusterEvent.NODE_ADD, ClusterEvent.NODE_LABEL, ClusterEvent.NODE_TAINT
-
 
 class NodeName:
     name: ClassVar = "NodeName"

@@ -55,6 +55,13 @@ async def test_the_first_opinion_counts() -> None:
     assert (await AuthorizerChain(nothing, Says(Decision(False, "b"))).authorize(wanted)).reason == "a\nb"
 
 
+async def test_what_went_wrong_is_kept_for_reviews_whoever_is_asked_next() -> None:
+    wanted = Attributes(X, "get", path="/x", is_resource=False)
+    down, worse = Says(Decision(False, error="webhook down")), Says(Decision(False, "b", error="no roles"))
+    assert await AuthorizerChain(down, Says(Decision(False, "a"))).authorize(wanted) == Decision(False, "a", error="webhook down")
+    assert await AuthorizerChain(down, worse).authorize(wanted) == Decision(False, "b", error="[webhook down, no roles]")
+
+
 async def test_masters_need_nobodys_leave() -> None:
     chain = AuthorizerChain(PrivilegedGroup(), AlwaysDeny())
     wanted = Attributes(UserInfo("admin", "", ("system:masters",)), "delete", "", "v1", "nodes", "", "", "a")

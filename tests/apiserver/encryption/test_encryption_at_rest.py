@@ -161,6 +161,14 @@ async def test_store_from_before_there_were_keys_is_encrypted_and_forgets(tmp_pa
         assert store.count("secrets") == 5
 
 
+async def test_disabling_without_keys_leaves_a_server_that_starts(tmp_path: Path) -> None:
+    async with opened(tmp_path, enabled=False) as (store, encryption):
+        await fill(store)
+        assert (await encryption.act("disable"))["enabled"] is False
+    async with opened(tmp_path, enabled=False) as (store, encryption):
+        assert store.count("secrets") == 5 and key_names(encryption) == []
+
+
 async def test_disabling_decrypts_with_the_next_reencryption_and_enabling_encrypts_again(tmp_path: Path) -> None:
     async with opened(tmp_path) as (store, encryption):
         await fill(store)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from minikube_py.apis.validation.causes import Causes, duplicate, invalid, required, too_many
 from minikube_py.apis.validation.names import domain_prefixed_path
+from minikube_py.core.errors import aggregate
 
 from .claims import USERNAME, Claim, Mapping, RequiredClaim, Rule, Texts
 from .configuration import (
@@ -60,8 +61,7 @@ def compiled(configuration: AuthenticationConfiguration, own_issuers: Sequence[s
         shown = [{"Path": condition.path} for condition in anonymous.conditions]
         causes.append(invalid("anonymous.conditions", shown, "enabled should be set to true when conditions are defined"))
     if causes:
-        told = [f"{cause.field}: {cause.message}" for cause in causes]
-        raise ValueError(told[0] if len(told) == 1 else f"[{', '.join(told)}]")
+        raise ValueError(aggregate(causes))
     return mappings
 
 
