@@ -135,6 +135,7 @@ class EventQueue:
     def __init__(self) -> None:
         self._events: deque[WatchEvent] = deque()
         self._waiter: asyncio.Future[None] | None = None
+        self._loop = asyncio.get_running_loop()
         self.overflowed = False
 
     def deliver(self, event: WatchEvent) -> None:
@@ -148,7 +149,7 @@ class EventQueue:
     async def take(self) -> list[WatchEvent]:
         """Wait for events and take all there are; an empty list after an overflow."""
         if not self._events and not self.overflowed:
-            self._waiter = asyncio.get_running_loop().create_future()
+            self._waiter = self._loop.create_future()
             await self._waiter
         events = [*self._events]
         self._events.clear()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from .writes import Batch, WritableStore
 
 
@@ -9,6 +11,7 @@ class MemoryStore(WritableStore):
     """A store without a disk. Writes are acknowledged in the next turn of the event loop, in batches as in the others."""
 
     async def open(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._closed = False
 
     async def close(self) -> None:

@@ -63,7 +63,6 @@ class SqliteStore(WritableStore):
         self._flush_s = flush_s
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._reserved = 0
         self._dirty: dict[int, tuple[str, Entry] | None] = {}
         self._deleted: dict[tuple[str, str], int] = {}

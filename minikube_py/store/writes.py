@@ -117,6 +117,8 @@ class WritableStore:
         self._drained = asyncio.Event()
         self._drained.set()
         self._closed = True
+        # Kept: each question for the loop that runs costs a system call.
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def revision(self) -> int:
@@ -204,14 +206,14 @@ class WritableStore:
     def _accept(
         self, operation: Operation, resource: str, key: str, obj: Any, encode: Encode, row: int, durable: bool
     ) -> asyncio.Future[Entry]:
-        if self._closed:
+        loop = self._loop
+        if self._closed or loop is None:
             raise StoreError("the store is not open")
         if len(self._queue) >= limits.STORE_QUEUE_WRITES_MAX:
             raise FullError(f"{len(self._queue)} writes wait for the disk")
         revision = self._next_revision
         data = encode(obj, revision)
         self._next_revision = revision + 1
-        loop = asyncio.get_running_loop()
         done: asyncio.Future[Entry] = loop.create_future()
         write = Write(operation, resource, Entry(key, revision, data, obj, row), durable, done, time.monotonic())
         if not durable and not self._queue and not self._saving and self._may_relax(revision):

@@ -91,7 +91,7 @@ def _log_backend(args: AuditArgs, errors: Counter[str]) -> LogBackend:
     file.open()
     truncation = Truncation(
         "log", errors, enabled=args.log_truncate_enabled, event_bytes_max=args.log_truncate_max_event_size)
-    return LogBackend(file, truncation, errors, batches=args.log_mode == "batch", legacy=args.log_format == "legacy")
+    return LogBackend(file, truncation, errors, mode=args.log_mode, legacy=args.log_format == "legacy")
 
 
 def _webhook_backend(args: AuditArgs, errors: Counter[str]) -> WebhookBackend:

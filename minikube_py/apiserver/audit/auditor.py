@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 LONG_VERBS = frozenset({"watch", "proxy"})
 LONG_SUBRESOURCES = frozenset({"attach", "exec", "proxy", "log", "portforward"})
+# The stage of an event that says how a request has ended.
+COMPLETE = "ResponseComplete"
 DECISION, REASON = "authorization.k8s.io/decision", "authorization.k8s.io/reason"
 
 
@@ -116,7 +118,7 @@ class Auditor:
         self.process(event, verdict)
 
     def process(self, event: Event, verdict: Verdict) -> bool:
-        """Record an event at the stage that it has; return whether it is safe."""
+        """Record an event at the stage that it has; return whether it is safe, or is before `written` is done."""
         if event.stage in verdict.omit_stages:
             return True
         self.events += 1
@@ -124,6 +126,19 @@ class Auditor:
         for backend in self._backends:
             safe = backend.take(event, line) and safe
         return safe
+
+    def written(self) -> asyncio.Future[None] | None:
+        """What an answer has to wait for before it leaves, if anything."""
+        for backend in self._backends:
+            written = backend.written()
+            if written is not None:
+                return written
+        return None
+
+    def flush(self) -> None:
+        """Write what answers wait for, so that they need not."""
+        for backend in self._backends:
+            backend.flush()
 
 
 class Record:
@@ -193,6 +208,9 @@ class Record:
             self._started = True
             self.event.response_status = ResponseStatus(EMPTY, code=code)
             self._reach("ResponseStarted")
+        if self.event.stage != COMPLETE:
+            # The handler writes the answer itself.
+            self._auditor.flush()
 
     def answered(self, response: web.StreamResponse) -> None:
         """This is the answer, before it is compressed."""
@@ -215,7 +233,7 @@ class Record:
         if self._long_running and not self._started:
             self._started = True
             self._reach("ResponseStarted")
-        self._reach("ResponseComplete")
+        self._reach(COMPLETE)
 
     def cut(self) -> None:
         """The client has gone before there was an answer."""
@@ -223,7 +241,7 @@ class Record:
         if self._long_running and not self._started:
             self._started = True
             self._reach("ResponseStarted")
-        self._reach("ResponseComplete")
+        self._reach(COMPLETE)
 
     def panicked(self, error: BaseException) -> None:
         """The server has failed."""

@@ -25,7 +25,13 @@ class Backend(Protocol):
     """Takes events."""
 
     def take(self, event: Event, line: bytes) -> bool:
-        """Take an event, which the caller changes afterwards, and its JSON; return whether it is safe."""
+        """Take an event, which the caller changes afterwards, and its JSON; return whether it is safe, or is about to be."""
+
+    def written(self) -> asyncio.Future[None] | None:
+        """Done when nothing is about to be written of what answers wait for; None if that is so already."""
+
+    def flush(self) -> None:
+        """Write at once what answers wait for."""
 
 
 class Truncation:
@@ -54,19 +60,26 @@ class Truncation:
 class LogBackend:
     """Lines in a file.
 
+    A write costs more than all else that is done for an event, whatever its length: the lines of all requests of one turn of the event
+    loop go together, and their answers wait for that.
+
     Args:
-        batches: whether lines of a turn of the event loop are written together after it, instead of one by one at once.
+        mode: whether answers wait for their lines ("blocking"), not even wait for each other's ("blocking-strict": `take` knows what
+            became of its line), or do not wait ("batch").
         legacy: whether lines have the old form, which is no JSON.
         errors: counts events that are lost, by plugin.
     """
 
-    def __init__(self, file: RotatingFile, truncation: Truncation, errors: Counter[str], *, batches: bool, legacy: bool) -> None:
+    def __init__(self, file: RotatingFile, truncation: Truncation, errors: Counter[str], *, mode: str, legacy: bool) -> None:
         self._file = file
         self._truncation = truncation
         self._errors = errors
-        self._batches = batches
+        self._strict = mode == "blocking-strict"
+        self._blocking = mode == "blocking"
         self._legacy = legacy
         self._lines: list[bytes] = []
+        self._waiting: list[asyncio.Future[None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._failing = False
         self._pruning: asyncio.Task[None] | None = None
 
@@ -76,17 +89,30 @@ class LogBackend:
             return False
         if self._legacy:
             fitted = legacy_line(event)
-        if not self._batches:
+        if self._strict:
             return self._write(fitted + b"\n", 1)
         if not self._lines:
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._loop = self._loop or asyncio.get_running_loop()
+            self._loop.call_soon(self.flush)
         self._lines.append(fitted + b"\n")
         return True
 
-    def _flush(self) -> None:
+    def written(self) -> asyncio.Future[None] | None:
+        if not self._blocking or not self._lines or self._loop is None:
+            return None
+        # One for each: whoever gives up cancels what it waits for.
+        written = self._loop.create_future()
+        self._waiting.append(written)
+        return written
+
+    def flush(self) -> None:
         lines, self._lines = self._lines, []
+        waiting, self._waiting = self._waiting, []
         if lines:
             self._write(b"".join(lines), len(lines))
+        for written in waiting:
+            if not written.done():
+                written.set_result(None)
 
     def _write(self, data: bytes, events: int) -> bool:
         try:
@@ -110,7 +136,7 @@ class LogBackend:
 
     async def close(self) -> None:
         """Write what is left."""
-        self._flush()
+        self.flush()
         if self._pruning is not None:
             await asyncio.wait([self._pruning])
         self._file.close()

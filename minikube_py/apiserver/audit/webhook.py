@@ -63,6 +63,12 @@ class WebhookBackend:
             self._full.set()
         return True
 
+    def written(self) -> asyncio.Future[None] | None:
+        return None
+
+    def flush(self) -> None:
+        """No answer waits for another server."""
+
     async def run(self) -> None:
         """Send until cancelled."""
         slots = asyncio.Semaphore(SENDING_MAX)

@@ -39,7 +39,7 @@ class Deadlines:
             asked: how long it may take, as a client says it; "" and nothing at all are the limit.
         Raises: BadRequestError.
         """
-        loop = asyncio.get_running_loop()
+        loop = task.get_loop()
         seconds = _seconds(asked) if asked else 0.0
         if 0 < seconds < self._limit_s:
             self._shorter[task] = loop.call_later(seconds, self._end, task)

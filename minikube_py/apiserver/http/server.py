@@ -180,7 +180,8 @@ class ApiServer:
             series = self._series(http, target, query)
         started = time.monotonic()
         in_flight = self.metrics.in_flight.get(target.kind)
-        task = asyncio.current_task() if in_flight is not None else None
+        # Asking for the loop that runs costs a system call.
+        task = asyncio.current_task(http._loop) if in_flight is not None else None
         if in_flight is not None:
             in_flight.enter(started)
             lifecycle.running += 1
@@ -240,6 +241,10 @@ class ApiServer:
             series.observe(code, time.monotonic() - started, _size(http, response) if series.sizes is not None else 0)
         if lifecycle.draining:
             response.force_close()
+        if self._auditor is not None:
+            written = self._auditor.written()
+            if written is not None:
+                await written
         return response
 
     def _series(self, http: web.BaseRequest, target: Target, query: Query) -> Series:
