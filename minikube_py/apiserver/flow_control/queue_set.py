@@ -73,7 +73,8 @@ class Turn:
 
     Attributes:
         admitted: set when a waiting request gets its seats; None for one that got them at once.
-        started: when it got them, by the monotonic clock.
+        started: when it got them, by the monotonic clock; 0 until then. It says whether a request has seats: one that gives up may be
+            given them before it notices.
     """
 
     __slots__ = ("admitted", "arrived", "flow", "queue", "seats", "started")
@@ -97,6 +98,7 @@ class QueueSet:
 
     def __init__(self, queuing: Queuing, limit: int) -> None:
         self.limit = limit
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.seats_in_use = 0
         self.executing = 0
         self.waiting = 0
@@ -143,7 +145,8 @@ class QueueSet:
         self._advance(now)
         if not queue.requests and not queue.executing:
             queue.next_r = max(queue.next_r, self._r)
-        turn.admitted = asyncio.get_running_loop().create_future()
+        self._loop = self._loop or asyncio.get_running_loop()
+        turn.admitted = self._loop.create_future()
         queue.requests.append(turn)
         queue.waiting_seats += seats
         self.waiting += 1
@@ -159,19 +162,21 @@ class QueueSet:
         admitted = turn.admitted
         if admitted is None:
             return
+        timer = admitted.get_loop().call_later(timeout_s, _give_up, admitted)
         try:
-            async with asyncio.timeout(timeout_s):
-                await asyncio.shield(admitted)
+            await admitted
         except TimeoutError as error:
-            if not admitted.done():
+            if not turn.started:
                 self._abandon(turn)
                 raise RejectedError(TIMED_OUT) from error
         except asyncio.CancelledError:
-            if admitted.done():
+            if turn.started:
                 self.finish(turn)
             else:
                 self._abandon(turn)
             raise
+        finally:
+            timer.cancel()
 
     def finish(self, turn: Turn) -> None:
         """Give the seats back."""
@@ -253,6 +258,12 @@ class QueueSet:
         active = max(1, min(self.executing + self.waiting, len(self.queues) or 1))
         self._r += (now - self._r_at) * min(self.seats_in_use + self.waiting_seats, self.limit) / active
         self._r_at = now
+
+
+def _give_up(admitted: asyncio.Future[None]) -> None:
+    """A request has waited for too long."""
+    if not admitted.done():
+        admitted.set_exception(TimeoutError())
 
 
 class Demand:
