@@ -5,15 +5,18 @@ errors. Deletion's rules are in `deletion.py`, what is particular to a kind in i
 
 Between reading the newest version (`store.head`) and handing the new one to the store nothing is awaited, so a
 read-modify-write without a resourceVersion cannot lose a concurrent change and never has to be repeated. Where an admission plugin
-waits for an answer from outside, the newest version is looked at again afterwards, and the update made anew if it is another.
+waits for an answer from outside, or validation is slow (rules of custom resources may take seconds) and done beside the event loop, the
+newest version is looked at again afterwards, and the update made anew if it is another.
 
 Source: k8s.io/apiserver/pkg/registry/generic/registry/store.go, kubernetes.io/docs/reference/using-api/api-concepts
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from minikube_py.apis.scheme import deep_copy, encode, encode_sorted
@@ -67,6 +70,7 @@ UPDATE_TRIES = 32
 REVISION = re.compile(r"0*[1-9][0-9]*").fullmatch
 
 Transform = Callable[[Any], Any]
+Causes = list[Cause]
 
 
 class Registry:
@@ -88,6 +92,8 @@ class Registry:
         self._storages = {storage.resource.gvr: storage for storage in storages}
         self._by_struct = {storage.struct: storage for storage in self._storages.values()}
         self.field_managers = FieldManagers(self._storages.values)
+        # Slow validations one after the other: they share the interpreter with the event loop.
+        self._aside = asyncio.Lock()
 
     def storages(self) -> Iterable[Storage]:
         return self._storages.values()
@@ -167,7 +173,7 @@ class Registry:
         if not tracked:
             self._track(storage, "", None, obj, context, now)
         operation = Operation("CREATE", storage, namespace, meta.name, obj, None, "", context)
-        waits = self.admission.waits(operation)
+        waits = self.admission.waits(operation) or storage.strategy.slow
         if waits:
             await self.admission.mutate_waiting(operation)
         else:
@@ -208,7 +214,8 @@ class Registry:
         stored = storage.to_storage(obj)
         strategy.prepare_create(stored, context)
         storage.stored.set_defaults(stored)  # of what admission added, and of the new status
-        causes = strategy.causes_of_create(stored, context)
+        find = partial(strategy.causes_of_create, stored, context)
+        causes = await self._found_aside(find) if strategy.slow else find()
         if causes:
             raise invalid(resource.group, resource.kind, name, causes)
         if waits:
@@ -263,7 +270,7 @@ class Registry:
             old, served = storage.object(head), storage.served(head)
             self.check_identity(storage, old, uid=uid)
             operation = Operation("UPDATE", storage, namespace, name, None, served, subresource, context)
-            waits = self.admission.waits(operation)
+            waits = self.admission.waits(operation) or storage.strategy.slow
             # What is tried again begins with what the client sent.
             new = operation.obj = _copy(transform(served)) if waits else transform(served)
             self._begin_update(storage, namespace, name, new, old)
@@ -274,7 +281,7 @@ class Registry:
                 await self.admission.mutate_waiting(operation)
             else:
                 self.admission.mutate(operation)
-            stored = self._checked_update(operation, old)
+            stored = await self._checked_update(operation, old)
             if waits:
                 await self._validate_waiting(operation, stored, old)
                 if self.store.head(storage.collection, key) is not head:
@@ -291,7 +298,7 @@ class Registry:
                 raise
         raise conflict(storage.resource.group, storage.resource.plural, name, MODIFIED)
 
-    def _checked_update(self, operation: Operation, old: Any) -> Any:
+    async def _checked_update(self, operation: Operation, old: Any) -> Any:
         """What is to be stored of an update that admission has filled in. Raises: InvalidError."""
         storage, new, context = operation.storage, operation.obj, operation.context
         # For all but admission, a change of the scale is an update of the object itself.
@@ -300,10 +307,19 @@ class Registry:
         storage.set_defaults(new)
         stored = storage.to_storage(new)
         self._prepare_update(storage, stored, old, subresource, context)
-        causes = storage.strategy.causes_of_update(stored, old, subresource, context)
+        find = partial(storage.strategy.causes_of_update, stored, old, subresource, context)
+        causes = await self._found_aside(find) if storage.strategy.slow else find()
         if causes:
             raise invalid(storage.resource.group, storage.resource.kind, operation.name, causes)
         return stored
+
+    async def _found_aside(self, find: Callable[[], Causes]) -> Causes:
+        """What is wrong with an object, found while the event loop goes on.
+
+        Cancellation: it is found out, but nobody is told.
+        """
+        async with self._aside:
+            return await asyncio.to_thread(find)
 
     async def _validate_waiting(self, operation: Operation, stored: Any, old: Any = None) -> None:
         """Let plugins that wait decide; what the strategy has reserved for the object is given back if it is not to be.

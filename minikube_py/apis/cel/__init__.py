@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # What all rules about one object may cost together, about a second of upstream's time.
 # Source: staging/src/k8s.io/apiserver/pkg/apis/cel/config.go
 RUNTIME_COST_BUDGET = 10_000_000
+# What rules may cost that are evaluated on the event loop: some ten milliseconds of it.
+LOOP_COST_MAX = 50_000
 
 Schema = dict[str, Any]
 _INNER = ("items", "additionalProperties")
@@ -63,12 +65,25 @@ class RuleSet:
 
     Attributes:
         empty: there are none.
+        slow: whether evaluating them may take so long that it does not belong on the event loop; so it may as long as nobody has weighed
+            them.
     """
 
     def __init__(self, schema: Schema, is_resource: bool = True) -> None:
         self._schema = schema
         self._is_resource = is_resource
         self.empty = not has_rules(schema)
+        self.slow = not self.empty
+        self._weighed = self.empty
+
+    def weigh(self) -> None:
+        """Find out whether the rules are slow, which takes some time itself the first time."""
+        if self._weighed:
+            return
+        from .rule_check import cost_max
+
+        self.slow = cost_max(self._schema) > LOOP_COST_MAX
+        self._weighed = True
 
     @cached_property
     def _root(self) -> RuleNode | None:

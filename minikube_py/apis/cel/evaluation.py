@@ -19,7 +19,7 @@ from ...core.errors import Cause
 from ..correlation import Correlation, key_of, keyed
 from ..syntax import quote
 from .errors import CelError, CostLimitError, NoSuchOverloadError
-from .program import CALL_COST_MAX, Program
+from .program import CALL_COST_MAX, Outcome, Program
 from .rule_nodes import RuleNode
 from .rules import Rule
 from .values import NONE, Optional, Value, show_double
@@ -144,21 +144,15 @@ class _Validation:
                 self._rule(rule, rule.program, view, path, ratchet)
 
     def _rule(self, rule: Rule, program: Program, view: _View, path: _Path, ratchet: _Ratchet) -> None:
-        failed: CelError | None = None
-        result: Value = False
-        cost = 0
         try:
             values = view.optional() if rule.optional_old_self else view.plain(rule.uses_old_self)
-            try:
-                result = program.evaluate(*values, limit=CALL_COST_MAX)
-            finally:
-                cost = program.cost
+            outcome = program.run(*values, limit=CALL_COST_MAX)
         except CelError as error:
-            failed = error
-        node = view.node
-        if cost > self._budget:
+            outcome = Outcome(None, error, 0)
+        node, failed = view.node, outcome.error
+        if outcome.cost > self._budget:
             self._stop(self._invalid(node, path, _SPENT))
-        self._budget -= cost
+        self._budget -= outcome.cost
         if isinstance(failed, NoSuchOverloadError):
             detail = f"'{failed}': call arguments did not match a supported operator, function or macro signature for rule: {rule.shown}"
             self.causes.append(self._invalid(node, path, detail))
@@ -167,7 +161,7 @@ class _Validation:
             self._stop(self._invalid(node, path, detail))
         elif failed is not None:
             self.causes.append(self._invalid(node, path, f"{failed} evaluating rule: {rule.shown}"))
-        elif result is not True:
+        elif outcome.value is not True:
             self._failed(rule, view, path, ratchet)
 
     def _failed(self, rule: Rule, view: _View, path: _Path, ratchet: _Ratchet) -> None:
@@ -187,23 +181,23 @@ class _Validation:
         program = rule.message_program
         if program is None:
             return ""
-        text: Value = ""
         problem = ""
         try:
-            text = program.evaluate(*view.for_message(rule), limit=CALL_COST_MAX)
-        except CostLimitError:
+            outcome = program.run(*view.for_message(rule), limit=CALL_COST_MAX)
+        except CelError as error:
+            outcome = Outcome(None, error, 0)
+        if isinstance(outcome.error, CostLimitError):
             spent = "no further validation rules will be run due to call cost exceeds limit for messageExpression"
             problem = f"{spent}: {quote(rule.message_expression)}"
-        except CelError as error:
-            log.info("messageExpression failed; expression=%s error=%s", rule.message_expression, error)
-        cost = program.cost
-        if cost > self._budget:
+        elif outcome.error is not None:
+            log.info("messageExpression failed; expression=%s error=%s", rule.message_expression, outcome.error)
+        if outcome.cost > self._budget:
             problem = _MESSAGE_SPENT
         if problem:
             self._complain(self._invalid(view.node, where, problem), rule, ratchet)
             raise _Spent
-        self._budget -= cost
-        text = text.strip() if isinstance(text, str) else ""
+        self._budget -= outcome.cost
+        text = outcome.value.strip() if isinstance(outcome.value, str) else ""
         return text if len(text.encode(errors="replace")) <= MESSAGE_BYTES_MAX and "\n" not in text else ""
 
 

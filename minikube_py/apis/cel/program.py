@@ -12,6 +12,7 @@ Source: github.com/google/cel-spec doc/langdef.md; costs: cel-go interpreter/run
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from .access import has, index, select, select_optional
 from .ast import ACCUMULATOR, Call, Checked, Comprehension, Const, Ident, ListLiteral, MapLiteral, Node, Select, Uint
@@ -37,39 +38,50 @@ _CONVERSIONS = frozenset({"bool", "bytes", "double", "duration", "dyn", "int", "
 _SCALARS = frozenset({bool, int, Uint, float, str, type(None)})
 
 
-class Program:
-    """An expression that can be evaluated any number of times. Making one fails if a literal in it does (CelError).
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What has become of an evaluation: a value, or an error, and what it cost either way."""
 
-    Attributes:
-        cost: what the last evaluation cost.
-    """
+    value: Value
+    error: CelError | None
+    cost: int
+
+
+class Program:
+    """An expression that can be evaluated any number of times, by threads too. Making one fails if a literal in it does (CelError)."""
 
     def __init__(self, checked: Checked, variables: Sequence[str]) -> None:
         compiler = _Compiler(checked, variables)
         self._run = compiler.node(checked.root)
         self._slots = compiler.slot_count
         self._variables = len(variables)
-        self.cost = 0
 
     def evaluate(self, *values: Value, limit: int = CALL_COST_MAX) -> Value:
         """The value of the expression.
 
         Args:
             values: of the variables, in the order in which the program was given their names.
-        Raises: CelError. `cost` is set in any case.
+        Raises: CelError.
         """
+        outcome = self.run(*values, limit=limit)
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.value
+
+    def run(self, *values: Value, limit: int = CALL_COST_MAX) -> Outcome:
+        """As `evaluate`, with the cost."""
         frame = Frame([*values, *[None] * (self._slots - self._variables)], limit)
         try:
             result = self._run(frame)
-        except RecursionError as error:
-            raise CelError("expression is nested too deeply") from error
-        finally:
-            self.cost = frame.cost
+        except RecursionError:
+            return Outcome(None, CelError("expression is nested too deeply"), frame.cost)
+        except CelError as error:
+            return Outcome(None, error, frame.cost)
         if frame.cost > limit:
-            raise CostLimitError
+            return Outcome(None, CostLimitError(), frame.cost)
         if isinstance(result, Failed):
-            raise result.error
-        return result
+            return Outcome(None, result.error, frame.cost)
+        return Outcome(result, None, frame.cost)
 
 
 def _is_attribute(node: Node) -> bool:

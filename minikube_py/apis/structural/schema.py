@@ -43,6 +43,15 @@ class Schema:
     def root(self) -> Node:
         return self._root
 
+    @property
+    def slow(self) -> bool:
+        """Whether `validate` may take so long that it does not belong on the event loop."""
+        return self._rules.slow
+
+    def weigh(self) -> None:
+        """Find out whether the schema is slow, which takes some time itself the first time."""
+        self._rules.weigh()
+
     def prune(self, document: Document) -> list[str]:
         """Drop what the schema does not specify, in place; apiVersion, kind and metadata of the document stay as they are.
 

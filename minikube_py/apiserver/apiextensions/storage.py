@@ -73,6 +73,10 @@ class CustomStrategy(Strategy):
         self._schema = schema
         self._scale = scale
 
+    @property
+    def slow(self) -> bool:  # type: ignore[override]
+        return self._schema.slow
+
     def prepare_create(self, obj: CustomObject, context: Context) -> None:
         if self.terminating:
             raise MethodNotAllowedError(
@@ -123,6 +127,8 @@ class CustomStrategy(Strategy):
         document = obj.document()
         former = None if old is None else old.document()
         found = self._schema.validate(document, former, status=status, earlier=causes, warnings=context.warnings)
+        if self.slow:
+            self._schema.weigh()
         return [*causes, *found, *(self._scale.validate(document, status=status) if self._scale is not None else ())]
 
 

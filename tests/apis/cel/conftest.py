@@ -80,8 +80,7 @@ def cost() -> Callable[[str, dict[str, Any], Any], int]:
     def run(expression: str, schema: dict[str, Any], document: Any) -> int:
         declarations = Declarations.of(_decl(schema), "selfType")
         program = Program(check(expression, {"self": declarations.root}, declarations.field_type), ("self",))
-        program.evaluate(reader(schema)(document))
-        return program.cost
+        return program.run(reader(schema)(document)).cost
 
     return run
 

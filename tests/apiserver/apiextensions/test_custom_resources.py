@@ -331,6 +331,45 @@ async def test_rules_hold_on_creation_and_between_versions_of_an_object(lab: Lab
     assert (await lab.send("PUT", f"{WIDGETS}/w", {**made, "spec": {"low": 2, "high": 2}})).status == 200
 
 
+LOOPS = "self.all(a, self.all(b, self.all(c, a + b + c >= 0)))"
+SLOW = {
+    "type": "object",
+    "properties": {"spec": {"type": "object", "properties": {"numbers": {
+        "type": "array", "maxItems": 50, "items": {"type": "integer", "maximum": 1000}, "x-kubernetes-validations": [{"rule": LOOPS}],
+    }}}},
+}
+
+
+async def test_rules_that_take_long_hold_nobody_up(lab: Lab) -> None:
+    await define(lab, definition(version(schema=SLOW)))
+    numbers = {"numbers": [1] * 40}
+    slow = asyncio.create_task(lab.send("POST", WIDGETS, {**widget(), "spec": numbers}))
+    await asyncio.sleep(0)
+    other = asyncio.create_task(lab.get("/api/v1/namespaces/default"))
+    done, _ = await asyncio.wait({slow, other}, return_when=asyncio.FIRST_COMPLETED)
+    assert done == {other} and (await other).status == 200
+    assert (await slow).status == 201
+
+
+async def test_change_that_comes_during_a_slow_validation_is_not_lost(lab: Lab) -> None:
+    await define(lab, definition(version(schema=SLOW)))
+    await make(lab, {**widget(), "spec": {"numbers": [1] * 25}})
+    merge = {"Content-Type": "application/merge-patch+json"}
+    changes = [{"metadata": {"labels": {f"l{number}": "x"}}} for number in range(3)]
+    answers = await asyncio.gather(*(lab.send("PATCH", f"{WIDGETS}/w", change, headers=merge) for change in changes))
+    assert [answer.status for answer in answers] == [200] * 3
+    found = (await lab.get(f"{WIDGETS}/w")).json
+    assert found["metadata"]["labels"] == {"l0": "x", "l1": "x", "l2": "x"}
+
+
+async def test_rules_that_are_quick_are_known_to_be_after_the_first_object(lab: Lab) -> None:
+    await define(lab, definition(version(schema=RULES)))
+    storage = lab.registry.storage("example.com", "v1", "widgets")
+    assert storage is not None and storage.strategy.slow
+    await make(lab, {**widget(), "spec": {"low": 1, "high": 2}})
+    assert not storage.strategy.slow
+
+
 async def test_rules_that_do_not_compile_are_told_of_at_once(lab: Lab) -> None:
     schema = {"type": "object", "x-kubernetes-validations": [{"rule": "self.nothing > 1"}]}
     refused = await lab.send("POST", DEFINITIONS, definition(version(schema=schema)))
