@@ -27,7 +27,9 @@ def _namespaces() -> Iterator[str]:
 
 
 def _mounts() -> Iterator[str]:
-    yield from (f"mount {line.split()[4]}" for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    """Mounts, but for the one that iproute2 makes with its first network namespace and keeps."""
+    points = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    yield from (f"mount {point}" for point in points if point != "/run/netns")
 
 
 def _processes() -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -72,10 +73,16 @@ class Node:
         return [entry.name for entry in tasks.iterdir()] if tasks.is_dir() else []
 
 
+def pod_groups() -> set[Path]:
+    """The control groups that kubelets of this machine have made for pods."""
+    return {*Path("/sys/fs/cgroup").glob("kubepods"), *Path("/sys/fs/cgroup").glob("*/kubepods")}
+
+
 class Cluster:
     """A server, and agents that join it."""
 
     def __init__(self, name: str) -> None:
+        self._foreign_groups = pod_groups()
         self.home = Path(tempfile.mkdtemp(prefix=f"mkpy-{name}-"))
         self.lan = Lan(f"mkpy-{name}")
         self.nodes: list[Node] = []
@@ -166,6 +173,10 @@ class Cluster:
             node.close()
         self.lan.close()
         remove_tree(self.home)
+        # A kubelet leaves them for its next start.
+        for group in pod_groups() - self._foreign_groups:
+            for current, _, _ in os.walk(group, topdown=False):
+                os.rmdir(current)
 
     def __enter__(self) -> Self:
         return self
