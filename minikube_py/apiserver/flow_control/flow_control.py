@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from .bootstrap import mandatory
 from .classifier import Classifier, Schema, flow_hash
 from .priority_levels import ADJUSTMENT_S, Counts, Flow, Level, adjust, divide
 from .queue_set import CANCELLED, QUEUE_FULL, RejectedError, Turn
+from .retry_after import RetryAfter
 from .work_estimate import WorkEstimator
 
 T = TypeVar("T", PriorityLevelConfiguration, FlowSchema)
@@ -122,6 +124,8 @@ class FlowControl:
         self._flow_schemas: dict[str, FlowSchema] = {}
         self._classifier = Classifier(())
         self._flows: dict[tuple[str, str], Flow] = {}
+        # By level.
+        self._retry_after: defaultdict[str, RetryAfter] = defaultdict(RetryAfter)
         self._adjusting: asyncio.TimerHandle | None = None
         self._due = False
         self.levels: dict[str, Level] = {}
@@ -173,10 +177,12 @@ class FlowControl:
             counts.seats_in_use += ticket.turn.seats
         self.running.add(ticket)
 
-    def classification(self, user: UserInfo, info: RequestInfo) -> tuple[Schema, Level]:
-        """Where a request belongs, for the headers of one that is turned away."""
+    def turn_away(self, user: UserInfo, info: RequestInfo) -> tuple[Schema, Level, int]:
+        """Where a request belongs that was rejected, and in how many seconds its client may come back."""
         schema = self._classifier.classify(user, info)
-        return schema, self.levels[schema.level]
+        retry_after = self._retry_after[schema.level]
+        retry_after.turned_away(int(time.time()))
+        return schema, self.levels[schema.level], retry_after.seconds
 
     def _flow(self, schema: Schema, level: Level, distinguisher: str) -> Flow:
         key = (schema.name, distinguisher)

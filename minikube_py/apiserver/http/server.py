@@ -297,9 +297,9 @@ class ApiServer:
             if ticket.waits:
                 await ticket.wait()
         except RejectedError:
-            schema, level = flow_control.classification(user, info)
+            schema, level, retry_after_s = flow_control.turn_away(user, info)
             return text_error("Too many requests, please try again later.", 429, {
-                "Retry-After": "1", "X-Kubernetes-PF-FlowSchema-UID": schema.uid, "X-Kubernetes-PF-PriorityLevel-UID": level.uid})
+                "Retry-After": str(retry_after_s), "X-Kubernetes-PF-FlowSchema-UID": schema.uid, "X-Kubernetes-PF-PriorityLevel-UID": level.uid})
         http.ticket = ticket
         return None
 
