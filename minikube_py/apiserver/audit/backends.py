@@ -108,11 +108,13 @@ class LogBackend:
     def flush(self) -> None:
         lines, self._lines = self._lines, []
         waiting, self._waiting = self._waiting, []
-        if lines:
-            self._write(b"".join(lines), len(lines))
-        for written in waiting:
-            if not written.done():
-                written.set_result(None)
+        try:
+            if lines:
+                self._write(b"".join(lines), len(lines))
+        finally:
+            for written in waiting:
+                if not written.done():
+                    written.set_result(None)
 
     def _write(self, data: bytes, events: int) -> bool:
         try:
