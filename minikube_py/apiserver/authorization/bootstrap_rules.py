@@ -34,7 +34,7 @@ NODE_RULES: Rows = (
     ("create get list watch", "core", "nodes"),
     ("patch update", "core", "nodes/status"),
     ("patch update", "core", "nodes"),
-    ("create patch update", "core", "events"),
+    EVENTS,
     (READ, "core", "pods"),
     ("create delete", "core", "pods"),
     ("patch update", "core", "pods/status"),
@@ -60,7 +60,10 @@ NODE_NETWORK = "minikube-py:node-network"
 CLUSTER_ROLES: dict[str, Rows] = {
     "cluster-admin": (("*", "*", "*"), ("*", "*")),
     "system:discovery": (("get", f"{_HEALTH} /version /version/ /openapi /openapi/* /api /api/* /apis /apis/*"),),
-    "system:monitoring": (("get", "/healthz /healthz/* /livez /livez/* /metrics /metrics/slis /readyz /readyz/*"),),
+    "system:monitoring": (
+        ("get", "/flagz /healthz /healthz/* /livez /livez/* /metrics /metrics/slis /readyz /readyz/* /statusz"),
+        ("get", "core", "nodes/metrics"),
+    ),
     "system:basic-user": (
         ("create", "authorization.k8s.io", "selfsubjectaccessreviews selfsubjectrulesreviews"),
         ("create", "authentication.k8s.io", "selfsubjectreviews"),
@@ -81,10 +84,11 @@ CLUSTER_ROLES: dict[str, Rows] = {
         ("create", "core", "pods/eviction"),
         (
             WRITE, "core",
-            "configmaps events persistentvolumeclaims replicationcontrollers replicationcontrollers/scale secrets serviceaccounts "
-            "services services/proxy",
+            "configmaps persistentvolumeclaims replicationcontrollers replicationcontrollers/scale secrets serviceaccounts services "
+            "services/proxy",
         ),
         ("create", "core", "serviceaccounts/token"),
+        (WRITE, "core events.k8s.io", "events"),
         (WRITE, "apps", f"{_WORKLOADS} deployments/rollback statefulsets statefulsets/scale"),
         (WRITE, "autoscaling", "horizontalpodautoscalers"),
         (WRITE, "batch", "cronjobs jobs"),
@@ -102,10 +106,11 @@ CLUSTER_ROLES: dict[str, Rows] = {
         ),
         (
             READ, "core",
-            "bindings events limitranges namespaces/status pods/log pods/status replicationcontrollers/status resourcequotas "
+            "bindings limitranges namespaces/status pods/log pods/status replicationcontrollers/status resourcequotas "
             "resourcequotas/status",
         ),
         (READ, "core", "namespaces"),
+        (READ, "core events.k8s.io", "events"),
         (READ, "discovery.k8s.io", "endpointslices"),
         (READ, "apps", f"{_WORKLOADS_STATUS} controllerrevisions statefulsets statefulsets/scale statefulsets/status"),
         (READ, "autoscaling", "horizontalpodautoscalers horizontalpodautoscalers/status"),
@@ -180,7 +185,8 @@ CLUSTER_ROLES: dict[str, Rows] = {
     "system:kube-scheduler": (
         EVENTS,
         ("create", "coordination.k8s.io", "leases"),
-        ("get update", "coordination.k8s.io", "leases", "kube-scheduler"),
+        ("get list update watch", "coordination.k8s.io", "leases", "kube-scheduler"),
+        (READ_WRITE, "coordination.k8s.io", "leasecandidates"),
         (READ, "core", "nodes"),
         (f"{READ} delete", "core", "pods"),
         ("create", "core", "bindings pods/binding"),
@@ -199,8 +205,10 @@ CLUSTER_ROLES: dict[str, Rows] = {
         (READ, "resource.k8s.io", "deviceclasses"),
         (READ_UPDATE, "resource.k8s.io", "resourceclaims"),
         (READ_UPDATE, "resource.k8s.io", "resourceclaims/status"),
-        (READ_UPDATE, "core", "pods/finalizers"),
+        ("update", "core", "pods/finalizers"),
         (READ, "resource.k8s.io", "resourceslices"),
+        ("create delete", "resource.k8s.io", "resourceclaims"),
+        ("patch update", "resource.k8s.io", "resourceclaims/binding"),
     ),
 }
 

@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from minikube_py.apis import core_v1
 from minikube_py.apis.object import Object
 from minikube_py.apis.rbac_v1 import ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject
-from minikube_py.apis.scheme import deep_copy, encode_sorted
+from minikube_py.apis.scheme import deep_copy, encode_sorted, to_document
 from minikube_py.apiserver.authentication import ANONYMOUS, UserInfo
 from minikube_py.apiserver.authorization import Attributes, RbacAuthorizer
 from minikube_py.apiserver.authorization.bootstrap_policy import (
@@ -60,6 +62,15 @@ def path(user: UserInfo, url: str) -> Attributes:
     (Attributes(UserInfo("system:serviceaccount:kube-system:token-cleaner"), "delete", "", "v1", "secrets", "", "kube-system", "x"), True),
     (Attributes(UserInfo("system:serviceaccount:kube-system:token-cleaner"), "delete", "", "v1", "secrets", "", "default", "x"), False),
     (Attributes(UserInfo("n", "", ("system:nodes",)), "list", "", "v1", "pods"), False),
+    (path(UserInfo("p", "", ("system:monitoring",)), "/statusz"), True), (path(UserInfo("p", "", ("system:monitoring",)), "/flagz"), True),
+    (Attributes(UserInfo("p", "", ("system:monitoring",)), "get", "", "v1", "nodes", "metrics", "", "n"), True),
+    (Attributes(UserInfo("p", "", ("system:monitoring",)), "get", "", "v1", "nodes", "stats", "", "n"), False),
+    (Attributes(UserInfo("system:kube-scheduler"), "update", "resource.k8s.io", "v1", "resourceclaims", "binding", "default", "c"), True),
+    (Attributes(UserInfo("system:kube-scheduler"), "create", "resource.k8s.io", "v1", "resourceclaims", "", "default"), True),
+    (Attributes(UserInfo("system:kube-scheduler"), "deletecollection", "coordination.k8s.io", "v1beta1", "leasecandidates"), True),
+    (Attributes(UserInfo("system:kube-scheduler"), "watch", "coordination.k8s.io", "v1", "leases", "", "default", "kube-scheduler"), True),
+    (Attributes(UserInfo("system:kube-scheduler"), "watch", "coordination.k8s.io", "v1", "leases", "", "default", "other"), False),
+    (Attributes(UserInfo("system:kube-scheduler"), "patch", "", "v1", "pods", "finalizers", "default", "p"), False),
 ])
 def test_default_identities_may_do_what_upstreams_may(authorizer: RbacAuthorizer, attributes: Attributes, allowed: bool) -> None:
     assert authorizer.decide(attributes).allowed is allowed
@@ -67,6 +78,8 @@ def test_default_identities_may_do_what_upstreams_may(authorizer: RbacAuthorizer
 
 @pytest.mark.parametrize(("role", "verb", "group", "resource", "allowed"), [
     ("view", "list", "", "pods", True), ("view", "get", "", "secrets", False), ("view", "create", "", "pods", False),
+    ("view", "watch", "", "events", True), ("view", "watch", "events.k8s.io", "events", True),
+    ("view", "create", "events.k8s.io", "events", False), ("edit", "create", "events.k8s.io", "events", True),
     ("edit", "list", "", "pods", True), ("edit", "get", "", "secrets", True), ("edit", "create", "apps", "deployments", True),
     ("edit", "create", "rbac.authorization.k8s.io", "roles", False), ("edit", "update", "", "resourcequotas", False),
     ("admin", "create", "rbac.authorization.k8s.io", "roles", True), ("admin", "create", "apps", "deployments", True),
@@ -90,7 +103,26 @@ def test_the_policy_is_the_one_of_1_36() -> None:
     digest = hashlib.sha256()
     for obj in upstreams:
         digest.update(encode_sorted(obj))
-    assert digest.hexdigest()[:16] == "20667bc191091b4f"
+    assert digest.hexdigest()[:16] == "36d6b5d536715cb5"
+
+
+def test_the_policy_is_as_long_as_upstreams() -> None:
+    """In characters of the YAML that upstream renders its policy to, one list for each file of bootstrappolicy/testdata."""
+    own = [role for name, role in cluster_roles().items() if not name.startswith("minikube-py:")]
+    assert rendered_characters([role for role in own if role.metadata.name.startswith("system:controller:")]) == 30509
+    assert rendered_characters([role for role in own if not role.metadata.name.startswith("system:controller:")]) == 26249
+    assert rendered_characters(roles()) == 3572
+    assert rendered_characters(role_bindings()) == 3859
+
+
+def rendered_characters(objects: Sequence[ClusterRole | Role | RoleBinding]) -> int:
+    items = []
+    for obj in sorted(objects, key=lambda obj: (obj.metadata.namespace, obj.metadata.name)):
+        item = to_document(obj)
+        if "aggregationRule" in item:
+            item["rules"] = None  # They are not aggregated yet there.
+        items.append(item)
+    return len(yaml.safe_dump({"apiVersion": "v1", "items": items, "kind": "List", "metadata": {}}, width=1000))
 
 
 @pytest.mark.parametrize(("user", "subresource", "allowed"), [
