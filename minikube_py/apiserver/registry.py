@@ -27,7 +27,6 @@ from minikube_py.core.errors import (
     AlreadyExistsError,
     Cause,
     ConflictError,
-    InternalError,
     RequestEntityTooLargeError,
     StatusError,
     StorageError,
@@ -35,6 +34,7 @@ from minikube_py.core.errors import (
     already_exists,
     conflict,
     generated_name_taken,
+    internal,
     invalid,
     not_found,
 )
@@ -496,9 +496,9 @@ class Registry:
             if "wait for the disk" in str(error):
                 raise TooManyRequestsError("the server has received too many requests and has asked us to try again later",
                                            details={"retryAfterSeconds": 1}) from error
-            raise InternalError(f"Internal error occurred: {error}") from error
+            raise internal(str(error)) from error
         except StoreError as error:
-            raise InternalError(f"Internal error occurred: {error}") from error
+            raise internal(str(error)) from error
         return entry
 
 

@@ -13,14 +13,16 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One StatusCause: a machine-readable reason, a message and the field path ("spec.containers[0].name")."""
+    """One StatusCause: a machine-readable reason, a message and the field path ("spec.containers[0].name"), each of which may be "".
+    """
 
     reason: str
     message: str
     field: str = ""
 
     def document(self) -> dict[str, str]:
-        return {"reason": self.reason, "message": self.message} | ({"field": self.field} if self.field else {})
+        words = (("reason", self.reason), ("message", self.message), ("field", self.field))
+        return {key: value for key, value in words if value}
 
 
 class StatusError(Exception):
@@ -229,6 +231,11 @@ def invalid(group: str, kind: str, name: str, causes: Sequence[Cause]) -> Invali
     """422 with one cause a wrong field. The message is "Kind.group \"name\" is invalid: " and all of them."""
     message = f'{qualified(group, kind)} "{name}" is invalid: {aggregate(causes)}'
     return InvalidError(message, details=resource_details(group, kind, name), causes=causes)
+
+
+def internal(why: str) -> InternalError:
+    """500 for what is nobody's fault who asks."""
+    return InternalError(f"Internal error occurred: {why}", causes=[Cause("", why)])
 
 
 def expired(message: str) -> ExpiredError:

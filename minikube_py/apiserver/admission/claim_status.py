@@ -71,10 +71,7 @@ class ClaimStatusAuthorization(WaitingPlugin):
     async def _refusal(self, wanted: Attributes) -> str:
         """Why something is not allowed; "" if it is."""
         decision = await self._authorizer.authorize(wanted)
-        if decision.allowed:
-            return ""
-        why = ": ".join(text for text in (decision.error, decision.reason) if text)
-        return forbidden(wanted, why).message
+        return "" if decision.allowed else forbidden(wanted, decision.explanation).message
 
 
 def changed_drivers(old: list[AllocatedDeviceStatus], new: list[AllocatedDeviceStatus]) -> set[str]:

@@ -62,11 +62,13 @@ class NodeTokenRestriction(WaitingPlugin):
         wanted = Attributes(
             user, "request-serviceaccounts-token-audience", "", "v1", audience, "", operation.namespace, operation.name
         )
-        if not (await self._authorizer.authorize(wanted)).allowed:
-            raise forbidden(operation, (
-                f"audience {quote(audience)} not found in pod spec volume, "
-                f"{user.name} is not authorized to request tokens for this audience"
-            ))
+        decision = await self._authorizer.authorize(wanted)
+        if decision.allowed:
+            return
+        problem = f"{user.name} is not authorized to request tokens for this audience"
+        if decision.error:
+            problem = f"error authorizing {user.name} to request tokens for this audience: {decision.error}"
+        raise forbidden(operation, f"audience {quote(audience)} not found in pod spec volume, {problem}")
 
 
 def names_audience(pod: Pod, audience: str, get_object: GetObject) -> bool:

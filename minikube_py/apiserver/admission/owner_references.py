@@ -40,7 +40,7 @@ class OwnerReferencesPermissionEnforcement(WaitingPlugin):
         decision = await self._may(operation, "delete", resource.group, resource.version, resource.plural, operation.subresource,
                                    operation.namespace, operation.name)
         if not decision.allowed:
-            raise forbidden(operation, f"cannot set an ownerRef on a resource you can't delete: {decision.reason}, <nil>")
+            raise forbidden(operation, f"cannot set an ownerRef on a resource you can't delete: {_why(decision)}")
         for reference in _newly_blocking(new, old):
             await self._check_owner(operation, reference)
 
@@ -56,13 +56,17 @@ class OwnerReferencesPermissionEnforcement(WaitingPlugin):
             decision = await self._may(operation, "update", group, version, resource.plural, "finalizers", namespace, reference.name)
             if not decision.allowed:
                 raise forbidden(operation, "cannot set blockOwnerDeletion if an ownerReference refers to a resource you can't set "
-                                           f"finalizers on: {decision.reason}, <nil>")
+                                           f"finalizers on: {_why(decision)}")
 
     async def _may(
         self, operation: Operation, verb: str, group: str, version: str, plural: str, subresource: str, namespace: str, name: str
     ) -> Decision:
         return await self._authorizer.authorize(
             Attributes(operation.context.user, verb, group, version, plural, subresource, namespace, name))
+
+
+def _why(decision: Decision) -> str:
+    return f"{decision.reason}, {decision.error or '<nil>'}"
 
 
 def _references(obj: object) -> list[OwnerReference]:

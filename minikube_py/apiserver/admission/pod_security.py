@@ -18,7 +18,7 @@ from minikube_py.apis.pod_security.configuration import GROUP, VERSIONS, PodSecu
 from minikube_py.apis.pod_security.policy import AUDIT, ENFORCE, VERSION, WARN
 from minikube_py.apis.scheme import decoder
 from minikube_py.apis.syntax import quote
-from minikube_py.core.errors import Cause, InternalError, aggregate, invalid
+from minikube_py.core.errors import Cause, aggregate, internal, invalid
 from minikube_py.store.interface import Store
 
 from ..configuration import ConfigurationError, decode_configuration
@@ -89,7 +89,7 @@ class PodSecurity(Plugin):
             return
         found = self._policy(operation)
         if found is None:
-            raise InternalError(self._note_lost(operation, "Internal error occurred: "))
+            raise internal(self._note_lost(operation, "Internal error occurred: "))
         policy, causes = found
         if policy.fully_privileged and not causes:
             _annotate(operation, "enforce-policy", str(PRIVILEGED.enforce))
@@ -169,8 +169,8 @@ class PodSecurity(Plugin):
 
     def _note_lost(self, operation: Operation, prefix: str = "") -> str:
         """Note that there is no such namespace; returns what the client may be told."""
-        problem = f"{prefix}failed to lookup namespace {operation.namespace}"
-        _annotate(operation, "error", f'{problem}: namespaces "{operation.namespace}" not found')
+        problem = f"failed to lookup namespace {operation.namespace}"
+        _annotate(operation, "error", f'{prefix}{problem}: namespaces "{operation.namespace}" not found')
         self._counters.failed(operation, fatal=True)
         return problem
 

@@ -11,7 +11,7 @@ from minikube_py.apis import autoscaling_v1, meta_v1
 from minikube_py.apis.apiextensions_v1 import CustomResourceSubresourceScale
 from minikube_py.apis.custom import CustomObject
 from minikube_py.apis.validation.causes import invalid, show
-from minikube_py.core.errors import Cause, InternalError
+from minikube_py.core.errors import Cause, internal
 
 REPLICAS_MAX = 2**31 - 1
 _GO_TYPES: dict[type, str] = {
@@ -32,7 +32,7 @@ class CustomScale:
         """Raises: InternalError if the object does not say how many replicas it wants."""
         replicas = _integer(obj.content, self.spec_path)
         if replicas is None:
-            raise InternalError(f'Internal error occurred: the spec replicas field ".{".".join(self.spec_path)}" does not exist')
+            raise internal(f'the spec replicas field ".{".".join(self.spec_path)}" does not exist')
         meta = obj.metadata
         scale = autoscaling_v1.Scale(kind="Scale", api_version="autoscaling/v1")
         scale.metadata = meta_v1.ObjectMeta(

@@ -22,7 +22,7 @@ from minikube_py.apis.scheme import encode
 from minikube_py.apiserver.authentication.user import UserInfo
 from minikube_py.apiserver.authorization.attributes import Decision
 from minikube_py.apiserver.http.request_info import RequestInfo
-from minikube_py.core.errors import InternalError, StatusError
+from minikube_py.core.errors import StatusError, internal
 
 from .event import (
     EMPTY,
@@ -103,7 +103,7 @@ class Auditor:
         record = Record(self, verdict, _event(http, info, wire_user(user), verdict, received), is_long_running(info))
         if not self.process(record.event, verdict) and self._strict:
             self.rejected += 1
-            raise InternalError("Internal error occurred: failed to store audit event")
+            raise internal("failed to store audit event")
         return record
 
     def refused(self, http: HttpRequest, info: RequestInfo, received: float) -> None:
@@ -169,8 +169,11 @@ class Record:
             self.event.authentication_metadata = AuthenticationMetadata(constraint)
 
     def decided(self, decision: Decision) -> None:
-        """What authorization said."""
+        """What authorization said, or that it failed."""
         annotations = self.event.annotations
+        if decision.error and not decision.allowed:
+            annotations[REASON] = "internal error"
+            return
         annotations[DECISION] = "allow" if decision.allowed else "forbid"
         annotations[REASON] = decision.reason
 

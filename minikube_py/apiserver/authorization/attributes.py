@@ -47,13 +47,18 @@ class Decision:
 
     Attributes:
         denied: whether the authorizer forbids what others may allow.
-        error: what went wrong while it was decided, for access reviews.
+        error: what went wrong while it was decided. A request that is not allowed then has not been decided about.
     """
 
     allowed: bool
     reason: str = ""
     denied: bool = False
     error: str = ""
+
+    @property
+    def explanation(self) -> str:
+        """Why not, where what went wrong is told as one reason more."""
+        return ": ".join(text for text in (self.error, self.reason) if text)
 
 
 NO_OPINION = Decision(False)
@@ -63,7 +68,7 @@ class Authorizer(Protocol):
     """Decides about requests."""
 
     async def authorize(self, attributes: Attributes) -> Decision:
-        """Whether a request is allowed. Never raises: what goes wrong is a reason. May wait for another server (webhooks)."""
+        """Whether a request is allowed. Never raises: what goes wrong is in the decision. May wait for another server (webhooks)."""
 
 
 @dataclass(slots=True)
@@ -184,7 +189,7 @@ def forbidden(attributes: Attributes, reason: str = "") -> ForbiddenError:
     """The 403 of a request that was not allowed."""
     return forbidden_resource(
         attributes.api_group if attributes.is_resource else "", attributes.resource if attributes.is_resource else "",
-        attributes.name if attributes.is_resource else "", _sanitized(_sentence(attributes)) + (f": {reason}" if reason else ""),
+        attributes.name if attributes.is_resource else "", sanitized(_sentence(attributes)) + (f": {reason}" if reason else ""),
     )
 
 
@@ -205,5 +210,6 @@ def _sentence(attributes: Attributes) -> str:
     return f"User {user} cannot {attributes.verb} resource {quote(resource)} in API group {quote(attributes.api_group)} {where}"
 
 
-def _sanitized(text: str) -> str:
+def sanitized(text: str) -> str:
+    """A text that no browser takes for HTML."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -193,7 +193,7 @@ class Impersonation:
         """Raises: ForbiddenError."""
         decision = await self._authorizer.authorize(attributes)
         if not decision.allowed:
-            raise forbidden(attributes, decision.reason)
+            raise forbidden(attributes, decision.explanation)
 
 
 def _extra_problem(extra: Mapping[str, tuple[str, ...]]) -> str:

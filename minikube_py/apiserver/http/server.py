@@ -21,19 +21,22 @@ from aiohttp import web
 
 from minikube_py.apis.resources import BY_GVR, GROUPS
 from minikube_py.apis.scheme import encode
+from minikube_py.apis.syntax import quote
 from minikube_py.core.errors import (
     InternalError,
     StatusError,
     TimeoutStatusError,
     UnauthorizedError,
     UnknownPathError,
+    UnreasonedError,
+    internal,
     unknown_method,
     unknown_path,
 )
 
-from ..audit.auditor import Auditor, Record, is_long_running
+from ..audit.auditor import Auditor, is_long_running
 from ..authentication.user import UserInfo
-from ..authorization.attributes import Attributes, Authorizer, forbidden
+from ..authorization.attributes import Attributes, Authorizer, forbidden, forbidden_resource, sanitized
 from ..authorization.impersonation import Impersonation
 from ..authorization.impersonation_headers import is_impersonation
 from ..flow_control.flow_control import FlowControl
@@ -267,7 +270,9 @@ class ApiServer:
             refusal = await self._take_turn(http, self._flow_control, user, info, query)
             if refusal is not None:
                 return refusal
-        await self._authorize(user, info, query, record=http.record)
+        decision_failed = await self._authorize(http, user, info, query)
+        if decision_failed is not None:
+            return decision_failed
         if not info.is_resource:
             return await self._paths.respond(http, info.path, query)
         if info.path.startswith("//"):
@@ -328,25 +333,46 @@ class ApiServer:
             selectors,
         )
 
-    async def _authorize(self, user: UserInfo, info: RequestInfo, query: Query | None = None, *, record: Record | None = None) -> None:
-        """Raises: ForbiddenError.
+    async def _authorize(self, http: HttpRequest, user: UserInfo, info: RequestInfo, query: Query) -> web.Response | None:
+        """Let a request pass that is allowed; the answer to one that could not be decided about.
 
-        Args:
-            query: of the request, for what it is restricted to.
-            record: what is told of the decision, if the request is recorded.
+        Raises: ForbiddenError; StatusError if a connection needs another permission, and that could not be decided about.
         """
         attributes = self._attributes(user, info, query)
         decision = await self._authorizer.authorize(attributes)
-        if record is not None:
-            record.decided(decision)
+        if http.record is not None:
+            http.record.decided(decision)
         if not decision.allowed:
+            if decision.error:
+                return text_error(sanitized(f"Internal Server Error: {quote(http.raw_path)}: {decision.error}"), 500)
             raise forbidden(attributes, decision.reason)
         if info.subresource in CONNECT and info.verb == "get":
-            await self._authorize_create(user, info)
+            await self._authorize_connection(user, info)
+        return None
+
+    async def _authorize_connection(self, user: UserInfo, info: RequestInfo) -> None:
+        """A WebSocket is a GET, but what it opens is created.
+
+        Raises: StatusError unless that is allowed.
+        Source: pkg/registry/core/pod/rest/authorization.go (ensureAuthorizedForVerb)
+        """
+        decision = await self._authorizer.authorize(self._attributes(user, replace(info, verb="create"), None))
+        if not decision.allowed:
+            if decision.error:
+                raise UnreasonedError(decision.error)
+            raise forbidden_resource(info.group, info.resource, info.name, decision.reason)
 
     async def _authorize_create(self, user: UserInfo, info: RequestInfo) -> None:
-        """Raises: ForbiddenError unless the target may be created."""
-        await self._authorize(user, replace(info, verb="create"))
+        """Raises: StatusError unless the target of an update may be created.
+
+        Source: k8s.io/apiserver/pkg/endpoints/handlers/update.go (withAuthorization)
+        """
+        attributes = self._attributes(user, replace(info, verb="create"), None)
+        decision = await self._authorizer.authorize(attributes)
+        if not decision.allowed:
+            if decision.error:
+                raise internal(decision.error)
+            raise forbidden(attributes, decision.reason)
 
 
 def _names_namespace(info: RequestInfo) -> bool:

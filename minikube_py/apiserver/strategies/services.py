@@ -16,7 +16,7 @@ import msgspec
 from minikube_py.apis import core_v1
 from minikube_py.apis.scheme import decoder
 from minikube_py.apis.validation.services import needs_health_check
-from minikube_py.core.errors import Cause, InternalError
+from minikube_py.core.errors import Cause, internal
 from minikube_py.store.interface import Entry, Store, WatchEvent
 
 from ..context import Context
@@ -53,7 +53,7 @@ class Allocator:
         for number in (*range(self.first + above, self.last + 1), *range(self.first, self.first + above)):
             if self.take(number):
                 return number
-        raise InternalError(f"Internal error occurred: failed to allocate a {self._what}: range is full")
+        raise internal(f"failed to allocate a {self._what}: range is full")
 
     def free(self, number: int) -> None:
         self._taken.discard(number)
