@@ -5,7 +5,7 @@ Source: k8s.io/apimachinery/pkg/runtime/serializer, pkg/runtime/error.go
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from minikube_py.apis.scheme import from_document, prune
 
 from .decoding import strict_error
 from .json_text import quote
-from .yaml_document import YamlError, read_yaml
+from .yaml_document import YamlDocument, YamlError, read_yaml
 
 T = TypeVar("T", bound=Object)
 
@@ -26,13 +26,21 @@ class ConfigurationError(ValueError):
     """A file cannot be read or does not say what it should; the text names what is wrong."""
 
 
+class StrictError(ConfigurationError):
+    """A file is what it should be but for fields that are unknown or names that occur twice."""
+
+
+def open_problem(path: Path, error: OSError) -> str:
+    """Why a file cannot be opened, as Go says it."""
+    return f"open {path}: {(error.strerror or '').lower()}"
+
+
 def read_file(path: Path, what: str) -> bytes:
     """Raises: ConfigurationError, which says of what the file was to be the configuration."""
     try:
         return path.read_bytes()
     except OSError as error:
-        why = (error.strerror or "").lower()
-        raise ConfigurationError(f"unable to read {what} from {quote(str(path))} [open {path}: {why}]") from error
+        raise ConfigurationError(f"unable to read {what} from {quote(str(path))} [{open_problem(path, error)}]") from error
 
 
 def parse_document(text: bytes, *, strict: bool = False) -> Any:
@@ -40,12 +48,9 @@ def parse_document(text: bytes, *, strict: bool = False) -> Any:
 
     Raises: ConfigurationError; if strict, also for names that occur twice.
     """
-    try:
-        value, problem = read_yaml(text)
-    except YamlError as error:
-        raise ConfigurationError(str(error)) from error
+    value, problem = _parsed(text)
     if strict and problem:
-        raise ConfigurationError(strict_error([problem]))
+        raise StrictError(strict_error([problem]))
     return value
 
 
@@ -65,6 +70,32 @@ def decode_configuration(struct: type[T], document: Any, kind: str, group_versio
         strict: whether unknown fields are errors, or else ignored.
     Raises: ConfigurationError.
     """
+    return _decoded(struct, document, kind, group_versions, [], strict=strict)
+
+
+def decode_text(struct: type[T], text: bytes, kind: str, group_versions: Collection[str], *, strict: bool = True) -> T:
+    """The configuration that the text of a file describes.
+
+    Args:
+        struct: with all fields of the kind, in all versions.
+        strict: whether unknown fields and names that occur twice are errors. Otherwise they are ignored, and the last one counts.
+    Raises: ConfigurationError.
+    """
+    document, repeated = _parsed(text)
+    return _decoded(struct, document, kind, group_versions, [repeated] if repeated else [], strict=strict)
+
+
+def _parsed(text: bytes) -> YamlDocument:
+    try:
+        return read_yaml(text)
+    except YamlError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def _decoded(
+    struct: type[T], document: Any, kind: str, group_versions: Collection[str], problems: Sequence[str], *, strict: bool
+) -> T:
+    """As `decode_configuration`; `problems` is what is known to be wrong with names already."""
     version, found = type_of_document(document)
     for name, value in (("Kind", found), ("apiVersion", version)):
         if not value:
@@ -72,10 +103,11 @@ def decode_configuration(struct: type[T], document: Any, kind: str, group_versio
     if found != kind or version not in group_versions:
         raise ConfigurationError(f"no kind {quote(found)} is registered for version {quote(version)}")
     document = deepcopy(document)
-    unknown = prune(struct, document)
-    if strict and unknown:
-        raise ConfigurationError(strict_error([f"unknown field {quote(path)}" for path in unknown]))
+    problems = [*problems, *(f"unknown field {quote(path)}" for path in prune(struct, document))]
     try:
-        return from_document(struct, document)
+        configuration = from_document(struct, document)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{kind} in version {quote(version)} cannot be handled: {error}") from error
+    if strict and problems:
+        raise StrictError(strict_error(problems))
+    return configuration

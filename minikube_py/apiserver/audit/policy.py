@@ -8,15 +8,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import msgspec
-import yaml
+from msgspec import field
 
-from minikube_py.apis import syntax
+from minikube_py.apis import meta_v1, syntax
+from minikube_py.apis.object import Object
 from minikube_py.apiserver.authentication.user import UserInfo
 from minikube_py.apiserver.http.request_info import RequestInfo
 from minikube_py.core.errors import aggregate_texts
+
+from ..configuration import ConfigurationError, StrictError, decode_text, open_problem, parse_document, type_of_document
 
 log = logging.getLogger(__name__)
 
@@ -24,23 +26,24 @@ NONE, METADATA, REQUEST, REQUEST_RESPONSE = range(4)
 LEVELS = {"None": NONE, "Metadata": METADATA, "Request": REQUEST, "RequestResponse": REQUEST_RESPONSE}
 LEVEL_NAMES = (*LEVELS,)
 STAGES = ("RequestReceived", "ResponseStarted", "ResponseComplete", "Panic")
-VERSIONS = ("audit.k8s.io/v1", "audit.k8s.io/v1beta1", "audit.k8s.io/v1alpha1")
+VERSIONS = ("audit.k8s.io/v1",)
+ANY_GROUP = "*"
+LOADING = "loading audit policy file"
 
 
 class AuditPolicyError(ValueError):
     """The policy cannot be used; the message says why."""
 
 
-class GroupResources(msgspec.Struct, rename="camel"):
-    """Resources of a group; without any, all."""
+class GroupResources(Object):
+    """Resources of a group, or of all groups; without any, all."""
 
     group: str = ""
     resources: list[str] = []
     resource_names: list[str] = []
 
 
-class PolicyRule(msgspec.Struct, rename={"non_resource_urls": "nonResourceURLs", "user_groups": "userGroups", "omit_stages": "omitStages",
-                                         "omit_managed_fields": "omitManagedFields"}):
+class PolicyRule(Object):
     """What fits is recorded at a level. An empty list fits everything."""
 
     level: str = ""
@@ -49,17 +52,17 @@ class PolicyRule(msgspec.Struct, rename={"non_resource_urls": "nonResourceURLs",
     verbs: list[str] = []
     resources: list[GroupResources] = []
     namespaces: list[str] = []
-    non_resource_urls: list[str] = []
+    non_resource_urls: list[str] = field(default_factory=list, name="nonResourceURLs")
     omit_stages: list[str] = []
     omit_managed_fields: bool | None = None
 
 
-class Policy(msgspec.Struct, rename="camel"):
+class Policy(Object):
     """The file."""
 
     kind: str = ""
     api_version: str = ""
-    metadata: dict[str, Any] = {}
+    metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
     rules: list[PolicyRule] = []
     omit_stages: list[str] = []
     omit_managed_fields: bool = False
@@ -125,7 +128,7 @@ class _Matcher:
         if info.subresource:
             wanted.add(f"*/{info.subresource}")
         return any(
-            group == info.group and (not resources or (not wanted.isdisjoint(resources) and (not names or info.name in names)))
+            group in (info.group, ANY_GROUP) and (not resources or (not wanted.isdisjoint(resources) and (not names or info.name in names)))
             for group, resources, names in self._resources
         )
 
@@ -140,20 +143,31 @@ def read_policy(path: Path) -> Policy:
     try:
         text = path.read_bytes()
     except OSError as error:
-        raise AuditPolicyError(f'failed to read file path "{path}": {error.strerror}') from error
+        why = f"failed to read file path {syntax.quote(str(path))}: {open_problem(path, error)}"
+        raise AuditPolicyError(f"{LOADING}: {why}") from error
     try:
-        policy = msgspec.convert(yaml.safe_load(text), Policy)
-    except (yaml.YAMLError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise AuditPolicyError(f"failed decoding: {error}: from file {path}") from error
-    if policy.kind != "Policy" or policy.api_version not in VERSIONS:
-        raise AuditPolicyError(f"unknown group version field {policy.api_version}, Kind={policy.kind} in policy: from file {path}")
-    if policy.api_version != VERSIONS[0]:
-        log.warning("audit policy has a deprecated version version=%s use=%s", policy.api_version, VERSIONS[0])
+        return _policy(text)
+    except ConfigurationError as error:
+        raise AuditPolicyError(f"{LOADING}: failed decoding: {error}: from file {path}") from error
+    except AuditPolicyError as error:
+        raise AuditPolicyError(f"{LOADING}: {error}: from file {path}") from error
+
+
+def _policy(text: bytes) -> Policy:
+    """Raises: AuditPolicyError, ConfigurationError."""
+    document = parse_document(text)
+    if isinstance(document, dict | None) and not type_of_document(document)[0]:
+        raise AuditPolicyError("unknown group version field audit.k8s.io/__internal, Kind=Policy in policy")
+    try:
+        policy = decode_text(Policy, text, "Policy", VERSIONS)
+    except StrictError as error:
+        log.warning("audit policy contains errors, what is not known is ignored reason=%s", error)
+        policy = decode_text(Policy, text, "Policy", VERSIONS, strict=False)
     problems = [problem for index, rule in enumerate(policy.rules) for problem in _problems(rule, f"rules[{index}]")]
     if problems:
-        raise AuditPolicyError(f"{aggregate_texts(problems)}: from file {path}")
+        raise AuditPolicyError(aggregate_texts(problems))
     if not policy.rules:
-        raise AuditPolicyError(f"loaded illegal policy with 0 rules: from file {path}")
+        raise AuditPolicyError("loaded illegal policy with 0 rules")
     return policy
 
 
@@ -171,7 +185,7 @@ def _problems(rule: PolicyRule, at: str) -> Iterator[str]:
         if "*" in url[:-1]:
             yield f"{_invalid(at, index, url)}: non-resource URL wildcards '*' must be the final character of the rule"
     for each in rule.resources:
-        complaints = syntax.dns_subdomain(each.group) if each.group else []
+        complaints = syntax.dns_subdomain(each.group) if each.group and each.group != ANY_GROUP else []
         if complaints:
             yield f"{at}.resources.group: Invalid value: {syntax.quote(each.group)}: {','.join(complaints)}"
         if each.resource_names and not each.resources:

@@ -16,7 +16,7 @@ from minikube_py.apis.validation.causes import Causes, duplicate, invalid, not_s
 from minikube_py.core.duration import parse_duration
 from minikube_py.core.errors import Cause, aggregate_texts
 
-from ..configuration import ConfigurationError, decode_configuration, parse_document, read_file
+from ..configuration import ConfigurationError, decode_text, read_file
 
 KIND = "AuthorizationConfiguration"
 GROUP_VERSIONS = tuple(f"apiserver.config.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
@@ -90,8 +90,7 @@ def configured(path: Path, content: bytes) -> list[AuthorizerConfiguration]:
 
     Raises: ConfigurationError.
     """
-    document = parse_document(content, strict=True)
-    authorizers = decode_configuration(AuthorizationConfiguration, document, KIND, GROUP_VERSIONS, strict=True).authorizers
+    authorizers = decode_text(AuthorizationConfiguration, content, KIND, GROUP_VERSIONS).authorizers
     causes = _check(authorizers)
     if causes:
         shown = [f"{cause.field}: {cause.message}" for cause in causes]

@@ -10,13 +10,17 @@ import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import msgspec
-import yaml
+from minikube_py.apis.object import Object
+from minikube_py.apis.scheme import encode
+from minikube_py.apis.syntax import quote
+from minikube_py.core.errors import aggregate_texts
 
-GROUP, KIND = "apiserver.config.k8s.io", "EncryptionConfiguration"
-VERSIONS = (f"{GROUP}/v1", "v1")
+from ..configuration import ConfigurationError, decode_text, open_problem, parse_document, type_of_document
+
+VERSION, KIND = "apiserver.config.k8s.io/v1", "EncryptionConfiguration"
+# What upstream's documentation once called it by mistake.
+LEGACY_TYPE = ("v1", "EncryptionConfig")
 # Bytes of a key, by provider.
 KEY_BYTES = {"aesgcm": (16, 24, 32), "aescbc": (16, 24, 32), "secretbox": (32,)}
 ANY = "*.*"
@@ -26,7 +30,7 @@ class EncryptionConfigurationError(ValueError):
     """The configuration cannot be used; the message says why, never with a key."""
 
 
-class Key(msgspec.Struct, forbid_unknown_fields=True):
+class Key(Object):
     """One key.
 
     Attributes:
@@ -42,20 +46,34 @@ class Key(msgspec.Struct, forbid_unknown_fields=True):
         return b64decode(self.secret, validate=True)
 
 
-class Keys(msgspec.Struct, forbid_unknown_fields=True):
+class Keys(Object):
     """The keys of a provider: the first encrypts, all decrypt."""
 
     keys: list[Key] = []
 
 
-class Provider(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+class Identity(Object):
+    """What leaves everything as it is; it has nothing to say."""
+
+
+class Kms(Object):
+    """A key service."""
+
+    api_version: str = ""
+    name: str = ""
+    cachesize: int | None = None
+    endpoint: str = ""
+    timeout: str = ""
+
+
+class Provider(Object):
     """Exactly one of these."""
 
     aesgcm: Keys | None = None
     aescbc: Keys | None = None
     secretbox: Keys | None = None
-    identity: dict[str, Any] | None = None
-    kms: dict[str, Any] | None = None
+    identity: Identity | None = None
+    kms: Kms | None = None
 
     @property
     def named(self) -> list[tuple[str, Keys]]:
@@ -64,48 +82,55 @@ class Provider(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
         return [(name, keys) for name, keys in found if keys is not None]
 
 
-class ResourceConfiguration(msgspec.Struct, forbid_unknown_fields=True):
+class ResourceConfiguration(Object):
     """Resources and their providers: the first one's first key encrypts, all decrypt."""
 
     resources: list[str] = []
     providers: list[Provider] = []
 
 
-class EncryptionConfiguration(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+class EncryptionConfiguration(Object, omit_defaults=False):
     """The file."""
 
     kind: str = KIND
-    api_version: str = VERSIONS[0]
+    api_version: str = VERSION
     resources: list[ResourceConfiguration] = []
 
 
 def read_configuration(path: Path) -> EncryptionConfiguration:
     """Raises: EncryptionConfigurationError."""
     try:
-        document = yaml.safe_load(path.read_bytes())
-        configuration = msgspec.convert(document, EncryptionConfiguration)
-    except OSError as error:
-        raise EncryptionConfigurationError(f"error reading encryption provider configuration file {path}: {error.strerror}") from error
-    except (yaml.YAMLError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise EncryptionConfigurationError(f"error decoding encryption provider configuration file {path}: {_told(error)}") from error
-    if configuration.kind != KIND or configuration.api_version not in VERSIONS:
-        raise EncryptionConfigurationError(f"{path}: expected {VERSIONS[0]}, Kind={KIND}")
-    problems = list(_problems(configuration))
-    if problems:
-        raise EncryptionConfigurationError(f"invalid encryption configuration {path}: {'; '.join(problems)}")
+        configuration = _decoded(path)
+        problems = list(_problems(configuration))
+        if problems:
+            raise ConfigurationError(aggregate_texts(problems))
+    except ConfigurationError as error:
+        raise EncryptionConfigurationError(f"error while parsing file: {error}") from error
     return configuration
 
 
-def _told(error: Exception) -> str:
-    """What is wrong with a document, without the lines of it that YAML's errors quote: they may hold keys."""
-    mark = getattr(error, "problem_mark", None)
-    if mark is not None:
-        return f"line {mark.line + 1}: {getattr(error, 'problem', 'not YAML')}"
-    return str(error)
+def _decoded(path: Path) -> EncryptionConfiguration:
+    """Raises: ConfigurationError."""
+    file = f"encryption provider configuration file {quote(str(path))}"
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"error while loading file: error reading {file}: {open_problem(path, error)}") from error
+    if not text:
+        raise ConfigurationError(f"error while loading file: {file} is empty")
+    try:
+        found = type_of_document(parse_document(text))
+        if "" in found:
+            # The usual words for this quote the document.
+            raise ConfigurationError(f"Object '{'apiVersion' if found[1] else 'Kind'}' is missing")
+        version, kind = LEGACY_TYPE if found == LEGACY_TYPE else (VERSION, KIND)
+        return decode_text(EncryptionConfiguration, text, kind, [version])
+    except ConfigurationError as error:
+        raise ConfigurationError(f"error decoding {file}: {error}") from error
 
 
 def encode_configuration(configuration: EncryptionConfiguration) -> bytes:
-    return msgspec.json.encode(configuration)
+    return encode(configuration)
 
 
 def encode_key(secret: bytes) -> str:
@@ -127,15 +152,16 @@ def _problems(configuration: EncryptionConfiguration) -> Iterator[str]:
 
 
 def _resource_problems(resources: Sequence[str], at: str) -> Iterator[str]:
+    shown = f"[{','.join(map(quote, resources))}]"
     if len(set(resources)) != len(resources):
-        yield f"{at}: Invalid value: the same resource cannot be specified multiple times"
-    elif _overlap(resources):
-        yield (f"{at}: Invalid value: using overlapping resources such as 'secrets' and '*.' in the same resource list is not allowed "
-               "as they will be masked")
+        yield f"{at}: Invalid value: {shown}: the same resource cannot be specified multiple times"
+    if _overlap(resources):
+        yield (f"{at}: Invalid value: {shown}: using overlapping resources such as 'secrets' and '*.' in the same resource list is not "
+               "allowed as they will be masked")
     for index, resource in enumerate(resources):
         problem = _name_problem(resource)
         if problem:
-            yield f'{at}[{index}]: Invalid value: "{resource}": {problem}'
+            yield f"{at}[{index}]: Invalid value: {quote(resource)}: {problem}"
 
 
 def _name_problem(resource: str) -> str:
@@ -157,10 +183,10 @@ def _overlap(resources: Sequence[str]) -> bool:
     """Whether one entry of a list includes another."""
     if len(resources) < 2:
         return False
-    groups: dict[str, set[str]] = {}
+    groups: dict[str, list[str]] = {}
     for resource in resources:
         name, _, group = resource.partition(".")
-        groups.setdefault(group, set()).add(name)
+        groups.setdefault(group, []).append(name)
     return ANY in resources or any("*" in names and len(names) > 1 for names in groups.values())
 
 

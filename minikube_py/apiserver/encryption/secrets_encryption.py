@@ -16,13 +16,14 @@ from typing import Protocol
 
 import msgspec
 
-from minikube_py.core.errors import BadRequestError, ConflictError, InternalError
+from minikube_py.core.errors import BadRequestError, ConflictError, internal
 from minikube_py.core.files import private_directory, write_atomic
 from minikube_py.store.interface import StoreError, Transformer
 
 from .configuration import (
     EncryptionConfiguration,
     EncryptionConfigurationError,
+    Identity,
     Key,
     Provider,
     ResourceConfiguration,
@@ -136,7 +137,7 @@ class SecretsEncryption:
             try:
                 await self._do(action, self._store)
             except (StoreError, OSError, EncryptionConfigurationError) as error:
-                raise InternalError(f"Internal error occurred: {error}") from error
+                raise internal(str(error)) from error
         log.info("secrets encryption changed action=%s", action)
         return self.status()
 
@@ -203,5 +204,5 @@ class SecretsEncryption:
 
 def _configuration(keys: list[Key], provider: str, *, enabled: bool = True) -> EncryptionConfiguration:
     """This server's configuration; what is not encrypted can always be read, for there may be something from before."""
-    ciphers, plain = msgspec.convert({provider: {"keys": msgspec.to_builtins(keys)}}, Provider), Provider(identity={})
+    ciphers, plain = msgspec.convert({provider: {"keys": msgspec.to_builtins(keys)}}, Provider), Provider(identity=Identity())
     return EncryptionConfiguration(resources=[ResourceConfiguration(RESOURCES, [ciphers, plain] if enabled else [plain, ciphers])])

@@ -45,6 +45,10 @@ POD = "/api/v1/namespaces/default/pods/p"
     ({"namespaces": [""]}, "GET", "/healthz", False),
     ({"resources": [{"group": ""}]}, "GET", POD, True),
     ({"resources": [{"group": "apps"}]}, "GET", POD, False),
+    ({"resources": [{"group": "*"}]}, "GET", POD, True),
+    ({"resources": [{"group": "*", "resources": ["*/status"]}]}, "PATCH", "/apis/apps/v1/namespaces/n/deployments/d/status", True),
+    ({"resources": [{"group": "*", "resources": ["*/status"]}]}, "GET", POD, False),
+    ({"resources": [{"group": "*"}]}, "GET", "/healthz", False),
     ({"resources": [{"group": "", "resources": ["pods"]}]}, "GET", POD, True),
     ({"resources": [{"group": "", "resources": ["pods"]}]}, "GET", POD + "/log", False),
     ({"resources": [{"group": "", "resources": ["pods/log"]}]}, "GET", POD + "/log", True),
@@ -107,10 +111,34 @@ def test_says_what_is_wrong_with_a_rule(tmp_path: Path, rule: dict[str, Any], me
 def test_refuses_what_is_no_policy(tmp_path: Path) -> None:
     with pytest.raises(AuditPolicyError, match="loaded illegal policy with 0 rules"):
         read_policy(written(tmp_path))
-    with pytest.raises(AuditPolicyError, match="unknown group version field"):
-        read_policy(written(tmp_path, {"level": "None"}, apiVersion="v1"))
-    with pytest.raises(AuditPolicyError, match="failed to read file path"):
+    for version in ("v1", "audit.k8s.io/v1beta1"):
+        file = written(tmp_path, {"level": "None"}, apiVersion=version)
+        with pytest.raises(AuditPolicyError) as refused:
+            read_policy(file)
+        assert str(refused.value) == (
+            f'loading audit policy file: failed decoding: no kind "Policy" is registered for version "{version}": from file {file}')
+    with pytest.raises(AuditPolicyError) as refused:
         read_policy(tmp_path / "absent")
+    absent = tmp_path / "absent"
+    assert str(refused.value) == f'loading audit policy file: failed to read file path "{absent}": open {absent}: no such file or directory'
     (tmp_path / "bad").write_text("rules: [")
-    with pytest.raises(AuditPolicyError, match="failed decoding"):
+    with pytest.raises(AuditPolicyError, match=r"^loading audit policy file: failed decoding: yaml: "):
         read_policy(tmp_path / "bad")
+    (tmp_path / "bad").write_text("rules: []")
+    with pytest.raises(AuditPolicyError, match=r"unknown group version field audit\.k8s\.io/__internal, Kind=Policy in policy: from file"):
+        read_policy(tmp_path / "bad")
+    with pytest.raises(AuditPolicyError, match=r"^loading audit policy file: failed decoding: Policy in version .* cannot be handled: "):
+        read_policy(written(tmp_path, {"level": ["None"]}))
+
+
+def test_what_is_not_known_is_told_and_ignored(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As upstream, whose policies were once read without a look at what is not known."""
+    file = written(tmp_path, {"level": "Metadata", "verb": ["get"], "users": ["admin"]}, omitStage=[])
+    file.write_text(file.read_text() + "kind: Policy\n")
+    (rule,) = read_policy(file).rules
+    assert (rule.level, rule.verbs, rule.users) == ("Metadata", [], ["admin"])
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.message.endswith(
+        'reason=strict decoding error: yaml: unmarshal errors:\n  line 10: key "kind" already set in map, '
+        'unknown field "omitStage", unknown field "rules[0].verb"')

@@ -69,14 +69,45 @@ def test_says_what_is_wrong(tmp_path: Path, resources: Any, message: str) -> Non
 
 
 @pytest.mark.parametrize(("more", "message"), [
-    ({"kind": "Other"}, "expected apiserver.config.k8s.io/v1, Kind=EncryptionConfiguration"),
-    ({"apiVersion": "v2"}, "expected apiserver.config.k8s.io/v1, Kind=EncryptionConfiguration"),
-    ({"resource": []}, "unknown field `resource`"),
+    ({"kind": "EncryptionConfigurations"},
+     'no kind "EncryptionConfigurations" is registered for version "apiserver.config.k8s.io/v1"'),
+    ({"apiVersion": "v1"}, 'no kind "EncryptionConfiguration" is registered for version "v1"'),
+    ({"kind": ""}, "Object 'Kind' is missing"), ({"apiVersion": ""}, "Object 'apiVersion' is missing"),
+    ({"resource": []}, 'strict decoding error: unknown field "resource"'),
+    ({"resources": [rule({"identity": {"keys": []}}, {"kms": {"name": "x", "pandas": "are the best"}}) | {"more": 1}]},
+     'strict decoding error: unknown field "resources[0].more", unknown field "resources[0].providers[0].identity.keys", '
+     'unknown field "resources[0].providers[1].kms.pandas"'),
 ])
 def test_refuses_other_documents(tmp_path: Path, more: Any, message: str) -> None:
+    file = written(tmp_path, **{"resources": [rule({"identity": {}})]} | more)
     with pytest.raises(EncryptionConfigurationError) as refused:
-        read_configuration(written(tmp_path, [rule({"identity": {}})], **more))
-    assert message in str(refused.value)
+        read_configuration(file)
+    assert str(refused.value) == (
+        f'error while parsing file: error decoding encryption provider configuration file "{file}": {message}')
+
+
+def test_refuses_names_that_occur_twice(tmp_path: Path) -> None:
+    file = written(tmp_path, [rule({"identity": {}})])
+    file.write_text(file.read_text() + "resources: []\n")
+    with pytest.raises(EncryptionConfigurationError) as refused:
+        read_configuration(file)
+    assert str(refused.value).endswith(
+        ': strict decoding error: yaml: unmarshal errors:\n  line 8: key "resources" already set in map')
+
+
+def test_reads_what_upstream_once_documented_by_mistake(tmp_path: Path) -> None:
+    file = written(tmp_path, [rule({"identity": {}})], apiVersion="v1", kind="EncryptionConfig")
+    assert read_configuration(file).resources[0].resources == ["secrets"]
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(EncryptionConfigurationError) as refused:
+        read_configuration(written(tmp_path, [rule(resources=["*.", "*."])]))
+    assert str(refused.value) == (
+        'error while parsing file: [resources[0].resources: Invalid value: ["*.","*."]: the same resource cannot be specified multiple '
+        'times, resources[0].resources: Invalid value: ["*.","*."]: using overlapping resources such as \'secrets\' and \'*.\' in the same '
+        "resource list is not allowed as they will be masked, resources[0].providers: Required value: at least one "
+        "resources[0].providers is required]")
 
 
 def test_errors_never_quote_the_file(tmp_path: Path) -> None:
@@ -85,5 +116,23 @@ def test_errors_never_quote_the_file(tmp_path: Path) -> None:
     with pytest.raises(EncryptionConfigurationError, match="line ") as refused:
         read_configuration(file)
     assert KEY not in str(refused.value)
-    with pytest.raises(EncryptionConfigurationError, match="No such file or directory"):
-        read_configuration(tmp_path / "absent")
+    file.write_text(f"kind: EncryptionConfiguration\nresources:\n- secret: {KEY}\n")
+    with pytest.raises(EncryptionConfigurationError, match=r"Object 'apiVersion' is missing$"):
+        read_configuration(file)
+    file.write_text(f"apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources: {KEY}\n")
+    with pytest.raises(EncryptionConfigurationError) as refused:
+        read_configuration(file)
+    assert KEY not in str(refused.value)
+
+
+def test_a_file_that_cannot_be_read_or_is_empty_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "absent"
+    with pytest.raises(EncryptionConfigurationError) as refused:
+        read_configuration(file)
+    assert str(refused.value) == (
+        f'error while parsing file: error while loading file: error reading encryption provider configuration file "{file}": '
+        f"open {file}: no such file or directory")
+    file.touch()
+    with pytest.raises(EncryptionConfigurationError) as refused:
+        read_configuration(file)
+    assert str(refused.value).endswith(f': encryption provider configuration file "{file}" is empty')

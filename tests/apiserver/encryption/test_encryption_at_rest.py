@@ -13,6 +13,7 @@ import pytest
 
 from minikube_py.apiserver.encryption.configuration import (
     EncryptionConfiguration,
+    Identity,
     Key,
     Keys,
     Provider,
@@ -220,7 +221,7 @@ async def test_configuration_of_the_administrator_stands_in_place_of_own_keys(tm
 
     def write(*providers: Provider) -> None:
         file.write_bytes(encode_configuration(EncryptionConfiguration(resources=[
-            ResourceConfiguration(["*."], [*providers, Provider(identity={})])])))
+            ResourceConfiguration(["*."], [*providers, Provider(identity=Identity())])])))
 
     write(Provider(aescbc=Keys([one])))
     async with opened(tmp_path, given=file) as (store, encryption):
@@ -268,7 +269,7 @@ def test_first_rule_that_names_a_resource_counts() -> None:
         return ResourceConfiguration([*resources], [Provider(aesgcm=Keys([Key(name, encode_key(b"k" * 32))]))])
 
     transformer = EncryptionTransformer(EncryptionConfiguration(resources=[
-        ResourceConfiguration(["events"], [Provider(identity={})]), rule("core", "*."),
+        ResourceConfiguration(["events"], [Provider(identity=Identity())]), rule("core", "*."),
         rule("apps", "deployments.apps"), rule("rest", "*.*"),
     ]))
     assert transformer.to_disk("events", "a/b", b"{}") == b"{}"
@@ -280,4 +281,4 @@ def test_configuration_of_a_server_is_upstreams_form(tmp_path: Path) -> None:
     encryption = SecretsEncryption(tmp_path / "c.json", provider="secretbox")
     assert encryption.load() is not None
     (rule,) = read_configuration(tmp_path / "c.json").resources
-    assert rule.resources == ["secrets"] and [provider.identity for provider in rule.providers] == [None, {}]
+    assert rule.resources == ["secrets"] and [provider.identity for provider in rule.providers] == [None, Identity()]

@@ -10,30 +10,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import msgspec
-import yaml
+from msgspec import field
 
-GROUP: Final = "apiserver.config.k8s.io"
-VERSIONS: Final = ("v1", "v1beta1", "v1alpha1")
+from minikube_py.apis.object import Object
+
+from ...configuration import ConfigurationError, decode_text
+
+GROUP_VERSIONS: Final = tuple(f"apiserver.config.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
 KIND: Final = "AuthenticationConfiguration"
 
 
-class Strict(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Base of the configuration's parts."""
-
-
-class Issuer(Strict):
+class Issuer(Object):
     """Who makes tokens, and for whom."""
 
     url: str = ""
-    discovery_url: str = msgspec.field(default="", name="discoveryURL")
+    discovery_url: str = field(default="", name="discoveryURL")
     certificate_authority: str = ""
     audiences: list[str] = []
     audience_match_policy: str = ""
     egress_selector_type: str = ""
 
 
-class ClaimValidationRule(Strict):
+class ClaimValidationRule(Object):
     """A claim's value, or an expression over claims, that must hold."""
 
     claim: str = ""
@@ -42,7 +40,7 @@ class ClaimValidationRule(Strict):
     message: str = ""
 
 
-class PrefixedClaimOrExpression(Strict):
+class PrefixedClaimOrExpression(Object):
     """A claim with a prefix (None where it must be told and is not), or an expression."""
 
     claim: str = ""
@@ -50,53 +48,53 @@ class PrefixedClaimOrExpression(Strict):
     expression: str = ""
 
 
-class ClaimOrExpression(Strict):
+class ClaimOrExpression(Object):
     claim: str = ""
     expression: str = ""
 
 
-class ExtraMapping(Strict):
+class ExtraMapping(Object):
     key: str = ""
     value_expression: str = ""
 
 
-class ClaimMappings(Strict):
+class ClaimMappings(Object):
     """How claims make a user."""
 
-    username: PrefixedClaimOrExpression = msgspec.field(default_factory=PrefixedClaimOrExpression)
-    groups: PrefixedClaimOrExpression = msgspec.field(default_factory=PrefixedClaimOrExpression)
-    uid: ClaimOrExpression = msgspec.field(default_factory=ClaimOrExpression)
+    username: PrefixedClaimOrExpression = field(default_factory=PrefixedClaimOrExpression)
+    groups: PrefixedClaimOrExpression = field(default_factory=PrefixedClaimOrExpression)
+    uid: ClaimOrExpression = field(default_factory=ClaimOrExpression)
     extra: list[ExtraMapping] = []
 
 
-class UserValidationRule(Strict):
+class UserValidationRule(Object):
     """An expression over the user that must hold."""
 
     expression: str = ""
     message: str = ""
 
 
-class JwtAuthenticator(Strict):
+class JwtAuthenticator(Object):
     """One issuer of tokens."""
 
-    issuer: Issuer = msgspec.field(default_factory=Issuer)
+    issuer: Issuer = field(default_factory=Issuer)
     claim_validation_rules: list[ClaimValidationRule] = []
-    claim_mappings: ClaimMappings = msgspec.field(default_factory=ClaimMappings)
+    claim_mappings: ClaimMappings = field(default_factory=ClaimMappings)
     user_validation_rules: list[UserValidationRule] = []
 
 
-class AnonymousCondition(Strict):
+class AnonymousCondition(Object):
     path: str = ""
 
 
-class Anonymous(Strict):
+class Anonymous(Object):
     """Whether requests without credentials are let in, and on which paths; without conditions on all."""
 
     enabled: bool = False
     conditions: list[AnonymousCondition] = []
 
 
-class AuthenticationConfiguration(Strict):
+class AuthenticationConfiguration(Object):
     api_version: str = ""
     kind: str = ""
     jwt: list[JwtAuthenticator] = []
@@ -115,14 +113,13 @@ def load(path: Path) -> AuthenticationConfiguration:
 
 
 def parse(text: bytes) -> AuthenticationConfiguration:
-    """A configuration from YAML or JSON. Raises: ValueError if it is none."""
-    try:
-        configuration = msgspec.convert(yaml.safe_load(text), AuthenticationConfiguration)
-    except (yaml.YAMLError, msgspec.ValidationError) as error:
-        raise ValueError(str(error)) from error
-    if configuration.kind != KIND or configuration.api_version not in [f"{GROUP}/{version}" for version in VERSIONS]:
-        raise ValueError(f"expected {GROUP}/v1, Kind={KIND}, found {configuration.api_version}, Kind={configuration.kind}")
-    return configuration
+    """A configuration from YAML or JSON.
+
+    Raises: ConfigurationError if it is none.
+    """
+    if not text:
+        raise ConfigurationError("empty config data")
+    return decode_text(AuthenticationConfiguration, text, KIND, GROUP_VERSIONS)
 
 
 def of_flags(

@@ -209,6 +209,19 @@ def test_files_that_are_no_configuration_are_refused(tmp_path: Path, text: str) 
         load(tmp_path / "config.yaml")
 
 
+def test_what_is_not_known_or_occurs_twice_is_told_as_upstream_tells_it(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump(HEADER | jwt(ISSUER | {"Url": "x"}) | {"jwts": []}) + "kind: AuthenticationConfiguration\n")
+    with pytest.raises(ValueError, match="strict decoding error") as caught:
+        load(file)
+    assert str(caught.value).endswith(
+        ': strict decoding error: yaml: unmarshal errors:\n  line 14: key "kind" already set in map, '
+        'unknown field "jwt[0].issuer.Url", unknown field "jwts"')
+    file.write_text("")
+    with pytest.raises(ValueError, match=r"empty config data$"):
+        load(file)
+
+
 async def test_a_file_names_issuers_and_where_anybody_may_come(issuer: Issuer, tmp_path: Path, pki: Pki) -> None:
     document = HEADER | jwt(
         {"url": issuer.url, "audiences": [AUDIENCE, "more"], "audienceMatchPolicy": "MatchAny", "certificateAuthority": issuer.ca},
