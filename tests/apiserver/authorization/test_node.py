@@ -110,7 +110,8 @@ DRA, STORAGE, LEASES = "resource.k8s.io", "storage.k8s.io", "coordination.k8s.io
     ask("create", "resourceslices", group=DRA, namespace=""), ask("update", "resourceslices", "attached", group=DRA, namespace=""),
     ask("deletecollection", "resourceslices", group=DRA, namespace="", fields="spec.nodeName=a"),
     ask("list", "services", namespace=""), ask("create", "certificatesigningrequests", group="certificates.k8s.io", namespace=""),
-    ask("create", "tokenreviews", group="authentication.k8s.io", namespace=""), ask("patch", "events", "e"), ask("create", "events", group="events.k8s.io"),
+    ask("create", "tokenreviews", group="authentication.k8s.io", namespace=""), ask("patch", "events", "e"),
+    ask("create", "events", group="events.k8s.io"),
 ], ids=lambda a: f"{a.verb} {a.resource} {a.name}")
 def test_a_node_may_do_what_running_its_pods_takes(authorizer: NodeAuthorizer, attributes: Attributes) -> None:
     assert authorizer.decide(attributes) == Decision(True)
