@@ -40,9 +40,9 @@ from minikube_py.core.errors import (
 )
 from minikube_py.core.names import SUFFIX_LENGTH, random_suffix, random_uid
 from minikube_py.store.interface import (
+    BusyError,
     Encode,
     Entry,
-    FullError,
     Listing,
     MissingError,
     RevisionConflictError,
@@ -492,11 +492,10 @@ class Registry:
             raise not_found(resource.group, resource.plural, name) from error
         except RevisionConflictError as error:
             raise conflict(resource.group, resource.plural, name, MODIFIED) from error
-        except FullError as error:
-            if "wait for the disk" in str(error):
-                raise TooManyRequestsError("the server has received too many requests and has asked us to try again later",
-                                           details={"retryAfterSeconds": 1}) from error
-            raise internal(str(error)) from error
+        except BusyError as error:
+            raise TooManyRequestsError(
+                "the server has received too many requests and has asked us to try again later", details={"retryAfterSeconds": 1}
+            ) from error
         except StoreError as error:
             raise internal(str(error)) from error
         return entry

@@ -46,8 +46,12 @@ class CompactedError(StoreError):
         self.oldest = oldest
 
 
+class BusyError(StoreError):
+    """Too many writes wait for the disk. What was to be written is as it was."""
+
+
 class FullError(StoreError):
-    """The disk is full, or too many writes wait for it."""
+    """The disk is full."""
 
 
 class DamagedError(StoreError):
@@ -218,14 +222,14 @@ class Store(Protocol):
 
         Args:
             durable: False acknowledges from memory; the disk follows within limits.STORE_RELAXED_FLUSH_S.
-        Raises: ExistsError, FullError, StoreError.
+        Raises: ExistsError, BusyError, FullError, StoreError.
         Cancellation: the write may still land; read again before retrying.
         """
 
     async def update(self, resource: str, key: str, obj: Any, encode: Encode, *, previous: int, durable: bool = True) -> Entry:
         """Replace the version of revision `previous` and return the new entry, once it is safe.
 
-        Raises: MissingError, RevisionConflictError, FullError, StoreError.
+        Raises: MissingError, RevisionConflictError, BusyError, FullError, StoreError.
         Cancellation: the write may still land; read again before retrying.
         """
 
@@ -235,7 +239,7 @@ class Store(Protocol):
     async def delete(self, resource: str, key: str, obj: Any, encode: Encode, *, previous: int, durable: bool = True) -> Entry:
         """Remove the version of revision `previous`; `obj` is its last state, which watchers get.
 
-        Raises: MissingError, RevisionConflictError, FullError, StoreError.
+        Raises: MissingError, RevisionConflictError, BusyError, FullError, StoreError.
         Cancellation: the deletion may still land; read again before retrying.
         """
 

@@ -16,11 +16,11 @@ from minikube_py.core import limits
 from minikube_py.core.histogram import Histogram
 
 from .interface import (
+    BusyError,
     Deliver,
     Encode,
     Entry,
     ExistsError,
-    FullError,
     Listing,
     MissingError,
     Operation,
@@ -210,7 +210,7 @@ class WritableStore:
         if self._closed or loop is None:
             raise StoreError("the store is not open")
         if len(self._queue) >= limits.STORE_QUEUE_WRITES_MAX:
-            raise FullError(f"{len(self._queue)} writes wait for the disk")
+            raise BusyError(f"{len(self._queue)} writes wait for the disk")
         revision = self._next_revision
         data = encode(obj, revision)
         self._next_revision = revision + 1

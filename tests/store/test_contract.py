@@ -9,10 +9,10 @@ import pytest
 
 from minikube_py.core import limits
 from minikube_py.store.interface import (
+    BusyError,
     CompactedError,
     Entry,
     ExistsError,
-    FullError,
     MissingError,
     RevisionConflictError,
     StoreError,
@@ -253,7 +253,7 @@ async def test_watch_closed_by_another_watcher_gets_nothing_more(store: AnyStore
 async def test_more_waiting_writes_than_allowed_are_refused_and_the_others_land(store: AnyStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "STORE_QUEUE_WRITES_MAX", 10)
     results = await asyncio.gather(*(create(store, f"d/{n}") for n in range(15)), return_exceptions=True)
-    refused = [result for result in results if isinstance(result, FullError)]
+    refused = [result for result in results if isinstance(result, BusyError)]
     assert len(refused) == 5 and store.count(PODS) == 10
     await create(store, "d/later")
 

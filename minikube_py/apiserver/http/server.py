@@ -304,7 +304,8 @@ class ApiServer:
         except RejectedError:
             schema, level, retry_after_s = flow_control.turn_away(user, info)
             return text_error("Too many requests, please try again later.", 429, {
-                "Retry-After": str(retry_after_s), "X-Kubernetes-PF-FlowSchema-UID": schema.uid, "X-Kubernetes-PF-PriorityLevel-UID": level.uid})
+                "Retry-After": str(retry_after_s), "X-Kubernetes-PF-FlowSchema-UID": schema.uid,
+                "X-Kubernetes-PF-PriorityLevel-UID": level.uid})
         http.ticket = ticket
         return None
 

@@ -184,6 +184,15 @@ async def test_strangers_are_unauthorized_or_forbidden(lab: Lab) -> None:
         assert (await lab.send("GET", "/readyz", session=stranger)).body == b"ok"
 
 
+async def test_writes_beyond_what_the_disk_keeps_up_with_are_to_be_tried_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(limits, "STORE_QUEUE_WRITES_MAX", 0)
+        refused = await lab.send("POST", CONFIG_MAPS, config_map("a"))
+    assert failure(refused) == (429, "TooManyRequests", "the server has received too many requests and has asked us to try again later")
+    assert refused.headers["Retry-After"] == "1"
+    assert (await lab.send("POST", CONFIG_MAPS, config_map("a"))).status == 201
+
+
 async def test_put_may_not_create_without_leave_to_create(lab: Lab) -> None:
     leases = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
     role = {"metadata": {"name": "u"}, "rules": [{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["update"]}]}
