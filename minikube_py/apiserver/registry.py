@@ -17,7 +17,7 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from minikube_py.apis.scheme import deep_copy, encode, encode_sorted
 from minikube_py.core import limits
@@ -438,6 +438,15 @@ class Registry:
         )
         return await self._write(write, storage, key)
 
+    async def _mark_and_remove(self, storage: Storage, key: str, final: Any, head: Entry) -> Entry:
+        """Remove an object whose watchers are first told that it is being deleted, as they are by upstream's graceful deletion."""
+        collection, durable = storage.collection, storage.strategy.durable
+        marked = self.store.submit_update(collection, key, _copy(final), encode_versioned, previous=head.revision)
+        # The removal builds on it, and fails if it does.
+        marked.add_done_callback(lambda done: done.cancelled() or done.exception())
+        newest = cast(Entry, self.store.head(collection, key))
+        return await self.store.delete(collection, key, final, encode_versioned, previous=newest.revision, durable=durable)
+
     async def delete(
         self, storage: Storage, namespace: str, name: str, options: DeleteOptions, context: Context = INTERNAL
     ) -> tuple[Entry, bool]:
@@ -456,9 +465,12 @@ class Registry:
             final.metadata.finalizers = old.metadata.finalizers
         if context.dry_run:
             return Entry(key, head.revision, encode_versioned(final, head.revision), final, head.row), gone
+        unchanged = encode_versioned(final, head.revision) == head.data
+        if gone and strategy.graceful and not unchanged:
+            return await self._write(self._mark_and_remove(storage, key, final, head), storage, key), True
         if gone:
             return await self._remove(storage, key, final, head), True
-        if encode_versioned(final, head.revision) == head.data:
+        if unchanged:
             return head, False
         write = self.store.update(storage.collection, key, final, encode_versioned, previous=head.revision, durable=strategy.durable)
         return await self._write(write, storage, key), False

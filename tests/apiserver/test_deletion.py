@@ -201,12 +201,15 @@ async def test_change_that_takes_the_last_finalizer_is_answered_but_not_stored(w
     assert storage.object(entry).metadata.finalizers == ["x/y"]
 
 
-async def test_pod_that_goes_at_once_says_so_in_its_last_state(watched: Watched) -> None:
+async def test_watchers_see_a_pod_marked_before_it_goes_at_once(watched: Watched) -> None:
     storage = await watched.make(core_v1.Pod(
         metadata=meta_v1.ObjectMeta(name="p", namespace="default"),
         spec=core_v1.PodSpec(containers=[core_v1.Container(name="c", image="i")])))
     entry, gone = await watched.registry.delete(storage, "default", "p", DeleteOptions())
-    last = storage.object(watched.events[-1].entry)
+    assert [event.type for event in watched.events] == ["MODIFIED", "DELETED"]
+    marked, last = (storage.object(event.entry) for event in watched.events)
+    assert marks(marked.metadata) == marks(last.metadata)
+    assert int(marked.metadata.resource_version) < int(last.metadata.resource_version)
     assert gone and last.metadata.deletion_timestamp and last.metadata.deletion_grace_period_seconds == 0
     assert storage.object(entry) is last
 
