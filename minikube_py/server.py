@@ -12,12 +12,14 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import uvloop
 import yaml
 
 from minikube_py.apis.core_v1 import ObjectReference
+from minikube_py.apiserver import system_priority_classes
 from minikube_py.apiserver.api_services import ApiServiceRegistration
 from minikube_py.apiserver.assembly import Api, RegistryOptions, object_getter
 from minikube_py.apiserver.authentication.bootstrap import BootstrapTokens
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 SWITCH_INTERVAL_S = 0.0005
+# Hooks after the start, by upstream's names.
+ROLES, PRIORITY_CLASSES = "rbac/bootstrap-roles", "scheduling/bootstrap-system-priority-classes"
 
 
 class Server:
@@ -74,7 +78,8 @@ class Server:
         self._api: Api | None = None
         self._port = 0
         self.ready = asyncio.Event()
-        self._roles = asyncio.Event()
+        # What is made at the start, and whether it has been.
+        self._hooks = {ROLES: asyncio.Event(), PRIORITY_CLASSES: asyncio.Event()}
         self._join: JoinEndpoint | None = None
         self._encryption: SecretsEncryption | None = None
         self._controller_args = ControllerManagerArgs()
@@ -114,8 +119,8 @@ class Server:
             for path in JOIN_PATHS:
                 api.server.add_extra(path, self._join.respond)
             api.paths.add(SECRETS_ENCRYPT_PATH, SecretsEncryptPath(encryption).respond)
-            roles = self._roles
-            api.health.add("poststarthook/rbac/bootstrap-roles", lambda: None if roles.is_set() else "not finished")
+            for name, made in self._hooks.items():
+                api.health.add(f"poststarthook/{name}", partial(_unfinished, made))
             api.health.add("informer-sync", lambda: None if self.ready.is_set() else "caches are not full", ("readyz",))
             context = self._pki.server_ssl_context(api.authentication.authorities)
             api.authentication.changed.append(lambda: trust(context, api.authentication.authorities))
@@ -152,7 +157,9 @@ class Server:
         options = self._options
         await encryption.bring_up_to_date()
         await bootstrap_policy.reconcile(api.client("system:apiserver"))
-        self._roles.set()
+        self._hooks[ROLES].set()
+        await system_priority_classes.ensure(api.client("system:apiserver"))
+        self._hooks[PRIORITY_CLASSES].set()
         registration = ApiServiceRegistration(api.client("system:apiserver"))
         api.health.add("autoregister-completion", registration.problem)
         async with asyncio.TaskGroup() as group:
@@ -201,7 +208,7 @@ class Server:
             advertise_port=self._port, root_ca=root_ca,
         )
         controllers = Controllers(
-            informers.client, informers, wanted,
+            informers.client, informers, wanted, api_server=api.client("system:apiserver"),
             more=[
                 lambda context: ServiceAccountTokenSecrets(context, api.authentication.token_issuer.issue_legacy, root_ca),
                 lambda context: ResourceQuotaController(context, api.registry.quota_usage.used, quota_sync),
@@ -254,6 +261,10 @@ class Server:
         if self._api is not None:
             await self._api.close()
         await self._store.close()
+
+
+def _unfinished(made: asyncio.Event) -> str | None:
+    return None if made.is_set() else "not finished"
 
 
 def _start_scheduler(api: Api, group: asyncio.TaskGroup) -> asyncio.Event:

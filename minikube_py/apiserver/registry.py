@@ -51,6 +51,7 @@ from minikube_py.store.interface import (
 )
 
 from .admission import Admission, Operation
+from .authorization.attributes import forbidden_resource
 from .context import INTERNAL, Context
 from .deletion import DeleteOptions, begin_deletion, check_preconditions
 from .field_managers import FieldManagers
@@ -456,6 +457,8 @@ class Registry:
         Cancellation: the deletion may still land.
         """
         key, strategy = storage.key(namespace, name), storage.strategy
+        if kept := strategy.why_kept(name):
+            raise forbidden_resource(storage.resource.group, storage.resource.plural, name, kept)
         head, old = await self._admitted_deletion(storage, namespace, name, options, context)
         if strategy.deletion_warning and options.propagation_policy is None:
             context.warn(strategy.deletion_warning)

@@ -52,6 +52,10 @@ class Strategy:
     status = True
     status_keeps_metadata = False
 
+    def why_kept(self, name: str) -> str:
+        """Why an object is not to be deleted; "" for all but a few."""
+        return ""
+
     def prepare_create(self, obj: Any, context: Context) -> None:
         """Set what a client may not choose. The object is new and may be changed."""
         drop_disabled_fields(obj)

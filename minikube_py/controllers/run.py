@@ -65,7 +65,7 @@ class ControllerOptions:
 
 # Controllers that need nothing but the context.
 _PLAIN: tuple[type[Controller], ...] = (
-    SystemNamespaces, ServiceAccounts, NamespaceController, ReplicaSetController, DeploymentController, JobController,
+    ServiceAccounts, NamespaceController, ReplicaSetController, DeploymentController, JobController,
     ReplicationControllerController, StatefulSetController, DaemonSetController, CronJobController, DisruptionController,
     EndpointSliceController, EndpointSliceMirroringController, EndpointsController, NodeLifecycleController, TaintEvictionController,
     GarbageCollector, PodGcController, TtlAfterFinishedController, BootstrapTokenCleaner, BootstrapSigner, ClusterRoleAggregation,
@@ -82,20 +82,23 @@ class Controllers:
 
     def __init__(
         self, client: Client, informers: Informers, options: ControllerOptions, clock: Clock = SYSTEM_CLOCK,
-        more: Sequence[Callable[[Context], Controller]] = (),
+        more: Sequence[Callable[[Context], Controller]] = (), api_server: Client | None = None,
     ) -> None:
         """
         Args:
+            api_server: the client of what upstream runs in its API server, and what that makes is its; None is `client`.
             more: makers of further controllers, which need what only the composition root has.
         """
         context = Context(client, informers, clock)
+        inside = Context(api_server or client, informers, clock)
         address = ApiServerAddress([options.advertise_address], options.advertise_port, options.service_cidr)
         self.ready = asyncio.Event()
         self.controllers: list[Controller] = [
             *(kind(context) for kind in _PLAIN),
             RootCa(context, options.root_ca),
             ClusterInfo(context, f"https://{_host(options.advertise_address)}:{options.advertise_port}", options.root_ca),
-            KubernetesService(context, address),
+            SystemNamespaces(inside),
+            KubernetesService(inside, address),
             NodeIpamController(context, options.cluster_cidr, options.node_prefix),
             *(make(context) for make in more),
         ]

@@ -10,14 +10,13 @@ from typing import Literal
 
 from minikube_py.apis import core_v1
 from minikube_py.apis.quantity import nano_value, value
+from minikube_py.apis.system_priority import SYSTEM_CRITICAL
 
 QosClass = Literal["Guaranteed", "Burstable", "BestEffort"]
 
 # Highest OOM score adjustments: first to be killed is who asked for nothing.
 GUARANTEED_OOM_SCORE_ADJ = -997
 BEST_EFFORT_OOM_SCORE_ADJ = 1000
-# system-node-critical. Source: kubernetes pkg/apis/scheduling/types.go
-SYSTEM_CRITICAL_PRIORITY = 2_000_000_000
 
 
 def all_containers(pod: core_v1.Pod) -> Iterator[core_v1.Container]:
@@ -63,7 +62,7 @@ def qos_class(pod: core_v1.Pod) -> QosClass:
 
 def oom_score_adj(pod: core_v1.Pod, container: core_v1.Container, memory_capacity_bytes: int) -> int:
     """The adjustment of a container's processes: the less it asks of the node's memory, the sooner it is killed."""
-    if (pod.spec.priority or 0) >= SYSTEM_CRITICAL_PRIORITY:
+    if (pod.spec.priority or 0) >= SYSTEM_CRITICAL:
         return GUARANTEED_OOM_SCORE_ADJ
     quality = qos_class(pod)
     if quality == "Guaranteed":

@@ -8,6 +8,7 @@ import pytest
 
 from minikube_py.apis import core_v1, meta_v1, scheduling_v1
 from minikube_py.apis.scheme import encode, to_document
+from minikube_py.apiserver import system_priority_classes
 from minikube_py.apiserver.admission.pods import token_projection
 from minikube_py.core.errors import ForbiddenError, NotFoundError
 from tests.conftest import ControlPlane
@@ -85,6 +86,7 @@ async def test_priority_follows_the_class(control_plane: ControlPlane) -> None:
     made = (await control_plane.client.create(pod(priority_class_name="high"))).spec
     assert (made.priority, made.preemption_policy) == (1000, "Never")
     await control_plane.client.delete(core_v1.Pod, "p", "default")
+    await system_priority_classes.ensure(control_plane.client)
     assert (await control_plane.client.create(pod(priority_class_name="system-node-critical"))).spec.priority == 2_000_001_000
 
 

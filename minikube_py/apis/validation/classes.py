@@ -10,14 +10,13 @@ from ..coordination_v1 import Lease
 from ..core_v1 import ResourceRequirements, Toleration
 from ..node_v1 import RuntimeClass
 from ..scheduling_v1 import PriorityClass
+from ..system_priority import SYSTEM_CLASSES, USER_PRIORITY_MAX
 from . import resources, scheduling
 from .causes import Causes, duplicate, forbidden, invalid, not_supported, required
 from .common import immutable, labels, matches, non_negative
 from .rules import KindRules, Rules, cluster
 
-USER_PRIORITY_MAX = 1_000_000_000
 _SYSTEM_PREFIX = "system-"
-_SYSTEM = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
 _PREEMPTION = ("PreemptLowerPriority", "Never")
 _STRATEGIES = ("OldestEmulationVersion",)
 
@@ -36,10 +35,10 @@ def priority_class(causes: Causes, obj: PriorityClass) -> None:
 
 
 def _system_complaint(name: str, value: int, *, default: bool) -> str:
-    if name not in _SYSTEM:
+    if name not in SYSTEM_CLASSES:
         return f"{name} is not a known system priority class"
-    if value != _SYSTEM[name]:
-        return f"value of {name} PriorityClass must be {_SYSTEM[name]}"
+    if value != SYSTEM_CLASSES[name]:
+        return f"value of {name} PriorityClass must be {SYSTEM_CLASSES[name]}"
     return f"globalDefault of {name} PriorityClass must be false" if default else ""
 
 

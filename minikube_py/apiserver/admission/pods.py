@@ -120,7 +120,6 @@ class Priority(Plugin):
 
     name = "Priority"
     resources = frozenset({"pods"})
-    SYSTEM = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -132,10 +131,9 @@ class Priority(Plugin):
         priority, policy = 0, "PreemptLowerPriority"
         if spec.priority_class_name:
             found = self._class(spec.priority_class_name)
-            if found is None and spec.priority_class_name not in self.SYSTEM:
+            if found is None:
                 raise forbidden(operation, f"no PriorityClass with name {spec.priority_class_name} was found")
-            priority = found.value or 0 if found else self.SYSTEM[spec.priority_class_name]
-            policy = (found.preemption_policy if found else None) or policy
+            priority, policy = found.value or 0, found.preemption_policy or policy
         else:
             default = self._global_default()
             if default is not None:
