@@ -12,13 +12,14 @@ run: setup packages
 test: setup packages
 	tools/install_test_packages.sh
 	$(MAKE) check
+	$(BIN)/pytest -q -n auto -m fuzz
 	$(BIN)/pytest -q -m "root or e2e"
 
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -n auto -m "not root and not e2e"
+	$(BIN)/pytest -q -n auto -m "not root and not e2e and not fuzz"
 
 # Needs pypi.org itself: mirrors know no advisories, and then this fails rather than find nothing.
 audit: setup

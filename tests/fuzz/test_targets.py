@@ -42,7 +42,7 @@ def test_long_inputs_keep_the_promise_in_time(name: str) -> None:
     assert time.monotonic() - started < LONG_INPUT_S
 
 
-@pytest.mark.e2e
+@pytest.mark.fuzz
 @pytest.mark.skipif(find_spec("atheris") is None, reason="there is no atheris for this machine")
 @pytest.mark.parametrize("name", TARGETS)
 def test_inputs_that_coverage_leads_to_keep_the_promise(name: str, tmp_path: Path) -> None:
