@@ -215,12 +215,21 @@ KEPT = _fields({
 })  # fmt: skip
 
 # Lists without `omitempty` that an object may have none of. Unset they are null, and empty ones are null once they are stored, as protobuf
-# does not tell them apart. The other lists that are never left out are checked to have elements.
+# does not tell them apart; CustomResourceDefinitions, which are stored as JSON, keep an empty one. The other lists that are never left out
+# are checked to have elements.
 NULLS = _fields({
+    "apiextensions_v1.CustomResourceDefinitionStatus": "conditions",
     "autoscaling_v2.HorizontalPodAutoscalerStatus": "currentMetrics",
+    "batch_v1.PodFailurePolicy": "rules",
+    "core_v1.ContainerImage": "names",
+    "core_v1.LimitRangeSpec": "limits",
+    "core_v1.ProjectedVolumeSource": "sources",
     "discovery_v1.EndpointSlice": "endpoints ports",
+    "flowcontrol_v1.ResourcePolicyRule": "namespaces",
     "rbac_v1.ClusterRole": "rules",
     "rbac_v1.Role": "rules",
+    "resource_v1.AllocatedDeviceStatus": "conditions",
+    "resource_v1.DeviceClaim": "requests",
     "storage_v1.CSINodeDriver": "topologyKeys",
     "storage_v1.CSINodeSpec": "drivers",
 })  # fmt: skip

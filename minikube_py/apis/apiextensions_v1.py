@@ -62,7 +62,7 @@ class CustomResourceDefinitionSpec(Object):
 
 class CustomResourceDefinitionStatus(Object):
     accepted_names: CustomResourceDefinitionNames = field(default_factory=lambda: CustomResourceDefinitionNames())
-    conditions: list[CustomResourceDefinitionCondition] = field(default_factory=lambda: [])
+    conditions: list[CustomResourceDefinitionCondition] | None = field(default_factory=NoneType)
     observed_generation: Int64 = 0
     stored_versions: list[str] = field(default_factory=lambda: [])
 

@@ -91,7 +91,7 @@ class JobTemplateSpec(Object):
 
 
 class PodFailurePolicy(Object):
-    rules: list[PodFailurePolicyRule] = field(default_factory=lambda: [])
+    rules: list[PodFailurePolicyRule] | None = field(default_factory=NoneType)
 
 
 class PodFailurePolicyOnExitCodesRequirement(Object):

@@ -222,7 +222,7 @@ class ContainerExtendedResourceRequest(Object):
 
 
 class ContainerImage(Object):
-    names: list[str] = field(default_factory=lambda: [])
+    names: list[str] | None = field(default_factory=NoneType)
     size_bytes: Int64 = 0
 
 
@@ -602,7 +602,7 @@ class LimitRangeItem(Object):
 
 
 class LimitRangeSpec(Object):
-    limits: list[LimitRangeItem] = field(default_factory=lambda: [])
+    limits: list[LimitRangeItem] | None = field(default_factory=NoneType)
 
 
 class LinuxContainerUser(Object):
@@ -1131,7 +1131,7 @@ class Probe(Object):
 
 class ProjectedVolumeSource(Object):
     default_mode: Int32 | None = None
-    sources: list[VolumeProjection] = field(default_factory=lambda: [])
+    sources: list[VolumeProjection] | None = field(default_factory=NoneType)
 
 
 class QuobyteVolumeSource(Object):

@@ -24,7 +24,7 @@ TERMINATING_VERBS: Final = ("delete", "deletecollection", "get", "list", "watch"
 
 
 def is_condition_true(crd: CustomResourceDefinition, type_: str) -> bool:
-    return any(condition.type == type_ and condition.status == "True" for condition in crd.status.conditions)
+    return any(condition.type == type_ and condition.status == "True" for condition in crd.status.conditions or ())
 
 
 def version_of(crd: CustomResourceDefinition, name: str) -> CustomResourceDefinitionVersion:

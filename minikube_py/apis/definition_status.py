@@ -40,7 +40,7 @@ def definition_status(
     names, accepted = _accept_names(definition, all_definitions)
     wanted = [accepted, _established(definition, accepted)]
     structure = _structure(definition)
-    conditions = definition.status.conditions
+    conditions = definition.status.conditions or []
     if structure is None:
         conditions = [condition for condition in conditions if condition.type != _NON_STRUCTURAL]
     for condition in (*wanted, _approval(definition), structure):
@@ -50,9 +50,10 @@ def definition_status(
 
 
 def with_condition(
-    conditions: list[CustomResourceDefinitionCondition], new: CustomResourceDefinitionCondition, now: datetime
+    conditions: list[CustomResourceDefinitionCondition] | None, new: CustomResourceDefinitionCondition, now: datetime
 ) -> list[CustomResourceDefinitionCondition]:
     """The conditions with one set, in its place; its time changes only with its status."""
+    conditions = conditions or []
     for index, known in enumerate(conditions):
         if known.type == new.type:
             time = known.last_transition_time if known.status == new.status else rfc3339(now)
@@ -61,7 +62,7 @@ def with_condition(
 
 
 def find_condition(definition: CustomResourceDefinition, type_: str) -> CustomResourceDefinitionCondition | None:
-    return next((condition for condition in definition.status.conditions if condition.type == type_), None)
+    return next((condition for condition in definition.status.conditions or () if condition.type == type_), None)
 
 
 def _accept_names(

@@ -81,7 +81,7 @@ def _pod_spec(new: PodSpec, old: PodSpec | None) -> None:
 def _projections(spec: PodSpec | None) -> Iterator[VolumeProjection]:
     for volume in spec.volumes if spec is not None else ():
         if volume.projected is not None:
-            yield from volume.projected.sources
+            yield from volume.projected.sources or ()
 
 
 def _containers(spec: PodSpec | None) -> Iterator[Container | EphemeralContainer]:

@@ -112,7 +112,7 @@ class QueuingConfiguration(Object):
 class ResourcePolicyRule(Object):
     api_groups: list[str] = field(default_factory=lambda: [])
     cluster_scope: bool = False
-    namespaces: list[str] = field(default_factory=lambda: [])
+    namespaces: list[str] | None = field(default_factory=NoneType)
     resources: list[str] = field(default_factory=lambda: [])
     verbs: list[str] = field(default_factory=lambda: [])
 

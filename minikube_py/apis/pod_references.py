@@ -79,7 +79,7 @@ def _config_maps(pod: Pod) -> Iterator[str]:
     for volume in pod.spec.volumes:
         if volume.config_map is not None:
             yield volume.config_map.name
-        for projection in volume.projected.sources if volume.projected is not None else ():
+        for projection in (volume.projected.sources if volume.projected is not None else ()) or ():
             if projection.config_map is not None:
                 yield projection.config_map.name
 
@@ -103,7 +103,7 @@ def _volume_secrets(volume: Volume) -> Iterator[str]:
         yield volume.secret.secret_name
     if volume.azure_file is not None:
         yield volume.azure_file.secret_name
-    for projection in volume.projected.sources if volume.projected is not None else ():
+    for projection in (volume.projected.sources if volume.projected is not None else ()) or ():
         if projection.secret is not None:
             yield projection.secret.name
     for source in (volume.cephfs, volume.cinder, volume.flex_volume, volume.rbd, volume.scale_io, volume.iscsi, volume.storageos):

@@ -12,7 +12,7 @@ from .object import Int64, Object, Quantity, Time
 
 
 class AllocatedDeviceStatus(Object):
-    conditions: list[meta_v1.Condition] = field(default_factory=lambda: [])
+    conditions: list[meta_v1.Condition] | None = field(default_factory=NoneType)
     data: Any = None
     device: str = field(default_factory=str)
     driver: str = field(default_factory=str)
@@ -102,7 +102,7 @@ class DeviceCapacity(Object):
 class DeviceClaim(Object):
     config: list[DeviceClaimConfiguration] = []
     constraints: list[DeviceConstraint] = []
-    requests: list[DeviceRequest] = field(default_factory=lambda: [])
+    requests: list[DeviceRequest] | None = field(default_factory=NoneType)
 
 
 class DeviceClaimConfiguration(Object):

@@ -56,7 +56,7 @@ class NodeInfo:
         self.labels, self.taints = node.metadata.labels, node.spec.taints
         self.allocatable = amounts(node.status.allocatable or node.status.capacity)
         self.pods_max = self.allocatable.get("pods", 0)
-        self.images = {name: image.size_bytes for image in node.status.images for name in image.names}
+        self.images = {name: image.size_bytes for image in node.status.images for name in image.names or ()}
 
     def add(self, pod: PodInfo) -> None:
         self.pods[pod.key] = pod

@@ -50,7 +50,8 @@ def set_cron_job(cron_job: CronJob) -> None:
 def _set_job_template(spec: JobSpec) -> None:
     set_template_spec(spec.template)
     if spec.pod_failure_policy is not None:
-        for rule in spec.pod_failure_policy.rules:
+        spec.pod_failure_policy.rules = spec.pod_failure_policy.rules or None
+        for rule in spec.pod_failure_policy.rules or ():
             for pattern in rule.on_pod_conditions:
                 if not pattern.status:
                     pattern.status = "True"

@@ -85,6 +85,8 @@ def set_node(node: Node) -> None:
         resource_list(status.allocatable)
     else:
         status.allocatable = dict(status.capacity)
+    for image in status.images:
+        image.names = image.names or None
     spec = node.spec
     if spec.pod_cidr and (not spec.pod_cidrs or spec.pod_cidrs[0] != spec.pod_cidr):
         spec.pod_cidrs = [spec.pod_cidr]
@@ -93,7 +95,8 @@ def set_node(node: Node) -> None:
 
 
 def set_limit_range(limit_range: LimitRange) -> None:
-    for item in limit_range.spec.limits:
+    limit_range.spec.limits = limit_range.spec.limits or None
+    for item in limit_range.spec.limits or ():
         for resources in (item.max, item.min, item.default, item.default_request, item.max_limit_request_ratio):
             resource_list(resources)
         if item.type == "Container":

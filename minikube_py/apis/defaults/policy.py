@@ -81,6 +81,9 @@ def set_priority_class(priority_class: PriorityClass) -> None:
 def set_flow_schema(schema: FlowSchema) -> None:
     if not schema.spec.matching_precedence:
         schema.spec.matching_precedence = 1000
+    for rules in schema.spec.rules:
+        for rule in rules.resource_rules:
+            rule.namespaces = rule.namespaces or None
 
 
 def set_priority_level(level: PriorityLevelConfiguration) -> None:

@@ -29,6 +29,8 @@ def set_claim(claim: ResourceClaim) -> None:
     if claim.status.allocation is not None:
         for result in claim.status.allocation.devices.results:
             result.consumed_capacity = _canonical(result.consumed_capacity)
+    for device in claim.status.devices:
+        device.conditions = device.conditions or None
 
 
 def set_claim_template(template: ResourceClaimTemplate) -> None:
@@ -36,7 +38,8 @@ def set_claim_template(template: ResourceClaimTemplate) -> None:
 
 
 def set_claim_spec(spec: ResourceClaimSpec) -> None:
-    for request in spec.devices.requests:
+    spec.devices.requests = spec.devices.requests or None
+    for request in spec.devices.requests or ():
         if request.exactly is not None:
             _set_request(request.exactly)
         for alternative in request.first_available:

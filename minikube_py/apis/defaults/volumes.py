@@ -92,7 +92,8 @@ def _set_other(volume: Volume) -> None:
 def _set_projected(source: core_v1.ProjectedVolumeSource) -> None:
     if source.default_mode is None:
         source.default_mode = FILE_MODE
-    for part in source.sources:
+    source.sources = source.sources or None
+    for part in source.sources or ():
         if part.service_account_token is not None and part.service_account_token.expiration_seconds is None:
             part.service_account_token.expiration_seconds = _SERVICE_ACCOUNT_TOKEN_S
         if part.downward_api is not None:

@@ -56,7 +56,7 @@ class ResourceClaimEvaluator(Evaluator):
 
     def usage(self, obj: ResourceClaim, now: datetime) -> ResourceList:
         devices: dict[str, int] = {}
-        for request in obj.spec.devices.requests:
+        for request in obj.spec.devices.requests or ():
             if request.first_available:
                 worst: dict[str, int] = {}
                 for alternative in request.first_available:

@@ -77,7 +77,7 @@ def job_spec(causes: Causes, path: str, spec: JobSpec) -> None:
         _managed_by(causes, f"{path}.managedBy", spec.managed_by)
     _completion_mode(causes, path, spec)
     if spec.pod_failure_policy is not None:
-        _failure_policy(causes, f"{path}.podFailurePolicy.rules", spec, spec.pod_failure_policy.rules)
+        _failure_policy(causes, f"{path}.podFailurePolicy.rules", spec, spec.pod_failure_policy.rules or [])
     if spec.success_policy is not None:
         if spec.completion_mode != "Indexed":
             causes.append(invalid(f"{path}.successPolicy", spec.success_policy, "requires indexed completion mode"))

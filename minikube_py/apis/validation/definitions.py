@@ -82,7 +82,7 @@ def _update_spec(causes: Causes, new: CustomResourceDefinition, old: CustomResou
     webhook = old.spec.conversion.webhook if old.spec.conversion is not None else None
     versions = webhook.conversion_review_versions if webhook is not None else []
     bundle = webhook.client_config.ca_bundle if webhook is not None and webhook.client_config is not None else None
-    established = any(condition.type == "Established" and condition.status == "True" for condition in old.status.conditions)
+    established = any(condition.type == "Established" and condition.status == "True" for condition in old.status.conditions or ())
     _spec(causes, new, spec, _Options(
         strict=strictness(before),
         known_version=not versions or has_known_version(versions),

@@ -86,9 +86,10 @@ def _device(causes: Causes, path: str, device: AllocatedDeviceStatus, *, allocat
     if not allocated:
         key = (device.driver, device.pool, device.device, device.share_id)
         causes.append(invalid(path, _show(key), "must be an allocated device in the claim"))
-    if len(device.conditions) > _CONDITIONS_MAX:
-        causes.append(too_many(f"{path}.conditions", len(device.conditions), _CONDITIONS_MAX))
-    conditions(causes, f"{path}.conditions", device.conditions)
+    states = device.conditions or []
+    if len(states) > _CONDITIONS_MAX:
+        causes.append(too_many(f"{path}.conditions", len(states), _CONDITIONS_MAX))
+    conditions(causes, f"{path}.conditions", states)
     if device.data is not None:
         raw_object(causes, f"{path}.data", device.data)
     if device.network_data is not None:

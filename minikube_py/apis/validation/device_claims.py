@@ -43,13 +43,13 @@ Requests = dict[str, set[str]]
 
 
 def request_names(claim: DeviceClaim) -> Requests:
-    return {request.name: {alternative.name for alternative in request.first_available} for request in claim.requests}
+    return {request.name: {alternative.name for alternative in request.first_available} for request in claim.requests or ()}
 
 
 def claim_spec(causes: Causes, path: str, spec: ResourceClaimSpec) -> None:
     devices = spec.devices
     where, names = f"{path}.devices", request_names(devices)
-    unique(causes, f"{where}.requests", devices.requests, ITEMS_MAX, _request, lambda request: request.name)
+    unique(causes, f"{where}.requests", devices.requests or (), ITEMS_MAX, _request, lambda request: request.name)
     limited(causes, f"{where}.constraints", devices.constraints, ITEMS_MAX, partial(_constraint, names))
     limited(causes, f"{where}.config", devices.config, ITEMS_MAX, partial(_configuration, names))
 

@@ -144,7 +144,7 @@ def _resources(causes: Causes, path: str, rule: ResourcePolicyRule) -> None:
             causes.append(required(f"{path}.{wire}", f"resource rules must supply at least one {one}"))
         elif len(values) > 1 and "*" in values:
             causes.append(invalid(f"{path}.{wire}", values, f"if '*' is present, must not specify other {many}"))
-    namespaces, where = rule.namespaces, f"{path}.namespaces"
+    namespaces, where = rule.namespaces or [], f"{path}.namespaces"
     if not namespaces and not rule.cluster_scope:
         causes.append(required(where, "resource rules that are not cluster scoped must supply at least one namespace"))
     elif "*" in namespaces:

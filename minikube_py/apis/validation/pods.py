@@ -42,7 +42,7 @@ def pod_itself(causes: Causes, pod: Pod) -> None:
     pod_spec(causes, "spec", spec, pod=pod)
     if not spec.service_account_name:
         for index, volume in enumerate(spec.volumes):
-            for number, source in enumerate(volume.projected.sources if volume.projected is not None else ()):
+            for number, source in enumerate((volume.projected.sources if volume.projected is not None else ()) or ()):
                 if source.service_account_token is not None:
                     causes.append(forbidden(f"spec.volumes[{index}].projected.sources[{number}].serviceAccountToken",
                                             "must not be specified when serviceAccountName is not set"))

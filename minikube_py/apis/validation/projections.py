@@ -33,7 +33,7 @@ class _Paths:
 
 def projected(causes: Causes, path: str, volume: core_v1.ProjectedVolumeSource) -> None:
     paths = _Paths(path)
-    for index, part in enumerate(volume.sources):
+    for index, part in enumerate(volume.sources or ()):
         where = f"{path}.sources[{index}]"
         count = 0
         for keyed, wire in ((part.secret, "secret"), (part.config_map, "configMap")):

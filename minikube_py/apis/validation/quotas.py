@@ -27,7 +27,7 @@ _CONFLICTS = (("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating")
 
 def limit_range(causes: Causes, obj: LimitRange) -> None:
     types: set[str] = set()
-    for index, item in enumerate(obj.spec.limits):
+    for index, item in enumerate(obj.spec.limits or ()):
         where = f"spec.limits[{index}]"
         before = len(causes)
         qualified(causes, f"{where}.type", item.type)

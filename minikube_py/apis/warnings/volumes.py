@@ -81,11 +81,12 @@ def _overlapping(volume: Volume) -> list[str]:
 
 def _projected(name: str, volume: ProjectedVolumeSource) -> list[str]:
     texts, paths, starts = [], list[Path](), list[int]()
-    for source in volume.sources:
+    sources = volume.sources or []
+    for source in sources:
         starts.append(len(paths))
         paths += _paths(source)
     collide = _collide(paths)
-    for source, start, end in zip(volume.sources, starts, [*starts[1:], len(paths)], strict=True):
+    for source, start, end in zip(sources, starts, [*starts[1:], len(paths)], strict=True):
         if source == _NO_SOURCE:
             texts.append(f"volume {name} (Projected) has no sources provided")
         elif collide:

@@ -46,7 +46,7 @@ class LimitRanger(Plugin):
     def validate(self, operation: Operation) -> None:
         complaints = _of_pod if operation.storage.resource.plural == PODS else _of_claim
         for limit_range in self._limit_ranges(operation):
-            texts = [text for item in limit_range.spec.limits for text in complaints(item, operation.obj)]
+            texts = [text for item in limit_range.spec.limits or () for text in complaints(item, operation.obj)]
             if texts:
                 raise forbidden(operation, aggregate_texts(texts))
 
@@ -72,7 +72,7 @@ def _set_defaults(pod: Pod, limit_range: LimitRange) -> None:
     """Give containers what they do not say, and say so in the annotation."""
     requests: dict[str, Quantity] = {}
     limits: dict[str, Quantity] = {}
-    for item in limit_range.spec.limits:
+    for item in limit_range.spec.limits or ():
         if item.type == "Container":
             requests |= item.default_request
             limits |= item.default

@@ -132,7 +132,8 @@ def _first_reference(pod: core_v1.Pod) -> str:
         return "secrets"
     if config_map_names(pod):
         return "configmaps"
-    projections = [source for volume in pod.spec.volumes if volume.projected is not None for source in volume.projected.sources]
+    projected = (volume.projected for volume in pod.spec.volumes if volume.projected is not None)
+    projections = [source for volume in projected for source in volume.sources or ()]
     if any(source.cluster_trust_bundle is not None for source in projections):
         return "clustertrustbundles"
     if any(volume.persistent_volume_claim is not None for volume in pod.spec.volumes):

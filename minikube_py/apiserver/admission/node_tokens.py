@@ -78,7 +78,7 @@ def names_audience(pod: Pod, audience: str, get_object: GetObject) -> bool:
     """
     problem: NotFoundError | None = None
     for volume in pod.spec.volumes:
-        sources = volume.projected.sources if volume.projected is not None else ()
+        sources = (volume.projected.sources if volume.projected is not None else ()) or ()
         tokens = [source.service_account_token for source in sources if source.service_account_token is not None]
         if any(token.audience == audience for token in tokens):
             return True

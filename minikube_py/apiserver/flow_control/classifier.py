@@ -89,7 +89,8 @@ def _request_matchers(rules: PolicyRulesWithSubjects) -> list[Matches]:
 
 
 def _resource_matcher(rule: ResourcePolicyRule) -> Matches:
-    verbs, groups, resources, namespaces = (frozenset(part) for part in (rule.verbs, rule.api_groups, rule.resources, rule.namespaces))
+    parts = (rule.verbs, rule.api_groups, rule.resources, rule.namespaces or ())
+    verbs, groups, resources, namespaces = (frozenset(part) for part in parts)
     any_verb, any_group, any_resource, any_namespace = (ALL in part for part in (verbs, groups, resources, namespaces))
     cluster_scope = rule.cluster_scope
 

@@ -41,7 +41,7 @@ class AdministratorAccess:
 
     def of_requests(self, spec: ResourceClaimSpec, namespace: str) -> list[Cause]:
         """Why a namespace may not ask for what a claim wants; the first request that does so tells."""
-        for index, request in enumerate(spec.devices.requests):
+        for index, request in enumerate(spec.devices.requests or ()):
             if request.exactly is not None and request.exactly.admin_access:
                 return self._causes(f"spec.devices.requests[{index}].exactly.adminAccess", namespace)
         return []

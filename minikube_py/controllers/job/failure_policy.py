@@ -25,7 +25,7 @@ class Verdict:
 
 def judge(policy: PodFailurePolicy | None, pod: Pod) -> Verdict:
     """The verdict of the first rule that matches; a failure that no rule matches counts."""
-    for number, rule in enumerate(policy.rules if policy is not None else ()):
+    for number, rule in enumerate((policy.rules if policy is not None else ()) or ()):
         why = _match(rule, pod)
         if why:
             return Verdict(rule.action, f"{why} matching {rule.action} rule at index {number}")

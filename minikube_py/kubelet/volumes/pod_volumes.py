@@ -154,7 +154,7 @@ class PodVolumes:
     async def _projected(self, pod: core_v1.Pod, volume: core_v1.ProjectedVolumeSource, mounted: Mounted) -> dict[str, FileContent]:
         mode = _mode(volume.default_mode)
         files: dict[str, FileContent] = {}
-        for source in volume.sources:
+        for source in volume.sources or ():
             if source.config_map is not None:
                 config = source.config_map
                 files |= await self._config_map(pod, config.name, config.items, mode, bool(config.optional))

@@ -65,7 +65,7 @@ async def wait_condition(lab: Lab, name: str, type_: str, status: str = "True") 
     async with lab.watch(f"{DEFINITIONS}?fieldSelector=metadata.name%3D{name}") as watch:
         while True:
             found: dict[str, Any] = (await watch.next())["object"]
-            if any((c["type"], c["status"]) == (type_, status) for c in found.get("status", {}).get("conditions", ())):
+            if any((c["type"], c["status"]) == (type_, status) for c in found.get("status", {}).get("conditions") or ()):
                 return found
 
 
