@@ -1,7 +1,7 @@
 """Which fields the columns of tables show, whose descriptions are the columns'.
 
-Facts only, without imports: the build reads them (tools/build_openapi.py). Columns that upstream describes in words of its own are
-not here.
+Facts only, without imports: the build reads them (tools/build_openapi.py). Columns that upstream describes in other words are in
+`column_texts.py`.
 Source: pkg/printers/internalversion/printers.go (AddHandlers), k8s.io/apiserver/pkg/registry/rest/table.go
 """
 
@@ -31,17 +31,15 @@ SOURCES: dict[str, dict[str, str]] = {
     },
     "replicasets.apps": {
         "Desired": "apps.v1.ReplicaSetSpec.replicas", "Current": "apps.v1.ReplicaSetStatus.replicas",
-        "Ready": "apps.v1.ReplicaSetStatus.readyReplicas", "Selector": "apps.v1.ReplicaSetSpec.selector",
+        "Ready": "apps.v1.ReplicaSetStatus.readyReplicas",
     },
     "deployments.apps": {
         "Up-to-date": "apps.v1.DeploymentStatus.updatedReplicas", "Available": "apps.v1.DeploymentStatus.availableReplicas",
-        "Selector": "apps.v1.DeploymentSpec.selector",
     },
     "daemonsets.apps": {
         "Desired": "apps.v1.DaemonSetStatus.desiredNumberScheduled", "Current": "apps.v1.DaemonSetStatus.currentNumberScheduled",
-        "Ready": "apps.v1.DaemonSetStatus.numberReady", "Up-to-date": "apps.v1.DaemonSetStatus.updatedNumberScheduled",
-        "Available": "apps.v1.DaemonSetStatus.numberAvailable", "Node Selector": "core.v1.PodSpec.nodeSelector",
-        "Selector": "apps.v1.DaemonSetSpec.selector",
+        "Up-to-date": "apps.v1.DaemonSetStatus.updatedNumberScheduled", "Available": "apps.v1.DaemonSetStatus.numberAvailable",
+        "Node Selector": "core.v1.PodSpec.nodeSelector",
     },
     "controllerrevisions.apps": {"Revision": "apps.v1.ControllerRevision.revision"},
     "jobs.batch": {"Completions": "batch.v1.JobStatus.succeeded", "Selector": "batch.v1.JobSpec.selector"},
@@ -57,7 +55,6 @@ SOURCES: dict[str, dict[str, str]] = {
     },
     "configmaps": {"Data": "core.v1.ConfigMap.data"},
     "secrets": {"Type": "core.v1.Secret.type", "Data": "core.v1.Secret.data"},
-    "serviceaccounts": {"Secrets": "core.v1.ServiceAccount.secrets"},
     "events": _EVENTS,
     "events.events.k8s.io": _EVENTS,
     "services": {
@@ -65,11 +62,7 @@ SOURCES: dict[str, dict[str, str]] = {
         "Port(s)": "core.v1.ServiceSpec.ports", "Selector": "core.v1.ServiceSpec.selector",
     },
     "endpoints": {"Endpoints": "core.v1.Endpoints.subsets"},
-    "endpointslices.discovery.k8s.io": {
-        "AddressType": "discovery.v1.EndpointSlice.addressType", "Ports": "discovery.v1.EndpointSlice.ports",
-        "Endpoints": "discovery.v1.EndpointSlice.endpoints",
-    },
-    "networkpolicies.networking.k8s.io": {"Pod-Selector": "networking.v1.NetworkPolicySpec.podSelector"},
+    "endpointslices.discovery.k8s.io": {"Endpoints": "discovery.v1.EndpointSlice.endpoints"},
     "ipaddresses.networking.k8s.io": {"ParentRef": "networking.v1.IPAddressSpec.parentRef"},
     "servicecidrs.networking.k8s.io": {"CIDRs": "networking.v1.ServiceCIDRSpec.cidrs"},
     "persistentvolumes": {
@@ -101,12 +94,9 @@ SOURCES: dict[str, dict[str, str]] = {
         "Node": "storage.v1.VolumeAttachmentSpec.nodeName", "Attached": "storage.v1.VolumeAttachmentStatus.attached",
     },
     "volumeattributesclasses.storage.k8s.io": {"DriverName": "storage.v1.VolumeAttributesClass.driverName"},
-    "rolebindings.rbac.authorization.k8s.io": {"Role": "rbac.v1.RoleBinding.roleRef"},
-    "clusterrolebindings.rbac.authorization.k8s.io": {"Role": "rbac.v1.ClusterRoleBinding.roleRef"},
     "horizontalpodautoscalers.autoscaling": {
-        "Reference": f"{_AUTOSCALER}Spec.scaleTargetRef", "Targets": f"{_AUTOSCALER}Spec.metrics",
-        "MinPods": f"{_AUTOSCALER}Spec.minReplicas", "MaxPods": f"{_AUTOSCALER}Spec.maxReplicas",
-        "Replicas": f"{_AUTOSCALER}Status.currentReplicas",
+        "Reference": f"{_AUTOSCALER}Spec.scaleTargetRef", "MinPods": f"{_AUTOSCALER}Spec.minReplicas",
+        "MaxPods": f"{_AUTOSCALER}Spec.maxReplicas", "Replicas": f"{_AUTOSCALER}Status.currentReplicas",
     },
     "priorityclasses.scheduling.k8s.io": {
         "Value": "scheduling.v1.PriorityClass.value", "Global-Default": "scheduling.v1.PriorityClass.globalDefault",
@@ -114,10 +104,7 @@ SOURCES: dict[str, dict[str, str]] = {
     },
     "leases.coordination.k8s.io": {"Holder": "coordination.v1.LeaseSpec.holderIdentity"},
     "certificatesigningrequests.certificates.k8s.io": {
-        "SignerName": "certificates.v1.CertificateSigningRequestSpec.signerName",
-        "Requestor": "certificates.v1.CertificateSigningRequestSpec.request",
         "RequestedDuration": "certificates.v1.CertificateSigningRequestSpec.expirationSeconds",
-        "Condition": "certificates.v1.CertificateSigningRequestStatus.conditions",
     },
     "flowschemas.flowcontrol.apiserver.k8s.io": {
         "PriorityLevel": "flowcontrol.v1.PriorityLevelConfigurationReference.name",

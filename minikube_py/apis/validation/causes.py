@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from .go_values import go_json, is_typed
 Causes = list[Cause]
 IMMUTABLE = "field is immutable"
 WHOLE = "[]"  # the path of the object as a whole, as field.NewPath("") shows
+_EXACT_BELOW = 2**53  # Whole numbers below are the only ones that their digits mean.
 
 
 class _Omitted:
@@ -57,8 +59,13 @@ def show_number(value: int | float) -> str:
     if isinstance(value, int):
         return str(value)
     if value.is_integer() and abs(value) < 1e21:
-        return str(int(value))
+        return str(_shortest(value))
     return repr(value)
+
+
+def _shortest(value: float) -> int:
+    """A whole number by the fewest digits that tell it from other floats, with zeros behind them."""
+    return int(value) if abs(value) < _EXACT_BELOW else int(Decimal(repr(value)))
 
 
 _HTML = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
@@ -71,7 +78,7 @@ def json_text(value: Any) -> str:
 
 def _whole(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
-        return int(value)
+        return _shortest(value)
     if isinstance(value, dict):
         return {key: _whole(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -60,10 +60,6 @@ def _secret(obj: core_v1.Secret, now: datetime) -> list[Any]:
     return [obj.metadata.name, obj.type, len(obj.data), age(obj, now)]
 
 
-def _service_account(obj: core_v1.ServiceAccount, now: datetime) -> list[Any]:
-    return [obj.metadata.name, len(obj.secrets), age(obj, now)]
-
-
 def _target(reference: core_v1.ObjectReference) -> str:
     return f"{reference.kind.lower()}/{reference.name}" if reference.name else reference.kind.lower()
 
@@ -114,6 +110,10 @@ def _created(obj: Any, now: datetime) -> list[Any]:
     return [obj.metadata.name, obj.metadata.creation_timestamp]
 
 
+def _named(obj: Any, now: datetime) -> list[Any]:
+    return [obj.metadata.name, age(obj, now)]
+
+
 def _component_status(obj: core_v1.ComponentStatus, now: datetime) -> list[Any]:
     healthy = next((c for c in obj.conditions if c.type == "Healthy"), None)
     if healthy is None:
@@ -126,6 +126,7 @@ _EVENT_COLUMNS = (
     Column("Name", format="name", priority=WIDE),
 )
 CREATED = Printer((NAME, Column("Created At", "date")), _created)
+NAMED = Printer((NAME, AGE), _named)
 
 KINDS: dict[str, Printer] = {
     "nodes": Printer(
@@ -135,7 +136,7 @@ KINDS: dict[str, Printer] = {
     "namespaces": Printer((NAME, Column("Status"), AGE), _namespace),
     "configmaps": Printer((NAME, Column("Data"), AGE), _config_map),
     "secrets": Printer((NAME, *strings("Type", "Data"), AGE), _secret),
-    "serviceaccounts": Printer((NAME, Column("Secrets"), AGE), _service_account),
+    "serviceaccounts": NAMED,
     "events": Printer(_EVENT_COLUMNS, _event),
     "events.events.k8s.io": Printer(_EVENT_COLUMNS, _new_event),
     "resourcequotas": Printer((NAME, *strings("Request", "Limit"), AGE), _resource_quota),

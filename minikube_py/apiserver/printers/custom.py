@@ -18,6 +18,8 @@ from .form import AGE, NAME, Column, Printer, since
 
 log = logging.getLogger(__name__)
 _CREATED = Template("{.metadata.creationTimestamp}")
+# What Go reads as a time that is unset, as it does "".
+_ZERO_TIME = "null"
 
 
 def _printed(value: Any) -> str:
@@ -51,7 +53,7 @@ def _cell(path: Template, document: dict[str, Any], kind: str, now: datetime) ->
             return value if isinstance(value, bool) else None
         case "date" if isinstance(value, str):
             try:
-                return since(value, now)
+                return since("" if value == _ZERO_TIME else value, now)
             except ValueError:
                 return "<invalid>"
     return None
@@ -75,7 +77,7 @@ def custom_printer(definitions: Sequence[CustomResourceColumnDefinition]) -> Pri
         columns.append(Column(definition.name, definition.type, definition.format, described, definition.priority or 0))
         readers.append((path, definition.type))
     if not definitions:
-        columns, readers = [AGE], [(_CREATED, "date")]
+        columns, readers = [AGE._replace(type="date")], [(_CREATED, "date")]
 
     def cells(document: dict[str, Any], now: datetime) -> list[Any]:
         return [document.get("metadata", {}).get("name", ""), *(_cell(path, document, kind, now) for path, kind in readers)]

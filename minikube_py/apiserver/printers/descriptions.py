@@ -1,7 +1,7 @@
 """What the columns of tables are said to mean.
 
 Upstream describes most columns by the text of the field that they show. The build puts these texts beside the OpenAPI documents
-(`column_sources.py` says of which fields); they are read with the first table.
+(`column_sources.py` says of which fields); they are read with the first table. Other texts are in `column_texts.py`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 import msgspec
 
 from ..column_sources import COMMON, DOCUMENT, SCALE_SOURCES, SOURCES
+from ..column_texts import TEXTS
 from ..openapi_archive import Archive
 from .form import Column
 
@@ -34,9 +35,9 @@ def definitions(columns: tuple[Column, ...], resource: str) -> msgspec.Raw:
 
 def describe(columns: Iterable[Column], resource: str, descriptions: dict[str, str]) -> list[Column]:
     """The columns, each with its description if it has none of its own."""
-    sources = SOURCES.get(resource, {}) if resource else SCALE_SOURCES
+    sources, texts = SOURCES.get(resource, {}) if resource else SCALE_SOURCES, TEXTS.get(resource, {})
     return [
-        column if column.description else column._replace(
-            description=descriptions.get(sources.get(column.name) or COMMON.get(column.name, ""), ""))
+        column._replace(description=column.description or texts.get(column.name) or descriptions.get(
+            sources.get(column.name) or COMMON.get(column.name, ""), ""))
         for column in columns
     ]

@@ -99,7 +99,7 @@ class _PodSummary:
 
     def _main(self) -> None:
         self.restarts = self._sidecar_restarts
-        running = False
+        running, failure = False, ""
         for status in reversed(self.pod.status.container_statuses):
             self.restarts.add(status)
             state = status.state
@@ -107,11 +107,16 @@ class _PodSummary:
                 self.reason = state.waiting.reason
             elif state.terminated is not None:
                 self.reason = _ended(state.terminated)
+                if state.terminated.exit_code:
+                    failure = self.reason
             elif status.ready and state.running is not None:
                 running = True
                 self.ready += 1
-        if self.reason == "Completed" and running:
-            self.reason = "Running" if _condition(self.pod, "Ready") else "NotReady"
+        if self.reason == "Completed":
+            if running and _condition(self.pod, "Ready"):
+                self.reason = "Running"
+            elif failure or running:
+                self.reason = failure or "NotReady"
 
     def _ending(self) -> None:
         if not self.pod.metadata.deletion_timestamp:
@@ -180,6 +185,7 @@ def _stateful_set(obj: apps_v1.StatefulSet, now: datetime) -> list[Any]:
 
 _JOB_STATES = (
     ("Complete", "Complete"), ("Failed", "Failed"), ("", "Terminating"), ("Suspended", "Suspended"), ("FailureTarget", "FailureTarget"),
+    ("SuccessCriteriaMet", "SuccessCriteriaMet"),
 )
 
 

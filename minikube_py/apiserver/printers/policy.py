@@ -25,7 +25,7 @@ from minikube_py.apis import (
 )
 
 from ..hpa_conversion import hpa_v1_to_v2
-from .core import CREATED
+from .core import CREATED, NAMED
 from .form import AGE, NAME, NONE, UNKNOWN, UNSET, Column, Printer, age, duration, integers, joined, strings, wide
 
 _METRICS_SHOWN = 2
@@ -52,17 +52,22 @@ def _metric(spec: autoscaling_v2.MetricSpec, statuses: list[autoscaling_v2.Metri
     source = getattr(spec, kind, None)
     if source is None:
         return "<unknown type>"
-    target = source.target
-    current = _current(statuses, index, kind)
+    target, current = source.target, _current(statuses, index, kind)
     prefix = f"{source.name}: " if spec.type in ("Resource", "ContainerResource") else ""
     if prefix and target.average_value is None:
         have = f"{current.average_utilization}%" if current is not None and current.average_utilization is not None else UNKNOWN
         return f"{prefix}{have}/{'<auto>' if target.average_utilization is None else f'{target.average_utilization}%'}"
-    if target.average_value is not None:
-        have = str(current.average_value) if current is not None and current.average_value is not None else UNKNOWN
-        return f"{prefix}{have}/{target.average_value}{' (avg)' if spec.type in ('External', 'Object') else ''}"
-    have = str(current.value) if current is not None and current.value is not None else UNKNOWN
-    return f"{have}/{target.value}"
+    is_average, may_be_either = spec.type == "Pods" or target.average_value is not None, spec.type in ("External", "Object")
+    wanted, now = _amount(target, is_average), UNKNOWN
+    if current is not None and (current.average_value is not None or not (is_average and may_be_either)):
+        now = _amount(current, is_average)
+    return f"{prefix}{now}/{wanted}{' (avg)' if is_average and may_be_either else ''}"
+
+
+def _amount(part: autoscaling_v2.MetricTarget | autoscaling_v2.MetricValueStatus, is_average: bool) -> str:
+    """A quantity as Go prints the pointer to it."""
+    amount = part.average_value if is_average else part.value
+    return "<nil>" if amount is None else str(amount)
 
 
 def _autoscaler(obj: autoscaling_v1.HorizontalPodAutoscaler | autoscaling_v2.HorizontalPodAutoscaler, now: datetime) -> list[Any]:
@@ -181,12 +186,9 @@ def _api_service(obj: apiregistration_v1.APIService, now: datetime) -> list[Any]
     available = next((c for c in obj.status.conditions if c.type == "Available"), None)
     state = "Unknown"
     if available is not None:
-        state = available.status if available.status == "True" else f"{available.status} ({available.reason})"
+        told = available.status != "True" and available.reason
+        state = f"{available.status} ({available.reason})" if told else available.status
     return [obj.metadata.name, f"{service.namespace}/{service.name}" if service is not None else "Local", state, age(obj, now)]
-
-
-def _named(obj: Any, now: datetime) -> list[Any]:
-    return [obj.metadata.name, age(obj, now)]
 
 
 def _resource_claim(obj: resource_v1.ResourceClaim, now: datetime) -> list[Any]:
@@ -204,14 +206,13 @@ def _resource_claim(obj: resource_v1.ResourceClaim, now: datetime) -> list[Any]:
 
 def _resource_slice(obj: resource_v1.ResourceSlice, now: datetime) -> list[Any]:
     spec = obj.spec
-    return [obj.metadata.name, spec.node_name, spec.driver, spec.pool.name, age(obj, now)]
+    return [obj.metadata.name, spec.node_name or "", spec.driver, spec.pool.name, age(obj, now)]
 
 
 _BINDING = Printer((NAME, Column("Role"), AGE, *wide("Users", "Groups", "ServiceAccounts")), _binding)
 _HPA = (NAME, *strings("Reference", "Targets", "MinPods", "MaxPods", "Replicas"), AGE)
 _WEBHOOKS = Printer((NAME, Column("Webhooks", "integer"), AGE), _webhooks)
 _POLICY_BINDING = Printer((NAME, *strings("PolicyName", "ParamRef"), AGE), _policy_binding)
-_NAMED = Printer((NAME, AGE), _named)
 
 KINDS: dict[str, Printer] = {
     "roles.rbac.authorization.k8s.io": CREATED,
@@ -249,8 +250,8 @@ KINDS: dict[str, Printer] = {
     "mutatingadmissionpolicybindings.admissionregistration.k8s.io": _POLICY_BINDING,
     "apiservices.apiregistration.k8s.io": Printer((NAME, *strings("Service", "Available"), AGE), _api_service),
     "customresourcedefinitions.apiextensions.k8s.io": CREATED,
-    "deviceclasses.resource.k8s.io": _NAMED,
-    "resourceclaimtemplates.resource.k8s.io": _NAMED,
+    "deviceclasses.resource.k8s.io": NAMED,
+    "resourceclaimtemplates.resource.k8s.io": NAMED,
     "resourceclaims.resource.k8s.io": Printer((NAME, Column("State"), AGE), _resource_claim),
     "resourceslices.resource.k8s.io": Printer((NAME, *strings("Node", "Driver", "Pool"), AGE), _resource_slice),
 }

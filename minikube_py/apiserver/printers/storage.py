@@ -18,7 +18,6 @@ _DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.b
 
 # The class of a volume or claim before there was a field for it.
 _CLASS = "volume.beta.kubernetes.io/storage-class"
-_DEFAULT_ATTRIBUTES_CLASS = "volumeattributesclass.alpha.kubernetes.io/is-default-class"
 
 
 def _set(text: str | None) -> str:
@@ -62,7 +61,7 @@ def _storage_class(obj: storage_v1.StorageClass, now: datetime) -> list[Any]:
 
 def _csi_driver(obj: storage_v1.CSIDriver, now: datetime) -> list[Any]:
     spec = obj.spec
-    tokens = ",".join(request.audience for request in spec.token_requests) or UNSET
+    tokens = ",".join(request.audience for request in spec.token_requests) if spec.token_requests else UNSET
     return [
         obj.metadata.name, spec.attach_required is not False, bool(spec.pod_info_on_mount), bool(spec.storage_capacity), tokens,
         bool(spec.requires_republish), ",".join(spec.volume_lifecycle_modes) or "<none>", age(obj, now),
@@ -84,8 +83,7 @@ def _attachment(obj: storage_v1.VolumeAttachment, now: datetime) -> list[Any]:
 
 
 def _attributes_class(obj: storage_v1.VolumeAttributesClass, now: datetime) -> list[Any]:
-    default = obj.metadata.annotations.get(_DEFAULT_ATTRIBUTES_CLASS) == "true"
-    return [f"{obj.metadata.name} (default)" if default else obj.metadata.name, obj.driver_name, age(obj, now)]
+    return [obj.metadata.name, obj.driver_name, age(obj, now)]
 
 
 KINDS: dict[str, Printer] = {

@@ -44,7 +44,7 @@ COLUMNS = {
     "events.events.k8s.io": EVENT,
     "namespaces": "Name/name, Status, Age",
     "secrets": "Name/name, Type, Data, Age",
-    "serviceaccounts": "Name/name, Secrets, Age",
+    "serviceaccounts": "Name/name, Age",
     "persistentvolumes": "Name/name, Capacity, Access Modes, Reclaim Policy, Status, Claim, StorageClass, VolumeAttributesClass, Reason, "
     "Age, VolumeMode*",
     "persistentvolumeclaims": "Name/name, Status, Volume, Capacity, Access Modes, StorageClass, VolumeAttributesClass, Age, VolumeMode*",
@@ -131,8 +131,12 @@ SELECTOR = {"matchLabels": {"b": "1", "a": "2"}, "matchExpressions": [{"key": "k
         ("deployments.apps", "Selector", {"spec": {"selector": {"matchLabels": {"b": "1", "a": "2"}}}}, "a=2,b=1"),
         ("replicasets.apps", "Selector", {"spec": {"selector": {}}}, "<none>"),
         ("daemonsets.apps", "Node Selector", {"spec": {"template": {"spec": {"nodeSelector": {"b": "1", "a": "2"}}}}}, "a=2,b=1"),
-        ("jobs.batch", "Status", {"status": {"conditions": [{"type": "SuccessCriteriaMet", "status": "True"}]}}, "Running"),
+        ("jobs.batch", "Status", {"status": {"conditions": [{"type": "SuccessCriteriaMet", "status": "True"}]}}, "SuccessCriteriaMet"),
+        ("jobs.batch", "Status", {"status": {"conditions": [{"type": "SuccessCriteriaMet", "status": "False"}]}}, "Running"),
         ("jobs.batch", "Status", {"status": {"conditions": [{"type": "FailureTarget", "status": "True"}]}}, "FailureTarget"),
+        ("controllerrevisions.apps", "Controller", {"metadata": {"name": "x", "ownerReferences": [
+            {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "d", "uid": "1", "controller": True}]}}, "daemonset.apps/d"),
+        ("controllerrevisions.apps", "Controller", {}, "<none>"),
         ("jobs.batch", "Status", {"metadata": {"name": "x", "deletionTimestamp": CREATED}}, "Terminating"),
         ("jobs.batch", "Duration", {}, ""),
         ("cronjobs.batch", "Timezone", {"spec": {"timeZone": ""}}, ""),
@@ -176,7 +180,10 @@ SELECTOR = {"matchLabels": {"b": "1", "a": "2"}, "matchExpressions": [{"key": "k
         ("persistentvolumeclaims", "Capacity", {"spec": {}, "status": {"capacity": {"storage": "1Gi"}}}, ""),
         ("persistentvolumeclaims", "Status", {"metadata": {"name": "x", "deletionTimestamp": CREATED}}, "Terminating"),
         ("volumeattributesclasses.storage.k8s.io", "Name",
-         {"metadata": {"name": "x", "annotations": {"volumeattributesclass.alpha.kubernetes.io/is-default-class": "true"}}}, "x (default)"),
+         {"metadata": {"name": "x", "annotations": {"volumeattributesclass.alpha.kubernetes.io/is-default-class": "true"}}}, "x"),
+        ("csidrivers.storage.k8s.io", "TokenRequests", {"spec": {}}, "<unset>"),
+        ("csidrivers.storage.k8s.io", "TokenRequests", {"spec": {"tokenRequests": [{"audience": ""}]}}, ""),
+        ("csidrivers.storage.k8s.io", "TokenRequests", {"spec": {"tokenRequests": [{"audience": "a"}, {"audience": "b"}]}}, "a,b"),
         # Policies
         (BINDING, "ParamRef", binding(None), "<unset>"),
         (BINDING, "ParamRef", binding({"name": "n"}), "*/n"),
@@ -200,9 +207,12 @@ SELECTOR = {"matchLabels": {"b": "1", "a": "2"}, "matchExpressions": [{"key": "k
         ("resourcequotas", "Limit", {"status": {"hard": {"limits.cpu": "3"}, "used": {"limits.cpu": "1"}}}, "limits.cpu: 1/3"),
         ("resourceclaims.resource.k8s.io", "State", {"metadata": {"name": "x", "deletionTimestamp": CREATED}}, "deleted"),
         ("resourceclaims.resource.k8s.io", "State", {"status": {"allocation": {}, "reservedFor": [{"name": "p"}]}}, "allocated,reserved"),
-        ("resourceslices.resource.k8s.io", "Node", {"spec": {"driver": "d"}}, None),
+        ("resourceslices.resource.k8s.io", "Node", {"spec": {"driver": "d"}}, ""),
         ("apiservices.apiregistration.k8s.io", "Available",
          {"status": {"conditions": [{"type": "Available", "status": "False", "reason": "Gone"}]}}, "False (Gone)"),
+        ("apiservices.apiregistration.k8s.io", "Available",
+         {"status": {"conditions": [{"type": "Available", "status": "False"}]}}, "False"),
+        ("apiservices.apiregistration.k8s.io", "Available", {}, "Unknown"),
         ("limitranges", "Created At", {"metadata": {"name": "x", "creationTimestamp": CREATED}}, CREATED),
         # Events
         ("events", "First Seen", {"eventTime": "2026-01-01T11:00:00.000000Z"}, "60m"),
@@ -233,6 +243,31 @@ def test_autoscalers_look_the_same_in_both_versions() -> None:
     })
     resource = BY_NAME["horizontalpodautoscalers.autoscaling"]
     assert cells(resource, hpa_v2_to_v1(hpa), NOW) == cells(resource, hpa, NOW)
+
+
+AVERAGE, WHOLE = {"type": "AverageValue", "averageValue": "1k"}, {"type": "Value", "value": "5"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "current", "cell"),
+    [
+        ("external", AVERAGE, None, "<unknown>/1k (avg)"), ("external", AVERAGE, {}, "<unknown>/1k (avg)"),
+        ("external", AVERAGE, {"averageValue": "7"}, "7/1k (avg)"), ("external", WHOLE, None, "<unknown>/5"),
+        ("external", WHOLE, {}, "<nil>/5"), ("external", WHOLE, {"value": "3"}, "3/5"),
+        ("object", AVERAGE, {"averageValue": "7"}, "7/1k (avg)"),
+        ("object", WHOLE, {"averageValue": "7"}, "<nil>/5"), ("pods", AVERAGE, None, "<unknown>/1k"), ("pods", AVERAGE, {}, "<nil>/1k"),
+        ("resource", AVERAGE, {}, "cpu: <nil>/1k"), ("resource", AVERAGE, {"averageValue": "7"}, "cpu: 7/1k"),
+        ("containerResource", {"type": "Utilization", "averageUtilization": 8}, {"averageUtilization": 7}, "cpu: 7%/8%"),
+        ("containerResource", {"type": "Utilization"}, {}, "cpu: <unknown>/<auto>"),
+    ],
+)
+def test_targets_of_autoscalers(kind: str, target: dict[str, Any], current: dict[str, Any] | None, cell: str) -> None:
+    name, type_ = ({"name": "cpu"} if "esource" in kind else {}), kind[0].upper() + kind[1:]
+    metric = {"type": type_, kind: {**name, "target": target}}
+    seen = [] if current is None else [{"type": type_, kind: {**name, "current": current}}]
+    hpa = scheme.from_document(autoscaling_v2.HorizontalPodAutoscaler, {
+        "metadata": {"name": "h"}, "spec": {"metrics": [metric]}, "status": {"currentMetrics": seen}})
+    assert cells(BY_NAME["horizontalpodautoscalers.autoscaling"], hpa, NOW)[2] == cell
 
 
 def test_flow_schemas_stand_in_the_order_in_which_they_match() -> None:

@@ -29,6 +29,8 @@ def pod(status: dict[str, Any], *, init: list[dict[str, Any]] | None = None, nam
 
 
 RUNNING = {"name": "a", "ready": True, "restartCount": 0, "state": {"running": {}}}
+COMPLETED = {"name": "a", "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}}
+FAILED = {"state": {"terminated": {"exitCode": 1, "reason": "Error"}}}
 INIT = [{"name": "i"}, {"name": "j"}]
 SIDECAR = [{"name": "s", "restartPolicy": "Always"}]
 
@@ -107,6 +109,20 @@ SIDECAR = [{"name": "s", "restartPolicy": "Always"}]
             "NotReady",
             "0",
         ),
+        (
+            pod({"phase": "Running", "containerStatuses": [COMPLETED, {**FAILED, "name": "b"}, {**RUNNING, "name": "c"}]}, names="abc"),
+            "1/3",
+            "Error",
+            "0",
+        ),
+        (
+            pod({"phase": "Running", "containerStatuses": [COMPLETED, {**FAILED, "name": "b"}, {**RUNNING, "name": "c"}],
+                 "conditions": [{"type": "Ready", "status": "True"}]}, names="abc"),
+            "1/3",
+            "Running",
+            "0",
+        ),
+        (pod({"phase": "Failed", "containerStatuses": [COMPLETED, {**FAILED, "name": "b"}]}, names="ab"), "0/2", "Error", "0"),
         (
             pod(
                 {
