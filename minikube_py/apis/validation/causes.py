@@ -72,18 +72,27 @@ _HTML = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\
 
 
 def json_text(value: Any) -> str:
-    """JSON as Go writes it: keys of maps in order, whole numbers without a fraction, characters of HTML escaped."""
-    return msgspec.json.encode(_whole(value), order="deterministic").decode().translate(_HTML)
+    """JSON as Go writes it: keys of maps in order, numbers in Go's form, characters of HTML escaped."""
+    return msgspec.json.encode(_in_go_form(value), order="deterministic").decode().translate(_HTML)
 
 
-def _whole(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
-        return _shortest(value)
+def _in_go_form(value: Any) -> Any:
+    if isinstance(value, float):
+        return json_number(value)
     if isinstance(value, dict):
-        return {key: _whole(item) for key, item in value.items()}
+        return {key: _in_go_form(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_whole(item) for item in value]
+        return [_in_go_form(item) for item in value]
     return value
+
+
+def json_number(value: float) -> int | float | msgspec.Raw:
+    """A number to be encoded as Go encodes it: whole ones have no fraction; exponents stand below 10^-6 and, with a sign, from 10^21."""
+    if abs(value) >= 1e21:
+        return msgspec.Raw(repr(value).encode())
+    if value.is_integer():
+        return _shortest(value)
+    return msgspec.Raw(f"{Decimal(repr(value)):f}".encode()) if 1e-6 <= abs(value) < 1e-5 else value
 
 
 def _with(text: str, detail: str) -> str:

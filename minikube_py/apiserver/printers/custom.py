@@ -12,14 +12,16 @@ from typing import Any
 
 from minikube_py.apis.apiextensions_v1 import CustomResourceColumnDefinition
 from minikube_py.apis.jsonpath import JsonPathError, Template
-from minikube_py.apis.validation.causes import json_text, show_number
+from minikube_py.apis.validation.causes import json_number, json_text, show_number
 
-from .form import AGE, NAME, Column, Printer, since
+from ..go_time import canonical_time, time_problem
+from .form import AGE, NAME, UNKNOWN, Column, Printer, since
 
 log = logging.getLogger(__name__)
 _CREATED = Template("{.metadata.creationTimestamp}")
 # What Go reads as a time that is unset, as it does "".
 _ZERO_TIME = "null"
+_INVALID = "<invalid>"
 
 
 def _printed(value: Any) -> str:
@@ -48,15 +50,22 @@ def _cell(path: Template, document: dict[str, Any], kind: str, now: datetime) ->
         case "integer":
             return int(value) if is_number else None
         case "number":
-            return float(value) if is_number else None
+            return json_number(float(value)) if is_number else None
         case "boolean":
             return value if isinstance(value, bool) else None
         case "date" if isinstance(value, str):
-            try:
-                return since("" if value == _ZERO_TIME else value, now)
-            except ValueError:
-                return "<invalid>"
+            return _elapsed(value, now)
     return None
+
+
+def _elapsed(text: str, now: datetime) -> str:
+    """How long ago a time was."""
+    if text in ("", _ZERO_TIME):
+        return UNKNOWN
+    try:
+        return _INVALID if time_problem(text) else since(canonical_time(text), now)
+    except ValueError:  # a time after the year 9999
+        return _INVALID
 
 
 def custom_printer(definitions: Sequence[CustomResourceColumnDefinition]) -> Printer:

@@ -16,6 +16,7 @@ from minikube_py.core.errors import BadRequestError
 
 NONE, UNKNOWN, UNSET = "<none>", "<unknown>", "<unset>"
 WIDE = 1
+_LONGEST_S = 2**63 // 10**9  # Go's time.Duration holds no more nanoseconds.
 _MINUTE_S, _HOUR_S, _DAY_H, _YEAR_H = 60, 3600, 24, 24 * 365
 
 
@@ -97,7 +98,7 @@ def _pair(large: int, large_unit: str, small: int, small_unit: str) -> str:
 
 def since(timestamp: str | None, now: datetime, missing: str = UNKNOWN) -> str:
     """How long ago a Time or MicroTime was."""
-    return duration((now - parse_rfc3339(timestamp)).total_seconds()) if timestamp else missing
+    return duration(min((now - parse_rfc3339(timestamp)).total_seconds(), _LONGEST_S)) if timestamp else missing
 
 
 def age(obj: Any, now: datetime) -> str:

@@ -11,6 +11,7 @@ import pytest
 from minikube_py.apis import core_v1, meta_v1, scheme
 from minikube_py.apis.apiextensions_v1 import CustomResourceColumnDefinition
 from minikube_py.apis.resources import RESOURCES, ResourceType
+from minikube_py.apis.scheme import encode
 from minikube_py.apiserver.printers import KINDS, cells, columns, custom_printer, table
 from minikube_py.apiserver.printers.form import duration
 
@@ -217,8 +218,9 @@ def test_custom_resources_show_the_columns_of_their_definition() -> None:
 DOCUMENT = {
     "metadata": {"name": "w", "creationTimestamp": CREATED},
     "spec": {"n": 3, "f": 2.5, "whole": 2.0, "t": True, "s": "text", "null": None, "list": ["x", "y"], "map": {"b": 1, "a": "<"},
-             "large": 1.2345678901234567e20, "empty": "", "unset": "null",
-             "k.y": "dotted", "items": [{"n": "one", "v": 1}, {"n": "two", "v": 2}]},
+             "large": 1.2345678901234567e20, "numbers": [1.5e30, 1.5e-7, 1.5e-6, 2.0, 1.2345678901234567e20], "empty": "", "unset": "null",
+             "zone": "2026-01-01T13:59:00.5+02:00", "old": "0123-01-01T00:00:00Z", "zero": "0001-01-01T00:00:00Z",
+             "spaced": "2026-01-01 11:59:00Z", "k.y": "dotted", "items": [{"n": "one", "v": 1}, {"n": "two", "v": 2}]},
 }
 
 
@@ -233,13 +235,20 @@ DOCUMENT = {
         (".spec.t", "integer", None), (".spec.n", "number", 3.0), (".spec.f", "number", 2.5), (".spec.t", "boolean", True),
         (".spec.n", "boolean", None), (".metadata.creationTimestamp", "date", "60s"), (".spec.s", "date", "<invalid>"),
         (".spec.large", "string", "123456789012345670000"), (".spec.empty", "string", ""), (".spec.empty", "date", "<unknown>"),
-        (".spec.unset", "date", "<unknown>"), (".spec.n", "date", None), (".spec.s", "odd", None),
+        (".spec.numbers", "string", "[1.5e+30,1.5e-7,0.0000015,2,123456789012345670000]"),
+        (".spec.unset", "date", "<unknown>"), (".spec.zero", "date", "<unknown>"), (".spec.zone", "date", "60s"),
+        (".spec.old", "date", "292y"), (".spec.spaced", "date", "<invalid>"), (".spec.n", "date", None), (".spec.s", "odd", None),
     ],
 )
 def test_cells_of_custom_resources(path: str, kind: str, cell: Any) -> None:
     printer = custom_printer([CustomResourceColumnDefinition(name="C", type=kind, json_path=path)])
     assert printer.cells(DOCUMENT, NOW)[1] == cell
     assert printer.columns[1].description == f"Custom resource definition column (in JSONPath format): {path}"
+
+
+def test_numbers_of_custom_resources_are_written_as_go_writes_them() -> None:
+    columns = [CustomResourceColumnDefinition(name=name, type="number", json_path=f".spec.{name}") for name in ("n", "whole", "f", "large")]
+    assert encode(custom_printer(columns).cells(DOCUMENT, NOW)) == b'["w",3,2,2.5,123456789012345670000]'
 
 
 def test_a_path_that_does_not_read_ends_the_table() -> None:
