@@ -414,8 +414,7 @@ async def all_numbers_are_free(world: World, taken_ips: int = 0, taken_ports: in
     with pytest.raises(Exception, match="range is full"):
         await world.client.create(service("one-too-many"))
     with pytest.raises(Exception, match="range is full"):
-        await world.put(service("probe-0", "NodePort", port=81))
-        await world.change(core_v1.Service, "probe-13", lambda obj: setattr(obj.spec, "type", "NodePort"))
+        await world.change(core_v1.Service, f"probe-{13 - taken_ips}", lambda obj: setattr(obj.spec, "type", "NodePort"))
 
 
 async def test_refused_and_dry_creates_leak_nothing(world: World) -> None:
@@ -462,6 +461,30 @@ async def test_update_moves_a_node_port_and_frees_the_old_one(world: World) -> N
     assert (await world.client.create(service("b", "NodePort", node_port=30001))).spec.ports[0].node_port == 30001
     with pytest.raises(InvalidError, match="already allocated"):
         await world.client.create(service("c", "NodePort", node_port=30003))
+
+
+async def test_a_port_keeps_its_node_port_by_its_name(world: World) -> None:
+    made = await world.client.create(service("a", "NodePort", port=80))
+    updated = await world.put(service("a", "NodePort", port=81))
+    assert updated.spec.ports[0].port == 81 and updated.spec.ports[0].node_port == made.spec.ports[0].node_port
+    two = service("a", "NodePort", port=81, node_port=made.spec.ports[0].node_port)
+    two.spec.ports[0].name = "first"
+    two.spec.ports.append(core_v1.ServicePort(name="", protocol="TCP", port=82))
+    with pytest.raises(InvalidError, match="Required"):  # Of two ports both have names.
+        await world.put(two)
+    two.spec.ports[1].name = "second"
+    updated = await world.put(two)
+    assert updated.spec.ports[1].node_port not in (0, made.spec.ports[0].node_port)
+
+
+async def test_changing_the_address_alone_says_that_it_may_not_change(world: World) -> None:
+    await world.client.create(service("a", ip="10.43.0.5"))
+    with pytest.raises(InvalidError) as refused:
+        await world.change(core_v1.Service, "a", lambda obj: setattr(obj.spec, "cluster_ip", "10.43.0.6"))
+    assert str(refused.value) == \
+        'Service "a" is invalid: spec.clusterIPs[0]: Invalid value: ["10.43.0.6"]: may not change once set'
+    with pytest.raises(InvalidError, match="first value must match `clusterIP`"):
+        await world.change(core_v1.Service, "a", lambda obj: setattr(obj.spec, "cluster_ips", ["10.43.0.6"]))
 
 
 async def test_change_of_type_gives_and_takes(world: World) -> None:

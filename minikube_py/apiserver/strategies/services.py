@@ -114,18 +114,8 @@ class ServiceStrategy(Strategy):
         super().prepare_update(new, old, context)
         self._load()
         spec, known = new.spec, old.spec
-        if spec.type != "ExternalName" and known.type != "ExternalName":
-            if not spec.cluster_ip:
-                spec.cluster_ip, spec.cluster_ips = known.cluster_ip, known.cluster_ips
-            elif not spec.cluster_ips:
-                spec.cluster_ips = [spec.cluster_ip]
-        if spec.type in ("NodePort", "LoadBalancer") and known.type in ("NodePort", "LoadBalancer"):
-            ports = {(p.protocol, p.port): p.node_port for p in known.ports}
-            for port in spec.ports:
-                if not port.node_port:
-                    port.node_port = ports.get((port.protocol, port.port))
-            if not spec.health_check_node_port:
-                spec.health_check_node_port = known.health_check_node_port
+        _keep_allocated(spec, known)
+        _agree_addresses(spec, known)
         _drop_unneeded(spec, known)
         balancer = new.status.load_balancer
         if spec.type != "LoadBalancer" and balancer is not None and balancer.ingress:
@@ -233,6 +223,36 @@ class ServiceStrategy(Strategy):
         for port in node_ports_of(spec):
             if port not in kept_ports:
                 self._ports.free(port)
+
+
+def _keep_allocated(spec: core_v1.ServiceSpec, known: core_v1.ServiceSpec) -> None:
+    """Fill in what was given out before and the client left out, so that who sends the first form again changes nothing.
+
+    Node ports go by the port's name: a port that has another number, and no longer its node port, gets that back.
+    Source: pkg/registry/core/service/storage/storage.go (patchAllocatedValues)
+    """
+    if spec.type != "ExternalName" and known.type != "ExternalName":
+        spec.cluster_ip = spec.cluster_ip or known.cluster_ip
+        spec.cluster_ips = spec.cluster_ips or known.cluster_ips
+    if spec.type in _WITH_NODE_PORTS and known.type in _WITH_NODE_PORTS:
+        in_use = {port.node_port for port in spec.ports} & {port.node_port for port in known.ports}
+        had = {port.name: port.node_port for port in known.ports}
+        for port in spec.ports:
+            if not port.node_port and (number := had.get(port.name, 0)) not in in_use:
+                port.node_port = number
+    if needs_health_check(spec) and needs_health_check(known):
+        spec.health_check_node_port = spec.health_check_node_port or known.health_check_node_port
+
+
+def _agree_addresses(spec: core_v1.ServiceSpec, known: core_v1.ServiceSpec) -> None:
+    """Let `clusterIPs` follow a `clusterIP` that the client changed alone.
+
+    Source: pkg/registry/core/service/storage/storage.go (normalizeClusterIPs)
+    """
+    if not spec.cluster_ips and spec.cluster_ip == known.cluster_ip:
+        spec.cluster_ips = known.cluster_ips
+    if spec.cluster_ip != known.cluster_ip and spec.cluster_ips == known.cluster_ips:
+        spec.cluster_ips = [spec.cluster_ip] if spec.cluster_ip else []
 
 
 def _drop_unneeded(spec: core_v1.ServiceSpec, known: core_v1.ServiceSpec) -> None:
