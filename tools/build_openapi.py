@@ -72,7 +72,7 @@ def schema_names(schemas: dict[str, Document]) -> dict[table.GroupVersionKind, s
 def listing(path: str, tag: str, operation_id: str, schema: str, schemas: dict[str, Document]) -> Document:
     """Return the document of a path that only lists what lies below it."""
     reference = {"schema": {"$ref": v3.SCHEMA_PREFIX + v3.META + schema}}
-    content = {v3.JSON: reference, openapi_paths.YAML: reference}
+    content = dict.fromkeys((v3.JSON, openapi_paths.PROTOBUF, openapi_paths.YAML), reference)
     responses = {"200": {"description": "OK", "content": content}, "401": {"description": "Unauthorized"}}
     description = "get information of a group" if schema == "APIGroup" else "get available API versions"
     operation = {"tags": [tag], "description": description, "operationId": operation_id, "responses": responses}

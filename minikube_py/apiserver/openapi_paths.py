@@ -25,8 +25,9 @@ META_SCHEMAS: Final = tuple(
 )
 """Schemas that the paths of every group-version refer to."""
 
+PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
 YAML: Final = "application/yaml"
-STREAM: Final = f"{JSON};stream=watch"
+_STREAM: Final = ";stream=watch"
 _METHODS: Final = {"get": "get", "create": "post", "update": "put", "patch": "patch", "delete": "delete"}
 _WORDS: Final = {"get": "read", "create": "create", "update": "replace", "patch": "patch", "delete": "delete"}
 _PROXY_METHODS: Final = ("delete", "get", "head", "options", "patch", "post", "put")
@@ -39,7 +40,8 @@ class Flavour:
 
     Attributes:
         get: query parameters of a read.
-        listed, watched: media types of lists.
+        given: media types of answers.
+        listed: media types of lists, which can be watched.
         taken: media types of bodies.
         patched: status codes of a patch.
         discoverable: whether the paths of the group-version itself and of old-style watches are there.
@@ -47,6 +49,7 @@ class Flavour:
 
     get: tuple[str, ...]
     delete_collection: tuple[str, ...]
+    given: tuple[str, ...]
     listed: tuple[str, ...]
     taken: tuple[str, ...]
     patches: tuple[str, ...]
@@ -57,7 +60,8 @@ class Flavour:
 BUILTIN: Final = Flavour(
     get=(),
     delete_collection=parameters.DELETE_COLLECTION,
-    listed=(JSON, STREAM, YAML),
+    given=(JSON, PROTOBUF, YAML),
+    listed=(JSON, JSON + _STREAM, PROTOBUF, PROTOBUF + _STREAM, YAML),
     taken=("*/*",),
     patches=(
         "application/apply-patch+yaml",
@@ -71,6 +75,7 @@ BUILTIN: Final = Flavour(
 CUSTOM: Final = Flavour(
     get=("resourceVersion",),
     delete_collection=parameters.LIST,
+    given=(JSON, YAML),
     listed=(JSON, YAML),
     taken=(JSON, YAML),
     patches=BUILTIN.patches[:3],
@@ -102,7 +107,7 @@ class GroupVersionPaths:
         paths: Document = {}
         if self._flavour.discoverable:
             operation = self._operation(f"get{self._word}APIResources", "get available resources", [])
-            paths[f"{self._prefix}/"] = {"get": {**operation, "responses": _responses(_ref(META + "APIResourceList"))}}
+            paths[f"{self._prefix}/"] = {"get": {**operation, "responses": self._responses(_ref(META + "APIResourceList"))}}
         for resource in resources:
             self._add_resource(paths, resource)
         return {path: _share_parameters(operations) for path, operations in sorted(paths.items())}
@@ -150,7 +155,7 @@ class GroupVersionPaths:
 
     def _watch(self, path: str, resource: ResourceType, operation_id: str, description: str, action: str) -> Document:
         operation = self._operation(operation_id, description, self._parameters(path, resource, parameters.LIST))
-        operation["responses"] = _responses(_ref(META + "WatchEvent"), media_types=self._flavour.listed)
+        operation["responses"] = self._responses(_ref(META + "WatchEvent"), media_types=self._flavour.listed)
         return _marked(operation, action, resource.gvk)
 
     def _list(self, path: str, resource: ResourceType, operation_id: str) -> Document:
@@ -158,7 +163,7 @@ class GroupVersionPaths:
         description = f"list {watched}objects of kind {resource.kind}"
         operation = self._operation(operation_id, description, self._parameters(path, resource, parameters.LIST))
         schema = _ref(self._names[resource.group, resource.version, resource.list_kind])
-        operation["responses"] = _responses(schema, media_types=self._flavour.listed)
+        operation["responses"] = self._responses(schema, media_types=self._flavour.listed)
         return _marked(operation, "list", resource.gvk)
 
     def _delete_collection(self, path: str, resource: ResourceType) -> Document:
@@ -168,7 +173,7 @@ class GroupVersionPaths:
         )
         if self._flavour.discoverable:
             operation["requestBody"] = _body(self._flavour.taken, _ref(META + "DeleteOptions"), required=False)
-        operation["responses"] = _responses(_ref(META + "Status"))
+        operation["responses"] = self._responses(_ref(META + "Status"))
         return _marked(operation, "deletecollection", resource.gvk)
 
     def _item(self, path: str, resource: ResourceType, verb: str) -> Document:
@@ -176,14 +181,14 @@ class GroupVersionPaths:
         if verb == "get":
             described = self._parameters(path, resource, self._flavour.get)
             operation = self._operation(operation_id, f"read the specified {resource.kind}", described)
-            operation["responses"] = _responses(_ref(self._names[resource.gvk]))
+            operation["responses"] = self._responses(_ref(self._names[resource.gvk]))
             return _marked(operation, "get", resource.gvk)
         if verb == "delete":
             described = self._parameters(path, resource, parameters.DELETE)
             operation = self._operation(operation_id, f"delete{_article(resource.kind)}{resource.kind}", described)
             operation["requestBody"] = _body(self._flavour.taken, _ref(META + "DeleteOptions"), required=False)
             returned = resource.group_resource in RETURNED_WHEN_DELETED
-            operation["responses"] = _responses(_ref(self._names[resource.gvk] if returned else META + "Status"), 200, 202)
+            operation["responses"] = self._responses(_ref(self._names[resource.gvk] if returned else META + "Status"), 200, 202)
             return _marked(operation, "delete", resource.gvk)
         return self._write(path, resource, verb, resource.gvk)
 
@@ -194,11 +199,11 @@ class GroupVersionPaths:
         of = f" {sub} of" if sub else ""
         how = {"create": f"create{of}{_article(resource.kind)}", "update": f"replace{of} the specified ",
                "patch": f"partially update{of} the specified "}[verb]  # fmt: skip
-        operation = self._operation(operation_id, how + resource.kind, self._parameters(path, resource, _OPTIONS[verb]))
+        operation = self._operation(operation_id, how + resource.kind, self._parameters(path, resource, _OPTIONS[verb], verb))
         schema = _ref(self._names[gvk])
         operation["requestBody"] = _body(flavour.patches, _ref(META + "Patch")) if verb == "patch" else _body(flavour.taken, schema)
         codes = {"create": (200, 201, 202), "update": (200, 201), "patch": flavour.patched}[verb]
-        operation["responses"] = _responses(schema, *codes)
+        operation["responses"] = self._responses(schema, *codes)
         return _marked(operation, _METHODS[verb], gvk)
 
     def _add_subresource(self, paths: Document, path: str, resource: ResourceType, sub: Subresource) -> None:
@@ -213,36 +218,43 @@ class GroupVersionPaths:
             if verb != "get":
                 operations[_METHODS[verb]] = self._write(path, resource, verb, gvk, sub.name)
                 continue
-            described = self._parameters(path, resource, (*self._flavour.get, *options))
+            described = self._parameters(path, resource, (*self._flavour.get, *options), sub.name)
             operation_id = f"read{self._word}{_scoped(resource)}{sub.name.capitalize()}"
             operation = self._operation(operation_id, f"read {sub.name} of the specified {resource.kind}", described)
             if sub.name == "log":
-                operation["responses"] = _responses({"type": "string"}, media_types=("text/plain", JSON, YAML))
+                operation["responses"] = self._responses({"type": "string"}, media_types=("text/plain", *self._flavour.given))
             else:
-                operation["responses"] = _responses(_ref(self._names[gvk]))
+                operation["responses"] = self._responses(_ref(self._names[gvk]))
             operations["get"] = _marked(operation, "get", gvk)
         paths[path] = operations
 
     def _add_connect(self, paths: Document, path: str, resource: ResourceType, sub: Subresource, methods: Sequence[str]) -> None:
         """The operations of a stream; behind a proxy there are paths of their own."""
         suffixes = {path: "", f"{path}/{{path}}": "WithPath"} if sub.name == "proxy" else {path: ""}
-        described = [query_parameter(name) for name in parameters.SUBRESOURCES[sub.name]]
+        place = sub.kind if sub.name == "proxy" else sub.name
+        described = [query_parameter(name, place) for name in parameters.SUBRESOURCES[sub.name]]
         for full_path, suffix in suffixes.items():
             operations: Document = {}
             for method in methods:
                 operation_id = f"connect{self._word}{method.capitalize()}{_scoped(resource)}{sub.name.capitalize()}{suffix}"
                 description = f"connect {method.upper()} requests to {sub.name} of {resource.kind}"
                 operation = self._operation(operation_id, description, [*path_parameters(full_path, sub.kind), *described])
-                operation["responses"] = _responses({"type": "string"}, media_types=("*/*",))
+                operation["responses"] = self._responses({"type": "string"}, media_types=("*/*",))
                 operations[method] = _marked(operation, "connect", (sub.group, sub.version, sub.kind))
             paths[full_path] = operations
 
-    def _parameters(self, path: str, resource: ResourceType, names: Iterable[str]) -> list[Parameter]:
-        return [*path_parameters(path, resource.kind), *(query_parameter(name) for name in ("pretty", *names))]
+    def _parameters(self, path: str, resource: ResourceType, names: Iterable[str], place: str = "") -> list[Parameter]:
+        return [*path_parameters(path, resource.kind), *(query_parameter(name, place) for name in ("pretty", *names))]
 
     def _operation(self, operation_id: str, description: str, described: Sequence[Parameter]) -> Document:
         operation: Document = {"tags": [self._tag], "description": description, "operationId": operation_id}
         return {**operation, "parameters": described} if described else operation
+
+    def _responses(self, schema: Document, *codes: int, media_types: Sequence[str] = ()) -> Document:
+        texts = {200: "OK", 201: "Created", 202: "Accepted"}
+        content = {media_type: {"schema": schema} for media_type in media_types or self._flavour.given}
+        answers: Document = {str(code): {"description": texts[code], "content": content} for code in codes or (200,)}
+        return {**answers, "401": {"description": "Unauthorized"}}
 
 
 def _share_parameters(operations: Document) -> Document:
@@ -285,10 +297,3 @@ def _marked(operation: Document, action: str, gvk: GroupVersionKind) -> Document
 def _body(media_types: Sequence[str], schema: Document, *, required: bool = True) -> Document:
     body: Document = {"content": {media_type: {"schema": schema} for media_type in media_types}}
     return {**body, "required": True} if required else body
-
-
-def _responses(schema: Document, *codes: int, media_types: Sequence[str] = (JSON, YAML)) -> Document:
-    texts = {200: "OK", 201: "Created", 202: "Accepted"}
-    content = {media_type: {"schema": schema} for media_type in media_types}
-    answers: Document = {str(code): {"description": texts[code], "content": content} for code in codes or (200,)}
-    return {**answers, "401": {"description": "Unauthorized"}}

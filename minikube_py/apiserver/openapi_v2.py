@@ -8,13 +8,30 @@ Source: swagger.io/specification/v2, kubernetes/kubernetes api/openapi-spec/swag
 from __future__ import annotations
 
 import base64
-import hashlib
+import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from minikube_py.apiserver.openapi_document import BEARER_TOKEN, SCHEMA_PREFIX, Document
 
 DEFINITION_PREFIX: Final = "#/definitions/"
+# In the order in which v2 names them; v3 sorts them by name.
+_MEDIA_TYPES: Final = (
+    "*/*",
+    "text/plain",
+    "application/json",
+    "application/yaml",
+    "application/vnd.kubernetes.protobuf",
+    "application/json;stream=watch",
+    "application/vnd.kubernetes.protobuf;stream=watch",
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+    "application/apply-patch+yaml",
+)
+_GENERIC: Final = f"{DEFINITION_PREFIX}io.k8s.apimachinery"
+# The order of a parameter's fields in the text that is hashed.
+_ORDER: Final = ("uniqueItems", "type", "description", "name", "in", "required", "schema")
 
 
 def swagger(version: str, documents: Iterable[Document]) -> Document:
@@ -79,7 +96,7 @@ def _operation(operation: Document, shared: Document) -> Document:
     body = operation.get("requestBody")
     result["schemes"] = ["https"]
     if body is not None:
-        result["consumes"] = list(body["content"])
+        result["consumes"] = sorted(body["content"], key=_MEDIA_TYPES.index)
         schema = next(iter(body["content"].values()))["schema"]
         parameter: Document = {"name": "body", "in": "body", "schema": definition(schema)}
         parameters.insert(0, _shared({**parameter, "required": True} if body.get("required") else parameter, shared))
@@ -91,7 +108,7 @@ def _operation(operation: Document, shared: Document) -> Document:
             answer["schema"] = definition(content[media_type]["schema"])
         result["responses"][code] = answer
         if content:
-            result["produces"] = list(content)
+            result["produces"] = sorted(content, key=_MEDIA_TYPES.index)
     if parameters:
         result["parameters"] = parameters
     return result
@@ -106,12 +123,27 @@ def _parameters(parameters: list[Document], shared: Document) -> list[Document]:
 
 
 def _shared(parameter: Document, shared: Document) -> Document:
-    """Put a parameter into the document's table and return a reference to it; equal parameters share one entry."""
-    digest = hashlib.sha256(repr(_canonical(parameter)).encode()).digest()
-    name = f"{parameter['name']}-{base64.urlsafe_b64encode(digest[:6]).decode()}"
-    shared[name] = parameter
-    return {"$ref": f"#/parameters/{name}"}
+    """Put a parameter that many operations may have into the document's table and return a reference to it.
+
+    Others stay where they are: those that tell of their kind, and two by whose presence clients find out what a server can do.
+    Source: k8s.io/kube-openapi pkg/builder/parameters.go
+    """
+    name, place = parameter["name"], parameter["in"]
+    if name == "name" or (place == "query" and name in ("dryRun", "fieldValidation")):
+        return parameter
+    if place == "body" and not parameter["schema"].get("$ref", "").startswith(_GENERIC):
+        return parameter
+    text = json.dumps({key: parameter[key] for key in _ORDER if key in parameter}, separators=(",", ":"), ensure_ascii=False)
+    for character in "&<>":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    key = f"{name}-{base64.urlsafe_b64encode(_fnv64(text.encode()).to_bytes(8)[:6]).decode()}"
+    shared[key] = parameter
+    return {"$ref": f"#/parameters/{key}"}
 
 
-def _canonical(value: Any) -> Any:
-    return sorted((key, _canonical(child)) for key, child in value.items()) if isinstance(value, dict) else value
+def _fnv64(data: bytes) -> int:
+    """The FNV-1 hash. Source: datatracker.ietf.org/doc/html/rfc9923"""
+    result = 0xCBF29CE484222325
+    for byte in data:
+        result = (result * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF) ^ byte
+    return result

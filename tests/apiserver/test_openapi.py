@@ -190,6 +190,24 @@ async def test_operations_are_upstreams(openapi: OpenApi, path: str, method: str
     assert operation["description"] == description
 
 
+async def test_v2_refers_to_shared_parameters_by_upstreams_names(openapi: OpenApi) -> None:
+    """The names are hashes of the parameters, so equal names say that every word of them is upstream's."""
+    document = await fetch(openapi, "/openapi/v2")
+    names = set(document["parameters"])
+    assert {
+        "allowWatchBookmarks-HC2hJt-J", "body-2Y1dVQaQ", "body-78PwaGsr", "container-1GeXxFDC", "container-_Q-EJ3nR", "container-i5dOmRiM",
+        "continue-QfD61s0i", "fieldManager-7c6nTn1T", "fieldManager-Qy4HdaTW", "gracePeriodSeconds--K5HaBOS", "labelSelector-5Zw57w4C",
+        "limit-1NfNmdNH", "namespace-vgWSWtn3", "path-QCf0eosM", "path-oPbzgLUj", "path-rFDtV0x9", "path-z6Ciiujn", "pretty-tJGM1-ng",
+        "sendInitialEvents-rLXlEK_k", "stdout-005YMKE6", "timeoutSeconds-yvYezaOC", "tty-g7MlET_l", "tty-s0flW37O", "watch-XNNPZGbK",
+    } <= names  # fmt: skip
+    post = document["paths"]["/api/v1/namespaces/{namespace}/pods"]["post"]
+    assert [parameter.get("name") for parameter in post["parameters"]] == ["body", "dryRun", None, "fieldValidation"]
+    assert post["produces"] == ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"]
+    text = json.dumps(document)
+    for words in ("list of returned", "List of services", "Watch for changes to the described resources"):
+        assert words in text
+
+
 async def test_parameters_that_all_operations_of_a_path_have_are_named_once(openapi: OpenApi) -> None:
     paths = (await fetch(openapi, "/openapi/v3/api/v1"))["paths"]
     assert [parameter["name"] for parameter in paths[POD]["parameters"]] == ["name", "namespace", "pretty"]
