@@ -47,6 +47,10 @@ class Subresource:
     kind: str
     verbs: tuple[str, ...]
 
+    @property
+    def group_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
 
 @dataclass(frozen=True, slots=True)
 class ResourceType:

@@ -6,10 +6,11 @@ Source: k8s.io/apiserver/pkg/endpoints/installer.go, handlers/create.go (manager
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from minikube_py.apis import autoscaling_v1
+from minikube_py.apis.object import Object
 from minikube_py.apis.scheme import to_document
 from minikube_py.apis.validation.metadata import MANAGER_BYTES_MAX
 
@@ -29,7 +30,7 @@ class FieldManagers:
     def __init__(self, storages: Callable[[], Iterable[Storage]]) -> None:
         self._storages = storages
         self._known: dict[tuple[Storage, str], FieldManager] = {}
-        self._scale = FieldManager("autoscaling/v1", "Scale", ScaleVersions(), autoscaling_v1.Scale(), "scale")
+        self._scale = _of_one_version(autoscaling_v1.Scale, "autoscaling/v1", "Scale", "scale")
 
     def of(self, storage: Storage, subresource: str) -> FieldManager:
         found = self._known.get((storage, subresource))
@@ -40,6 +41,10 @@ class FieldManagers:
     def scale(self) -> FieldManager:
         """That of the scale subresource of all workloads."""
         return self._scale
+
+    def of_posted(self, struct: type[Object], group_version: str, kind: str, subresource: str) -> FieldManager:
+        """That of a kind which is posted and not stored."""
+        return _of_one_version(struct, group_version, kind, subresource)
 
     def replicas_paths(self, storage: Storage) -> dict[str, Path]:
         """Where each version of a kind has the replicas that a Scale shows."""
@@ -88,24 +93,30 @@ class StorageVersions:
         return self._family[target].from_storage(self._family[source].to_storage(obj))
 
 
-class ScaleVersions:
-    """The one version of Scale."""
+class OneVersion:
+    """The one version of a kind that is not stored."""
 
-    def __init__(self) -> None:
-        self._type = type_of(autoscaling_v1.Scale)
+    def __init__(self, api_version: str, struct: type[Object]) -> None:
+        self._api_version = api_version
+        self._type = type_of(struct)
         self._tracked = tracked_type(self._type)
 
     def type_in(self, api_version: str) -> FieldType | None:
-        return self._type if api_version == "autoscaling/v1" else None
+        return self._type if api_version == self._api_version else None
 
     def tracked_in(self, api_version: str) -> FieldType | None:
-        return self._tracked if api_version == "autoscaling/v1" else None
+        return self._tracked if api_version == self._api_version else None
 
     def convert(self, document: Any, source: str, target: str) -> Any:
         return document
 
     def convert_object(self, obj: Any, source: str, target: str) -> Any:
         return obj
+
+
+@cache
+def _of_one_version(struct: type[Object], api_version: str, kind: str, subresource: str) -> FieldManager:
+    return FieldManager(api_version, kind, OneVersion(api_version, struct), struct(), subresource)
 
 
 @lru_cache(1024)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minikube_py.apis import authentication_v1, autoscaling_v1, core_v1, policy_v1
+from minikube_py.apis.defaults import set_defaults
 from minikube_py.apis.object import Object
 from minikube_py.apis.resources import BY_GVR, ResourceType
 from minikube_py.apis.validation import validate_create
@@ -50,6 +51,9 @@ class Subresources:
         Raises: MethodNotAllowedError where the resource has no such; else what admission and the subresource raise.
         """
         set_namespace(body.metadata, namespace)
+        if (posted := resource.subresource(subresource)) is not None:
+            set_defaults(body)
+            self.track(body, posted.group_version, posted.kind, subresource, context)
         parent = self._registry.storage(resource.group, resource.version, resource.plural)
         if parent is not None:
             await self._registry.admit(parent, namespace, name, subresource, body, context)
@@ -70,8 +74,14 @@ class Subresources:
         meta = binding.metadata
         set_namespace(meta, namespace)
         meta.uid = ""
+        self.track(binding, "v1", "Binding", "", context)
         await self._registry.admit(self._binding_storage, namespace, meta.name, "", binding, context)
         return await self._bindings.bind(namespace, meta.name, binding, context)
+
+    def track(self, body: Any, group_version: str, kind: str, subresource: str, context: Context) -> None:
+        """Say in the managedFields of what is posted and not stored who set what: admission and who posted it get to see it."""
+        fields = self._registry.field_managers.of_posted(type(body), group_version, kind, subresource)
+        body.metadata.managed_fields = fields.update(None, body, context.field_manager, self._registry.now())
 
     # Scale: replicas of a workload, whatever its kind.
 

@@ -326,8 +326,7 @@ class Handlers:
         except KeyError as error:
             raise unknown_method() from error
         check_write_options(request.query, "CreateOptions")
-        group_version = f"{subresource.group}/{subresource.version}" if subresource.group else subresource.version
-        body = await self._decode(request, struct, group_version, subresource.kind)
+        body = await self._decode(request, struct, subresource.group_version, subresource.kind)
         answer = await self._subresources.create(resource, info.namespace, info.name, info.subresource, body, request.context)
         return encoded(encode(answer), request.negotiated(), status=201, pretty=request.pretty(), warnings=request.warnings)
 

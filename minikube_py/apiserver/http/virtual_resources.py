@@ -66,12 +66,13 @@ class VirtualResources:
         )
         if http.record is not None:
             http.record.sent(obj)
+        manager = query.text("fieldManager") or manager_from_user_agent(http.headers.get("User-Agent", ""))
+        context = Context(user, query.has("dryRun"), manager, warnings)
         if isinstance(obj, core_v1.Binding):
-            manager = query.text("fieldManager") or manager_from_user_agent(http.headers.get("User-Agent", ""))
-            context = Context(user, query.has("dryRun"), manager, warnings)
             answer: Object = await self._subresources.bind(info.namespace, obj, context)
         else:
             obj.kind, obj.api_version = resource.kind, resource.group_version
+            self._subresources.track(obj, resource.group_version, resource.kind, "", context)
             answer = await self._review(obj, user, info.namespace)
         return encoded(encode(answer), negotiated, status=201, pretty=pretty, warnings=warnings)
 

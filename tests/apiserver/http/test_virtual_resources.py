@@ -96,3 +96,20 @@ async def test_components_that_do_not_run_are_not_healthy(lab: Lab) -> None:
 def test_only_upstreams_components_are_asked() -> None:
     with pytest.raises(KeyError):
         ComponentStatuses(lambda: None).set("etcd-1", lambda: None)
+
+
+@pytest.mark.parametrize(("path", "version", "subresource", "body", "fields"), [
+    ("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "authorization.k8s.io/v1", None,
+     {"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "spec": {"resourceAttributes": {"resource": "pods"}}},
+     {"f:spec": {"f:resourceAttributes": {".": {}, "f:resource": {}}}}),
+    ("/apis/authentication.k8s.io/v1/tokenreviews", "authentication.k8s.io/v1", None, {"spec": {"token": "t"}},
+     {"f:spec": {"f:token": {}}}),
+    (f"{DEFAULT}/serviceaccounts/p/token", "authentication.k8s.io/v1", "token", {}, {"f:spec": {"f:expirationSeconds": {}}}),
+])  # fmt: skip
+async def test_what_is_posted_and_not_stored_has_managed_fields(
+    lab: Lab, path: str, version: str, subresource: str | None, body: dict[str, Any], fields: dict[str, Any]
+) -> None:
+    await make_objects(lab)
+    [entry] = (await lab.send("POST", f"{path}?fieldManager=m", body)).json["metadata"]["managedFields"]
+    assert (entry["manager"], entry["operation"], entry["fieldsType"], entry["fieldsV1"]) == ("m", "Update", "FieldsV1", fields)
+    assert (entry["apiVersion"], entry.get("subresource")) == (version, subresource)
