@@ -90,6 +90,17 @@ async def test_priority_follows_the_class(control_plane: ControlPlane) -> None:
     assert (await control_plane.client.create(pod(priority_class_name="system-node-critical"))).spec.priority == 2_000_001_000
 
 
+async def test_who_replaces_a_pod_need_not_know_what_admission_set(control_plane: ControlPlane) -> None:
+    await priority_class(control_plane, "high", 1000, preemption_policy="Never")
+    own = pod(priority_class_name="high", automount_service_account_token=False)
+    made = await control_plane.client.create(own)
+    own = pod(priority_class_name="high", automount_service_account_token=False)
+    own.metadata.labels = {"new": "label"}
+    own.spec.service_account_name = own.spec.service_account = "default"
+    updated = await control_plane.client.update(own)
+    assert updated.metadata.labels == {"new": "label"} and updated.spec == made.spec
+
+
 async def test_global_default_class_is_for_pods_without_one(control_plane: ControlPlane) -> None:
     await priority_class(control_plane, "usual", 7, global_default=True)
     made = (await control_plane.client.create(pod())).spec

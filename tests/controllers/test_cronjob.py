@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from minikube_py.apis import batch_v1
+from minikube_py.apis import batch_v1, core_v1
 from minikube_py.apis.cron import parse
 from minikube_py.apis.scheme import from_document
 from minikube_py.controllers.cronjob import CronJobController
@@ -17,7 +17,7 @@ from minikube_py.core.clock import rfc3339
 
 from .world import World
 
-CronJob, Job = batch_v1.CronJob, batch_v1.Job
+CronJob, Job, Event = batch_v1.CronJob, batch_v1.Job, core_v1.Event
 
 
 def moments(text: str, count: int, start: datetime = datetime(2026, 1, 1, tzinfo=UTC), zone: str = "UTC") -> list[str]:
@@ -123,4 +123,15 @@ async def test_a_suspended_cron_job_makes_nothing(world: World) -> None:
     await world.start(CronJobController)
     await world.client.create(cron_job(suspend=True))
     await asyncio.sleep(300)
+    assert not world.list(Job)
+
+
+@pytest.mark.looptime
+async def test_a_schedule_of_days_that_do_not_exist_is_said_to_be_invalid(world: World) -> None:
+    await world.start(CronJobController)
+    await world.client.create(cron_job("59 23 31 2 *"))
+    await world.until(lambda: world.list(Event))
+    event, = world.list(Event)
+    assert (event.type, event.reason, event.message) == (
+        "Warning", "InvalidSchedule", "invalid schedule: 59 23 31 2 * : time difference between two schedules is less than 1 second")
     assert not world.list(Job)

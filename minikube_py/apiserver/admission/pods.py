@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+import msgspec
+
 from minikube_py.apis import core_v1, scheduling_v1
 from minikube_py.apis.scheme import decoder
 from minikube_py.core.names import random_suffix
@@ -107,16 +109,21 @@ class DefaultTolerationSeconds(Plugin):
         )
 
     def mutate(self, operation: Operation) -> None:
-        if operation.verb != "CREATE" or operation.subresource:
+        if operation.verb == "DELETE" or operation.subresource:
             return
-        tolerations = operation.obj.spec.tolerations
-        for wanted in self._wanted:
-            if not any((t.key == wanted.key or not t.key) and t.effect in ("NoExecute", "") for t in tolerations):
-                tolerations.append(wanted)
+        spec = operation.obj.spec
+        missing = [wanted for wanted in self._wanted
+                   if not any((t.key == wanted.key or not t.key) and t.effect in ("NoExecute", "") for t in spec.tolerations)]
+        if missing:
+            # What an update leaves alone may be shared with the stored object.
+            operation.obj.spec = msgspec.structs.replace(spec, tolerations=[*spec.tolerations, *missing])
 
 
 class Priority(Plugin):
-    """Resolves priorityClassName to a number. Source: plugin/pkg/admission/priority/admission.go"""
+    """Resolves priorityClassName to a number; who replaces a pod need not know of it.
+
+    Source: plugin/pkg/admission/priority/admission.go
+    """
 
     name = "Priority"
     resources = frozenset({"pods"})
@@ -125,8 +132,17 @@ class Priority(Plugin):
         self._store = store
 
     def mutate(self, operation: Operation) -> None:
-        if operation.verb != "CREATE" or operation.subresource:
+        if operation.subresource:
             return
+        if operation.verb == "CREATE":
+            self._resolve(operation)
+        elif operation.verb == "UPDATE":
+            spec, old = operation.obj.spec, operation.old.spec
+            priority = old.priority if spec.priority is None else spec.priority
+            operation.obj.spec = msgspec.structs.replace(
+                spec, priority=priority, preemption_policy=spec.preemption_policy or old.preemption_policy)
+
+    def _resolve(self, operation: Operation) -> None:
         spec = operation.obj.spec
         priority, policy = 0, "PreemptLowerPriority"
         if spec.priority_class_name:

@@ -110,6 +110,10 @@ class CronJobController(Controller):
             return None
         times, zone = plan
         now = self.clock.now()
+        if self._is_never(cron, times, zone, now):
+            message = f"invalid schedule: {cron.spec.schedule} : time difference between two schedules is less than 1 second"
+            self.events.event(cron, "Warning", "InvalidSchedule", message)
+            return None
         due = self._last_due(cron, times, zone, now)
         if due is not None and not self._is_done(cron, jobs, due) and self._may_start(cron, due, now):
             await self._start(cron, jobs, due, zone)
@@ -129,12 +133,14 @@ class CronJobController(Controller):
             self.events.event(cron, "Warning", "UnknownTimeZone", f'invalid timeZone: "{cron.spec.time_zone}": {error}')
             return None
 
+    def _is_never(self, cron: CronJob, times: Schedule, zone: tzinfo, now: datetime) -> bool:
+        """Whether the schedule is of moments that do not come, such as the 31st of February."""
+        following = times.after(_unserved_since(cron, now), zone)
+        return following is None or (following <= now and times.after(following, zone) is None)
+
     def _last_due(self, cron: CronJob, times: Schedule, zone: tzinfo, now: datetime) -> datetime | None:
         """The last moment up to now that was not served."""
-        since = parse_rfc3339(cron.status.last_schedule_time or cron.metadata.creation_timestamp)
-        deadline_s = cron.spec.starting_deadline_seconds
-        if deadline_s is not None:
-            since = max(since, now - timedelta(seconds=deadline_s))
+        since = _unserved_since(cron, now)
         if _count(times, since, now, zone) > _MISSED_MAX:
             self.events.event(
                 cron, "Warning", "TooManyMissedTimes",
@@ -186,6 +192,13 @@ class CronJobController(Controller):
         except NotFoundError:
             return
         self.events.event(cron, "Normal", "SuccessfulDelete", f"Deleted job {meta.name}")
+
+
+def _unserved_since(cron: CronJob, now: datetime) -> datetime:
+    """From when on moments count that were not served."""
+    since = parse_rfc3339(cron.status.last_schedule_time or cron.metadata.creation_timestamp)
+    deadline_s = cron.spec.starting_deadline_seconds
+    return since if deadline_s is None else max(since, now - timedelta(seconds=deadline_s))
 
 
 def _count(times: Schedule, since: datetime, now: datetime, zone: tzinfo) -> int:
