@@ -204,8 +204,8 @@ class Server:
         quota_sync = self._controller_args.resource_quota_sync_period
         informers = Informers(api.client("system:kube-controller-manager"))
         wanted = ControllerOptions(
-            cluster_cidr=options.cluster_cidr, service_cidr=options.service_cidr, advertise_address=options.advertise_address,
-            advertise_port=self._port, root_ca=root_ca,
+            cluster_cidr=options.cluster_cidr if self._controller_args.allocate_node_cidrs else "", service_cidr=options.service_cidr,
+            advertise_address=options.advertise_address, advertise_port=self._port, root_ca=root_ca,
         )
         controllers = Controllers(
             informers.client, informers, wanted, api_server=api.client("system:apiserver"),

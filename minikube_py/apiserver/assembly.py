@@ -167,7 +167,7 @@ class Api:
         self._get_object = object_getter(self.registry)
         authorization.follow(partial(follow, self.registry))
         self.authentication = authentication = Authentication(
-            pki, args.authentication, self._get_object, token_auth_file=args.token_auth_file, anonymous=args.anonymous_auth
+            pki, args.authentication, self._get_object, token_auth_file=args.token_auth_file, anonymous=args.lets_anonymous_in()
         )
         self.subresources = Subresources(self.registry, authentication.token_issuer.create)
         system = self.client("system:apiserver")

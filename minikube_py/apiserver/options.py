@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,8 @@ from .authorization.options import READERS as AUTHORIZATION
 from .authorization.options import AuthorizationArgs
 from .flow_control.flow_control import MAX_MUTATING_REQUESTS_INFLIGHT, MAX_REQUESTS_INFLIGHT
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class ApiServerArgs:
@@ -26,7 +29,7 @@ class ApiServerArgs:
 
     Attributes:
         token_auth_file: CSV of static bearer tokens.
-        anonymous_auth: whether requests without a credential are let in as system:anonymous.
+        anonymous_auth: whether requests without a credential are let in as system:anonymous; not where everything is allowed.
         admission: which plugins run, and how.
         audit: what is recorded of requests, and where.
         authentication: who else may log in, and how.
@@ -75,6 +78,16 @@ class ApiServerArgs:
             group[key] = (*group.get(key, ()), *wanted) if isinstance(wanted, tuple) else wanted
         return cls(**values, **{part: make(**parts[part]) for part, (_, make) in PARTS.items()})
 
+    def lets_anonymous_in(self) -> bool:
+        """Whether a request without credentials has a user at all: not where the flags say that everything is allowed.
+
+        Source: pkg/kubeapiserver/options/authentication.go (ApplyAuthorization)
+        """
+        if self.anonymous_auth and "AlwaysAllow" in self.authorization.authorization_mode:
+            log.warning("AnonymousAuth is not allowed with the AlwaysAllow authorizer. Resetting AnonymousAuth to false. "
+                        "You should use a different authorizer")
+            return False
+        return self.anonymous_auth
 
     def flags(self) -> dict[str, str]:
         """Names and values of all flags, as Go's flags show them."""

@@ -15,10 +15,12 @@ class ControllerManagerArgs:
     """The known ones, typed; each has the name of its flag.
 
     Attributes:
+        allocate_node_cidrs: whether nodes get a part of the range of pod addresses.
         cluster_signing_duration: how long certificates live that are signed for CertificateSigningRequests, at most.
         resource_quota_sync_period: how often the status of a quota is looked at although nothing has changed.
     """
 
+    allocate_node_cidrs: bool = True
     cluster_signing_duration: timedelta = timedelta(days=365)
     resource_quota_sync_period: timedelta = timedelta(minutes=5)
 
@@ -37,6 +39,12 @@ class ControllerManagerArgs:
         return cls(**values)
 
 
+def _flag(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("neither true nor false")
+    return text == "true"
+
+
 def _positive(text: str) -> timedelta:
     seconds = parse_duration(text)
     if seconds <= 0:
@@ -44,4 +52,6 @@ def _positive(text: str) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-READERS: dict[str, Callable[[str], Any]] = {"cluster-signing-duration": _positive, "resource-quota-sync-period": _positive}
+READERS: dict[str, Callable[[str], Any]] = {
+    "allocate-node-cidrs": _flag, "cluster-signing-duration": _positive, "resource-quota-sync-period": _positive,
+}

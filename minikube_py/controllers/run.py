@@ -34,6 +34,7 @@ from .namespace import NamespaceController
 from .nodes.eviction import TaintEvictionController
 from .nodes.ipam import NodeIpamController
 from .nodes.lifecycle import NodeLifecycleController
+from .nodes.ttl import NodeTtlController
 from .pod_gc import PodGcController
 from .replicaset import ReplicaSetController
 from .replicationcontroller import ReplicationControllerController
@@ -51,7 +52,7 @@ class ControllerOptions:
         advertise_address: address at which pods reach the API server.
         advertise_port: its port.
         service_cidr: range of service addresses.
-        cluster_cidr: range of pod addresses; each node gets a part of it.
+        cluster_cidr: range of pod addresses; each node gets a part of it, unless it is empty.
         node_prefix: prefix length of a node's part; None is 24 (IPv4) or 64 (IPv6).
     """
 
@@ -69,7 +70,7 @@ _PLAIN: tuple[type[Controller], ...] = (
     ReplicationControllerController, StatefulSetController, DaemonSetController, CronJobController, DisruptionController,
     EndpointSliceController, EndpointSliceMirroringController, EndpointsController, NodeLifecycleController, TaintEvictionController,
     GarbageCollector, PodGcController, TtlAfterFinishedController, BootstrapTokenCleaner, BootstrapSigner, ClusterRoleAggregation,
-    CertificateCleaning, ClaimProtection, VolumeProtection,
+    CertificateCleaning, ClaimProtection, VolumeProtection, NodeTtlController,
 )
 
 
@@ -99,7 +100,7 @@ class Controllers:
             ClusterInfo(context, f"https://{_host(options.advertise_address)}:{options.advertise_port}", options.root_ca),
             SystemNamespaces(inside),
             KubernetesService(inside, address),
-            NodeIpamController(context, options.cluster_cidr, options.node_prefix),
+            *([NodeIpamController(context, options.cluster_cidr, options.node_prefix)] if options.cluster_cidr else []),
             *(make(context) for make in more),
         ]
 

@@ -11,6 +11,7 @@ from minikube_py.apis import coordination_v1, core_v1, meta_v1
 from minikube_py.controllers.nodes.eviction import TaintEvictionController
 from minikube_py.controllers.nodes.ipam import NodeIpamController
 from minikube_py.controllers.nodes.lifecycle import NodeLifecycleController
+from minikube_py.controllers.nodes.ttl import ANNOTATION, NodeTtlController
 from minikube_py.controllers.pod_gc import PodGcController
 from minikube_py.core.clock import rfc3339, rfc3339_micro
 
@@ -173,3 +174,28 @@ async def test_the_oldest_ended_pods_beyond_the_number_are_removed(world: World)
         made = await world.client.create(pod(f"done-{number}", app="x"))
         await world.end(made, "Succeeded")
     await world.until(lambda: len(world.list(Pod)) == 3)
+
+
+async def test_the_more_nodes_there_are_the_longer_kubelets_keep_what_they_have_read(world: World) -> None:
+    def told(number: int) -> str | None:
+        return world.get(Node, f"node-{number}", "").metadata.annotations.get(ANNOTATION)
+
+    controller, = await world.start(NodeTtlController)
+    for number in range(100):
+        await world.client.create(Node(metadata=meta_v1.ObjectMeta(name=f"node-{number}")))
+    await world.until(lambda: {told(number) for number in range(100)} == {"0"})
+    await world.client.create(Node(metadata=meta_v1.ObjectMeta(name="node-100")))
+    await world.until(lambda: told(100) == "15")
+    assert told(0) == "0"
+    await set_node(world, "node-0")
+    await world.until(lambda: told(0) == "15")
+    # Back below the step's lower end, not just below its upper one.
+    for number in range(100, 89, -1):
+        await world.client.delete(Node, f"node-{number}")
+    await set_node(world, "node-0", "False")
+    await world.settle(controller)
+    assert told(0) == "15"
+    await world.client.delete(Node, "node-89")
+    await world.settle(controller)
+    await set_node(world, "node-0")
+    await world.until(lambda: told(0) == "0")

@@ -37,6 +37,14 @@ def test_flags_that_do_not_go_together_are_refused(arguments: list[str], problem
     assert problem in str(caught.value)
 
 
+@pytest.mark.parametrize(("arguments", "expected"), [
+    ([], True), (["anonymous-auth=false"], False), (["authorization-mode=RBAC,AlwaysAllow"], False),
+    (["authorization-mode=RBAC,AlwaysDeny"], True),
+])
+def test_nobody_is_anonymous_where_everything_is_allowed(arguments: list[str], expected: bool) -> None:
+    assert ApiServerArgs.parse(arguments).lets_anonymous_in() is expected
+
+
 async def test_modes_are_asked_in_their_order(tmp_path: Path) -> None:
     policies = tmp_path / "policies"
     policies.write_text('{"user":"jane"}')
