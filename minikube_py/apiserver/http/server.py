@@ -283,6 +283,9 @@ class ApiServer:
         if resource is None or (info.namespace and not resource.namespaced and not _names_namespace(info)):
             # What has no namespace has no path in one: who may anything in a namespace is not to reach it by there.
             raise unknown_path()
+        if storage is not None and storage.evolves and resource.namespaced and not info.namespace and info.verb not in ("list", "watch"):
+            # Of built-in kinds it is the method that is wrong.
+            raise unknown_path()
         if info.group == "" and (info.resource, info.subresource) in STREAMS:
             if self._streams is None:
                 raise unknown_path()

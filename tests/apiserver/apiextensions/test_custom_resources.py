@@ -268,6 +268,15 @@ async def test_strategic_patches_are_for_built_in_kinds(lab: Lab) -> None:
     assert answer.status == 415
 
 
+async def test_custom_objects_of_namespaces_have_no_path_without_one_but_for_reading(lab: Lab) -> None:
+    await define(lab)
+    everywhere = WIDGETS.replace("/namespaces/default", "")
+    assert (await lab.get(everywhere)).status == 200
+    for method, path in (("POST", everywhere), ("DELETE", everywhere), ("GET", f"{everywhere}/w"), ("PUT", f"{everywhere}/w/status")):
+        assert (await lab.send(method, path, widget())).status == 404
+    assert (await lab.send("POST", "/api/v1/pods", {})).status == 405, "built-in kinds have the path, and not the method"
+
+
 async def test_deleted_definition_takes_its_objects_along_and_lets_none_in(lab: Lab) -> None:
     await define(lab)
     await make(lab, widget("plain"))
