@@ -64,7 +64,7 @@ def go_json(value: Any) -> str:
 def _shown(value: Any) -> Any:
     if isinstance(value, Object):
         if type(value).__module__ == meta_v1.__name__:
-            return msgspec.to_builtins(value)
+            return msgspec.json.decode(msgspec.json.encode(value))  # The fields of managedFields are JSON as they are.
         return {go_name: _shown(_go_zero(getattr(value, name), kind)) for name, go_name, kind in _fields(type(value))}
     if isinstance(value, list | tuple):
         return [_shown(item) for item in value] if value else None

@@ -113,3 +113,10 @@ async def test_what_is_posted_and_not_stored_has_managed_fields(
     [entry] = (await lab.send("POST", f"{path}?fieldManager=m", body)).json["metadata"]["managedFields"]
     assert (entry["manager"], entry["operation"], entry["fieldsType"], entry["fieldsV1"]) == ("m", "Update", "FieldsV1", fields)
     assert (entry["apiVersion"], entry.get("subresource")) == (version, subresource)
+
+
+async def test_managed_fields_are_no_metadata_that_a_review_must_not_have(lab: Lab) -> None:
+    path, body = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {"spec": {"resourceAttributes": {"resource": "pods"}}}
+    assert (await lab.send("POST", path, body)).status == 201
+    refused = await lab.send("POST", f"{path}?fieldManager=m", {**body, "metadata": {"labels": {"a": "b"}}})
+    assert refused.status == 422 and '"manager":"m"' in refused.json["message"] and refused.json["message"].endswith(": must be empty")
