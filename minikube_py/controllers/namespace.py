@@ -121,10 +121,10 @@ class NamespaceController(Controller):
             for kind in stage:
                 objects: Sequence[Any] = await self.client.list(kind, name)
                 await self._delete_all(kind, objects, remains)
+            if remains.resources or remains.failures:
+                await self._recount(name, stage, remains)
             if remains.resources and stage == [Pod]:
                 break
-        if remains.resources or remains.failures:
-            await self._recount(name, remains)
         return remains
 
     async def _delete_all(self, kind: type[Object], objects: Sequence[Any], remains: _Remains) -> None:
@@ -144,10 +144,10 @@ class NamespaceController(Controller):
         if objects:
             remains.resources[resource_of(kind).plural] += len(objects)
 
-    async def _recount(self, name: str, remains: _Remains) -> None:
-        """Count what the deletions left behind."""
+    async def _recount(self, name: str, stage: list[type[Object]], remains: _Remains) -> None:
+        """Count what the deletions of one stage left behind. What nobody asked to delete yet does not remain."""
         remains.resources.clear()
-        for kind in [*self._contents]:
+        for kind in stage:
             resource = resource_of(kind)
             for obj in await self.client.list(kind, name):
                 remains.resources[f"{resource.plural}.{resource.group}"] += 1

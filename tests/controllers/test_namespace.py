@@ -67,6 +67,9 @@ async def test_pods_end_before_the_rest_is_removed(world: World) -> None:
     await world.until(lambda: world.get(Pod, "slow", "team").metadata.deletion_timestamp)
     await world.until(lambda: "NamespaceContentRemaining" in conditions(world, "team"))
     assert world.find(ConfigMap, "needed", "team") is not None
+    # What is not asked to go yet is nothing that remains.
+    assert conditions(world, "team")["NamespaceContentRemaining"] == (
+        "True", "SomeResourcesRemain", "Some resources are remaining: pods. has 1 resource instances")
     await world.client.delete(Pod, "slow", "team", grace_period_seconds=0)
     await world.until(lambda: world.find(Namespace, "team") is None)
 
