@@ -49,7 +49,17 @@ from .negotiation import JSON
 from .paging import Page, Pager, Token
 from .request import Request
 from .request_info import RequestInfo
-from .responses import STREAMED_ENTRIES_MIN, encoded, encoded_large, json_response, list_body, object_body, scale_body, stream_list
+from .responses import (
+    STREAMED_ENTRIES_MIN,
+    answer_body,
+    encoded,
+    encoded_large,
+    json_response,
+    list_body,
+    object_body,
+    scale_body,
+    stream_list,
+)
 from .watch import Watches
 from .write_options import check_write_options, read_delete_options
 
@@ -328,7 +338,9 @@ class Handlers:
         check_write_options(request.query, "CreateOptions")
         body = await self._decode(request, struct, subresource.group_version, subresource.kind)
         answer = await self._subresources.create(resource, info.namespace, info.name, info.subresource, body, request.context)
-        return encoded(encode(answer), request.negotiated(), status=201, pretty=request.pretty(), warnings=request.warnings)
+        negotiated = request.negotiated()
+        shown = answer_body(answer, subresource, negotiated)
+        return encoded(shown, negotiated, status=201, pretty=request.pretty(), warnings=request.warnings)
 
     async def _scale(self, request: Request) -> web.Response:
         info, storage = request.info, request.storage

@@ -62,17 +62,18 @@ TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 
 
 @lru_cache(maxsize=512)
-def negotiate(accept: str, *, watch: bool = False, protobuf: bool = False) -> Negotiated:
+def negotiate(accept: str, *, watch: bool = False, protobuf: bool = False, tables: bool = True) -> Negotiated:
     """The form that an Accept header asks for; the first clause that can be served wins.
 
     Args:
         watch: whether a stream is asked for, which YAML is not.
         protobuf: whether the kind has such a form; the metadata of every kind has.
+        tables: whether what is answered has Tables, as all that is stored has.
 
     Raises: NotAcceptableError if there is none.
     """
     codings = [coding for coding in Coding if (protobuf or coding is not Coding.PROTOBUF) and not (watch and coding is Coding.YAML)]
-    found = _first(accept, (Coding.JSON, Coding.YAML)) or _first(accept, (Coding.PROTOBUF,))
+    found = _first(accept, (Coding.JSON, Coding.YAML), tables=tables) or _first(accept, (Coding.PROTOBUF,))
     if found is None or (found.coding not in codings and found.form is Form.OBJECT) or (watch and found.coding is Coding.YAML):
         raise not_acceptable(f"{coding.value};stream=watch" if watch else coding.value for coding in codings)
     return JSON if found == JSON else found
@@ -88,17 +89,18 @@ def not_acceptable(accepted: Iterable[str]) -> NotAcceptableError:
     return NotAcceptableError(f"only the following media types are accepted: {', '.join(accepted)}")
 
 
-def _first(accept: str, codings: tuple[Coding, ...], *, plain: bool = False) -> Negotiated | None:
+def _first(accept: str, codings: tuple[Coding, ...], *, plain: bool = False, tables: bool = True) -> Negotiated | None:
     """What the first clause asks for that can be served.
 
     Args:
         plain: whether nothing can be asked for but the coding.
+        tables: see `negotiate`.
     """
     for clause in parse_accept(accept):
         for coding in codings:
             if clause.matches(coding.value):
                 found = _serve(clause, coding, plain=plain)
-                if found is not None:
+                if found is not None and (tables or found.form is not Form.TABLE):
                     return found
     return None
 

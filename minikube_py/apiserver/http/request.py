@@ -50,7 +50,11 @@ class Request:
     def negotiated(self) -> Negotiated:
         """Raises: NotAcceptableError."""
         accept = self.http.headers.get("Accept")
-        return negotiate(accept, watch=self.info.verb == "watch", protobuf=not self.storage.evolves) if accept else JSON
+        if not accept:
+            return JSON
+        # What is created at a subresource (bindings, evictions, tokens) is kept nowhere, and nothing prints it.
+        verb, tables = self.info.verb, self.info.verb != "create" or not self.info.subresource
+        return negotiate(accept, watch=verb == "watch", protobuf=not self.storage.evolves, tables=tables)
 
     def pretty(self) -> bool:
         """Whether the client gets indented JSON: it asked for it, or it is one that people look at."""

@@ -14,7 +14,9 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from minikube_py.apis import meta_v1
 from minikube_py.apis.autoscaling_v1 import Scale
+from minikube_py.apis.resources import ResourceType, Subresource
 from minikube_py.apis.scheme import encode
 from minikube_py.core.clock import SYSTEM_CLOCK
 from minikube_py.core.errors import BadRequestError, NotAcceptableError, StatusError
@@ -110,7 +112,7 @@ def object_body(storage: Storage, entry: Entry, negotiated: Negotiated, include_
     if negotiated.form is Form.OBJECT:
         return storage.data(entry)
     metadata = {"resourceVersion": str(entry.revision)}
-    go_type = _go_type(storage, storage.resource.kind)
+    go_type = _go_type(storage.resource, storage.resource.kind)
     return _other_form(storage, storage.served(entry), metadata, negotiated, include_object, go_type, storage.printer)
 
 
@@ -125,6 +127,21 @@ def scale_body(storage: Storage, scale: Scale, negotiated: Negotiated, include_o
     return _other_form(storage, scale, metadata, negotiated, include_object, "*autoscaling.Scale", SCALE)
 
 
+def answer_body(answer: Any, resource: ResourceType | Subresource, negotiated: Negotiated) -> bytes:
+    """What nothing is stored of as JSON, in a form, none of which is a Table. A Status stays what it is.
+
+    Args:
+        resource: what says the kind of the answer.
+
+    Raises: NotAcceptableError for a form that does not fit.
+    """
+    if negotiated.form is Form.OBJECT or isinstance(answer, meta_v1.Status):
+        return encode(answer)
+    if negotiated.form is Form.PARTIAL:
+        return encode(partial_object_metadata(answer, negotiated.meta_version))
+    raise _no_list(_go_type(resource, resource.kind))
+
+
 def _other_form(
     storage: Storage, obj: Any, metadata: dict[str, Any], negotiated: Negotiated, include_object: str, go_type: str, printer: Printer | None
 ) -> bytes:
@@ -134,7 +151,11 @@ def _other_form(
     if negotiated.form is Form.TABLE:
         return table(storage.resource, [obj], metadata, include_object=checked_include(include_object), now=SYSTEM_CLOCK.now(),
                      printer=printer, version=negotiated.meta_version)
-    raise NotAcceptableError(f"you requested PartialObjectMetadataList, but the requested object is not a list ({go_type})")
+    raise _no_list(go_type)
+
+
+def _no_list(go_type: str) -> NotAcceptableError:
+    return NotAcceptableError(f"you requested PartialObjectMetadataList, but the requested object is not a list ({go_type})")
 
 
 def checked_include(include_object: str) -> str:
@@ -150,9 +171,9 @@ def checked_include(include_object: str) -> str:
     return include_object or "Metadata"
 
 
-def _go_type(storage: Storage, kind: str) -> str:
+def _go_type(resource: ResourceType | Subresource, kind: str) -> str:
     """Go's name of upstream's internal type of a kind."""
-    return f"*{storage.resource.group.split('.')[0] or 'core'}.{kind}"
+    return f"*{resource.group.split('.')[0] or 'core'}.{kind}"
 
 
 async def stream_list(http: web.BaseRequest, storage: Storage, entries: list[Entry], metadata: dict[str, Any]) -> web.StreamResponse:
@@ -213,7 +234,7 @@ def list_body(storage: Storage, entries: list[Entry], metadata: dict[str, Any], 
                      printer=storage.printer, version=negotiated.meta_version)
     if form is Form.PARTIAL:
         raise NotAcceptableError(
-            f"you requested PartialObjectMetadata, but the requested object is a list ({_go_type(storage, resource.list_kind)})"
+            f"you requested PartialObjectMetadata, but the requested object is a list ({_go_type(resource, resource.list_kind)})"
         )
     if form is Form.OBJECT:
         kind, version = resource.list_kind, resource.group_version

@@ -32,7 +32,7 @@ from .negotiation import negotiate, wants_pretty
 from .query import Query
 from .request import content_type_of, read_body
 from .request_info import RequestInfo
-from .responses import encoded, list_body, object_body
+from .responses import answer_body, encoded, list_body, object_body
 from .write_options import check_write_options
 
 # Answers an object that is only asked, never kept (reviews): (object, user, namespace) -> object with status.
@@ -57,7 +57,7 @@ class VirtualResources:
             return self._tell_statuses(http, info, query)
         if info.verb != "create" or info.name or (resource.namespaced and not info.namespace):
             raise unknown_method()
-        negotiated = negotiate(http.headers.get("Accept", ""), protobuf=True)
+        negotiated = negotiate(http.headers.get("Accept", ""), protobuf=True, tables=False)
         pretty = wants_pretty(query, http.headers.get("User-Agent", ""))
         check_write_options(query, "CreateOptions")
         obj, warnings = decode_object(
@@ -74,7 +74,7 @@ class VirtualResources:
             obj.kind, obj.api_version = resource.kind, resource.group_version
             self._subresources.track(obj, resource.group_version, resource.kind, "", context)
             answer = await self._review(obj, user, info.namespace)
-        return encoded(encode(answer), negotiated, status=201, pretty=pretty, warnings=warnings)
+        return encoded(answer_body(answer, resource, negotiated), negotiated, status=201, pretty=pretty, warnings=warnings)
 
     def _tell_statuses(self, http: web.BaseRequest, info: RequestInfo, query: Query) -> web.Response:
         resource = self._statuses.resource

@@ -11,11 +11,44 @@ from minikube_py.apiserver.component_statuses import ComponentStatuses
 from ..lab import Lab
 from .test_subresources import CONTAINERS, DEFAULT, make_objects, said
 
+TABLE, PARTIAL, PARTIAL_LIST = (f"application/json;as={form};v=v1;g=meta.k8s.io" for form in
+                                ("Table", "PartialObjectMetadata", "PartialObjectMetadataList"))
+ACCEPTED = "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf"
+REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+TOKENS = f"{DEFAULT}/serviceaccounts/p/token"
+ANSWERED: dict[str, tuple[dict[str, Any], str]] = {
+    REVIEWS: ({"spec": {"nonResourceAttributes": {"path": "/", "verb": "get"}}}, "*authorization.SelfSubjectAccessReview"),
+    TOKENS: ({"spec": {"audiences": ["a"]}}, "*authentication.TokenRequest"),
+}
+
 CONFLICT = 'Operation cannot be fulfilled on pods/binding "p": pod p '
 PRECONDITION = (
     'Operation cannot be fulfilled on pods "p": StorageError: invalid object, Code: 4, Key: /registry/pods/default/p, ResourceVersion: 0, '
     "AdditionalErrorMsg: Precondition failed: "
 )
+
+
+@pytest.mark.parametrize("path", ANSWERED)
+async def test_what_is_kept_nowhere_has_no_table(lab: Lab, path: str) -> None:
+    await make_objects(lab)
+    body, go_type = ANSWERED[path]
+    assert said(await lab.send("POST", path, body, headers={"Accept": TABLE})) == (406, ACCEPTED)
+    # A client that takes something else, too, gets that.
+    plain = await lab.send("POST", path, body, headers={"Accept": f"{TABLE}, application/json"})
+    assert (plain.status, plain.json["kind"]) == (201, go_type.rpartition(".")[2])
+    metadata = await lab.send("POST", path, body, headers={"Accept": PARTIAL})
+    assert (metadata.status, metadata.json["kind"], sorted(metadata.json)) == (
+        201, "PartialObjectMetadata", ["apiVersion", "kind", "metadata"])
+    assert said(await lab.send("POST", path, body, headers={"Accept": PARTIAL_LIST})) == (
+        406, f"you requested PartialObjectMetadataList, but the requested object is not a list ({go_type})")
+
+
+async def test_a_status_stays_one_whatever_form_is_asked_for(lab: Lab) -> None:
+    await make_objects(lab)
+    eviction = {"metadata": {"name": "p"}}
+    assert said(await lab.send("POST", f"{DEFAULT}/pods/p/eviction", eviction, headers={"Accept": TABLE})) == (406, ACCEPTED)
+    answer = await lab.send("POST", f"{DEFAULT}/pods/p/eviction", eviction, headers={"Accept": PARTIAL})
+    assert (answer.status, answer.json["kind"], answer.json["status"]) == (201, "Status", "Success")
 
 
 @pytest.mark.parametrize("path", [f"{DEFAULT}/pods/p/binding", f"{DEFAULT}/bindings"])
