@@ -108,10 +108,14 @@ async def test_claims_go_with_pods_and_set_if_the_policy_says_so(world: World) -
     await world.until(lambda: not kept())
 
 
-async def test_an_update_rolls_from_the_highest_ordinal_one_at_a_time(world: World) -> None:
+@pytest.mark.parametrize("strategy", [{}, {"type": "RollingUpdate"}], ids=["default", "without parameters"])
+@pytest.mark.parametrize("grace_s", [0, 30])
+async def test_an_update_rolls_from_the_highest_ordinal_one_at_a_time(world: World, grace_s: int, strategy: dict[str, Any]) -> None:
     await world.start(StatefulSetController)
     await world.start_kubelet()
-    await world.client.create(stateful_set(3))
+    made = stateful_set(3, updateStrategy=strategy)
+    made.spec.template.spec.termination_grace_period_seconds = grace_s
+    await world.client.create(made)
     await world.until(lambda: is_available(world, 3))
     seen: list[dict[str, str]] = []
     world.informers.of(Pod).add_handler(lambda old, new: seen.append(images(world)))
@@ -133,6 +137,20 @@ async def test_a_partition_keeps_lower_ordinals_even_when_they_are_made_anew(wor
     await world.client.delete(Pod, "db-0", "default")
     await world.until(lambda: is_available(world, 3) and world.get(Pod, "db-0").metadata.uid != uid)
     assert images(world)["db-0"] == "v1"
+
+
+async def test_a_partition_counts_from_the_first_ordinal(world: World) -> None:
+    await world.start(StatefulSetController)
+    await world.start_kubelet()
+    strategy = {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}
+    await world.client.create(stateful_set(2, ordinals={"start": 5}, updateStrategy=strategy))
+    await world.until(lambda: is_available(world, 2))
+    await world.change(StatefulSet, "db", set_image("v2"))
+    await world.until(lambda: is_available(world, 2) and images(world) == {"db-5": "v1", "db-6": "v2"})
+    uid = world.get(Pod, "db-5").metadata.uid
+    await world.client.delete(Pod, "db-5", "default")
+    await world.until(lambda: is_available(world, 2) and world.get(Pod, "db-5").metadata.uid != uid)
+    assert images(world) == {"db-5": "v1", "db-6": "v2"}
 
 
 @pytest.mark.parametrize("policy", ["OrderedReady", "Parallel"])

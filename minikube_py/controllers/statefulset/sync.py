@@ -27,13 +27,18 @@ from .claims import ClaimControl
 
 @dataclass
 class Pass:
-    """One set with its pods by ordinal, and the revisions of old and new pods."""
+    """One set with its pods by ordinal, and the revisions of old and new pods.
+
+    Attributes:
+        replaced: pods of the old revision that were deleted in this pass, which `pods` still has.
+    """
 
     owner: StatefulSet
     pods: dict[int, Pod]
     current: ControllerRevision
     update: ControllerRevision
     now: datetime
+    replaced: int = 0
 
     def __post_init__(self) -> None:
         first = identity.first_ordinal(self.owner)
@@ -127,8 +132,7 @@ class SetControl:
         if strategy.type == "OnDelete":
             return
         rolling = strategy.rolling_update
-        first = identity.first_ordinal(state.owner)
-        lowest = max(first, (rolling.partition or 0) if rolling is not None else 0)
+        lowest = identity.first_ordinal(state.owner) + ((rolling.partition or 0) if rolling is not None else 0)
         spare = 1
         if rolling is not None and rolling.max_unavailable is not None:
             spare = max(1, scaled(rolling.max_unavailable, len(state.wanted), round_up=True))
@@ -145,6 +149,7 @@ class SetControl:
                 if healthy and missing >= spare:
                     return
                 await self._delete(state.owner, pod)
+                state.replaced += 1
                 missing += healthy
             if missing >= spare:
                 return
@@ -186,11 +191,9 @@ def _is_current_needed(state: Pass, ordinal: int) -> bool:
     strategy = state.owner.spec.update_strategy
     if strategy.type == "OnDelete":
         return False
-    first = identity.first_ordinal(state.owner)
     rolling = strategy.rolling_update
-    if rolling is None or rolling.partition is None or rolling.partition <= first:
-        return ordinal < first + state.owner.status.current_replicas
-    return ordinal < rolling.partition
+    kept = state.owner.status.current_replicas if rolling is None else rolling.partition or 0
+    return ordinal < identity.first_ordinal(state.owner) + kept
 
 
 def status_of(state: Pass) -> StatefulSetStatus:
@@ -202,7 +205,7 @@ def status_of(state: Pass) -> StatefulSetStatus:
     ready = sum(pod.status.phase == "Running" and pod_rules.is_ready(pod) for pod in pods)
     status = StatefulSetStatus(
         observed_generation=owner.metadata.generation, replicas=len(pods), ready_replicas=ready,
-        available_replicas=sum(state.is_available(pod) for pod in pods), current_replicas=current,
+        available_replicas=sum(state.is_available(pod) for pod in pods), current_replicas=current - state.replaced,
         updated_replicas=updated, current_revision=state.current.metadata.name, update_revision=state.update.metadata.name,
         collision_count=owner.status.collision_count or 0, conditions=owner.status.conditions,
     )
