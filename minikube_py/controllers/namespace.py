@@ -117,7 +117,8 @@ class NamespaceController(Controller):
     async def _empty(self, name: str) -> _Remains:
         """Ask for the deletion of all that is there: pods, and once none is left the rest."""
         remains = _Remains()
-        for stage in ([Pod], [kind for kind in self._contents if kind is not Pod]):
+        stages: tuple[list[type[Object]], ...] = ([Pod], [kind for kind in self._contents if kind is not Pod])
+        for stage in stages:
             for kind in stage:
                 objects: Sequence[Any] = await self.client.list(kind, name)
                 await self._delete_all(kind, objects, remains)

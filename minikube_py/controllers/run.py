@@ -38,6 +38,7 @@ from .nodes.ttl import NodeTtlController
 from .pod_gc import PodGcController
 from .replicaset import ReplicaSetController
 from .replicationcontroller import ReplicationControllerController
+from .service_cidrs import DefaultServiceCidr, ServiceAddresses, ServiceCidrController
 from .statefulset import StatefulSetController
 from .storage_protection import ClaimProtection, VolumeProtection
 from .ttl_after_finished import TtlAfterFinishedController
@@ -70,7 +71,7 @@ _PLAIN: tuple[type[Controller], ...] = (
     ReplicationControllerController, StatefulSetController, DaemonSetController, CronJobController, DisruptionController,
     EndpointSliceController, EndpointSliceMirroringController, EndpointsController, NodeLifecycleController, TaintEvictionController,
     GarbageCollector, PodGcController, TtlAfterFinishedController, BootstrapTokenCleaner, BootstrapSigner, ClusterRoleAggregation,
-    CertificateCleaning, ClaimProtection, VolumeProtection, NodeTtlController,
+    CertificateCleaning, ClaimProtection, VolumeProtection, NodeTtlController, ServiceCidrController, ServiceAddresses,
 )
 
 
@@ -100,6 +101,7 @@ class Controllers:
             ClusterInfo(context, f"https://{_host(options.advertise_address)}:{options.advertise_port}", options.root_ca),
             SystemNamespaces(inside),
             KubernetesService(inside, address),
+            DefaultServiceCidr(inside, options.service_cidr),
             *([NodeIpamController(context, options.cluster_cidr, options.node_prefix)] if options.cluster_cidr else []),
             *(make(context) for make in more),
         ]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from minikube_py.apis import apps_v1, batch_v1, coordination_v1, core_v1, meta_v1, policy_v1
+from minikube_py.apis import apps_v1, batch_v1, coordination_v1, core_v1, meta_v1, networking_v1, policy_v1
 from minikube_py.apis.scheme import deep_copy
 from minikube_py.apiserver.assembly import RegistryOptions, build_registry
 from minikube_py.apiserver.context import Context
@@ -401,8 +401,51 @@ async def test_chosen_address_and_port_are_given_once(world: World) -> None:
     assert str(refused.value) == 'Service "b" is invalid: spec.ports[0].nodePort: Invalid value: 30001: provided port is already allocated'
     with pytest.raises(InvalidError, match=r"not in the valid range. The range of valid ports is 30000-30003"):
         await world.client.create(service("b", "NodePort", node_port=40000))
-    with pytest.raises(InvalidError, match=r"\(10.9.9.9\) is not in the valid range. The range of valid IPs is 10.43.0.0/28"):
-        await world.client.create(service("b", ip="10.9.9.9"))
+    # Not of the range; the network's own address; its broadcast address.
+    for ip in ("10.9.9.9", "10.43.0.0", "10.43.0.15"):
+        with pytest.raises(InvalidError, match=f"failed to allocate IP {ip}: the provided network does not match the current range"):
+            await world.client.create(service("b", ip=ip))
+
+
+def service_cidr(name: str, cidr: str) -> networking_v1.ServiceCIDR:
+    meta = meta_v1.ObjectMeta(name=name, finalizers=["example.com/hold"])
+    return networking_v1.ServiceCIDR(metadata=meta, spec=networking_v1.ServiceCIDRSpec(cidrs=[cidr]))
+
+
+async def test_addresses_come_from_all_ranges_that_are_ready(world: World) -> None:
+    await world.client.create(service_cidr("kubernetes", "10.43.0.0/28"))
+    await world.client.create(service_cidr("extra", "192.0.2.0/30"))
+    made = [(await world.client.create(service(f"s{number}"))).spec.cluster_ip for number in range(16)]
+    assert len(set(made)) == 16 and {"192.0.2.1", "192.0.2.2"} == set(made[14:])
+    with pytest.raises(Exception, match="range is full"):
+        await world.client.create(service("more"))
+    # One that goes gives nothing any more, but what it gave stays.
+    await world.client.delete(networking_v1.ServiceCIDR, "extra")
+    await world.client.delete(core_v1.Service, "s14", "default")
+    with pytest.raises(InvalidError, match="the provided network does not match the current range"):
+        await world.client.create(service("more", ip=made[14]))
+    assert world.stored(core_v1.Service, "s15").spec.cluster_ip == made[15]
+    # Nor does one that is not ready.
+    default = deep_copy(world.stored(networking_v1.ServiceCIDR, "kubernetes", ""))
+    default.status.conditions = [meta_v1.Condition(type="Ready", status="False", last_transition_time="2026-01-01T00:00:00Z")]
+    await world.client.update(default, subresource="status")
+    await world.client.delete(core_v1.Service, "s0", "default")
+    with pytest.raises(Exception, match="range is full"):
+        await world.client.create(service("more"))
+
+
+async def test_addresses_that_others_hold_are_not_given_out(world: World) -> None:
+    held = networking_v1.IPAddress(
+        metadata=meta_v1.ObjectMeta(name="10.43.0.7"),
+        spec=networking_v1.IPAddressSpec(parent_ref=networking_v1.ParentReference(resource="things", name="mine")),
+    )
+    await world.client.create(held)
+    with pytest.raises(InvalidError, match=r"failed to allocate IP 10\.43\.0\.7: provided IP is already allocated"):
+        await world.client.create(service("a", ip="10.43.0.7"))
+    made = {(await world.client.create(service(f"s{number}"))).spec.cluster_ip for number in range(13)}
+    assert len(made) == 13 and "10.43.0.7" not in made
+    await world.client.delete(networking_v1.IPAddress, "10.43.0.7")
+    assert (await world.client.create(service("last"))).spec.cluster_ip == "10.43.0.7"
 
 
 async def all_numbers_are_free(world: World, taken_ips: int = 0, taken_ports: int = 0) -> None:

@@ -21,39 +21,39 @@ from minikube_py.store.interface import Entry, Store, WatchEvent
 
 from ..context import Context
 from ..strategy import Strategy
+from .service_ranges import ServiceRanges
 
 _WITH_NODE_PORTS = ("NodePort", "LoadBalancer")
 
 
-class Allocator:
-    """Numbers of a range, each given out once. A free one is found by trying at random, then in order."""
+class NodePorts:
+    """The ports of a range, each given out once. A free one is found by trying at random, then in order."""
 
-    def __init__(self, first: int, last: int, what: str) -> None:
-        self.first = first
-        self.last = last
-        self._what = what
+    def __init__(self, first: int, last: int) -> None:
+        self._first = first
+        self._last = last
         self._taken: set[int] = set()
 
     def take(self, number: int) -> bool:
         """Take one number; False if it is taken or outside of the range."""
-        if not self.first <= number <= self.last or number in self._taken:
+        if not self._first <= number <= self._last or number in self._taken:
             return False
         self._taken.add(number)
         return True
 
-    def take_any(self, *, above: int = 0) -> int:
-        """Take any free number, from `first + above` on where one is free there.
+    def take_any(self) -> int:
+        """Take any free number.
 
         Raises: InternalError when all are taken.
         """
         for _ in range(16):
-            number: int = random.randint(self.first + above, self.last)
+            number: int = random.randint(self._first, self._last)
             if self.take(number):
                 return number
-        for number in (*range(self.first + above, self.last + 1), *range(self.first, self.first + above)):
+        for number in range(self._first, self._last + 1):
             if self.take(number):
                 return number
-        raise internal(f"failed to allocate a {self._what}: range is full")
+        raise internal("failed to allocate a nodePort: range is full")
 
     def free(self, number: int) -> None:
         self._taken.discard(number)
@@ -63,7 +63,7 @@ class ServiceStrategy(Strategy):
     """Services.
 
     Args:
-        service_cidr: IPv4 range of cluster IPs.
+        service_cidr: range of cluster IPs while no ServiceCIDR says another.
         node_ports: first and last node port.
         store: where services are kept; read before the first allocation, followed from then on.
     """
@@ -72,14 +72,8 @@ class ServiceStrategy(Strategy):
     create_on_update = True
 
     def __init__(self, service_cidr: str, node_ports: tuple[int, int], store: Store) -> None:
-        network = ipaddress.ip_network(service_cidr)
-        self._network = network
-        size = network.num_addresses
-        base = int(network.network_address)
-        self._ips = Allocator(base + 1, base + size - 2, "serviceIP")
-        # The lower part of the range is for addresses that people choose: min(max(16, size/16), 256).
-        self._static = min(max(16, size // 16), 256) if size > 64 else 0
-        self._ports = Allocator(*node_ports, what="nodePort")
+        self._ips = ServiceRanges(service_cidr, store)
+        self._ports = NodePorts(*node_ports)
         self._node_ports = node_ports
         self._store = store
         self._loaded = False
@@ -88,11 +82,12 @@ class ServiceStrategy(Strategy):
         if self._loaded:
             return
         self._loaded = True
+        self._ips.load()
         listing = self._store.list(self.COLLECTION)
         for entry in listing.entries:
             spec = _spec(entry)
             for ip in addresses_of(spec):
-                self._ips.take(ip)
+                self._ips.hold(ip)
             for port in node_ports_of(spec):
                 self._ports.take(port)
         self._store.watch(self.COLLECTION, listing.revision, self._changed)
@@ -132,7 +127,7 @@ class ServiceStrategy(Strategy):
         if spec.type == "ExternalName":
             return
         if not spec.ip_families:
-            spec.ip_families = ["IPv4" if self._network.version == 4 else "IPv6"]
+            spec.ip_families = [f"IPv{self._ips.default.version}"]
         if spec.ip_family_policy is None:
             spec.ip_family_policy = "SingleStack"
         if spec.cluster_ip and not spec.cluster_ips:
@@ -160,9 +155,9 @@ class ServiceStrategy(Strategy):
             spec.cluster_ips = ["None"]
             return []
         if not spec.cluster_ip:
-            number = self._ips.take_any(above=self._static)
-            taken.append(number)
-            spec.cluster_ip = str(ipaddress.ip_address(number))
+            address = self._ips.take_any()
+            taken.append(int(address))
+            spec.cluster_ip = str(address)
             spec.cluster_ips = [spec.cluster_ip]
             return []
         if not spec.cluster_ips:
@@ -170,19 +165,12 @@ class ServiceStrategy(Strategy):
         for index, number in enumerate(addresses_of(spec)):
             if number in had:
                 continue
-            why = self._take_ip(spec.cluster_ips[index])
+            why = self._ips.take(ipaddress.ip_address(spec.cluster_ips[index]))
             if why:
                 value = f'Invalid value: ["{spec.cluster_ips[index]}"]: failed to allocate IP {spec.cluster_ips[index]}: '
                 return [Cause("FieldValueInvalid", value + why, "spec.clusterIPs")]
             taken.append(number)
         return []
-
-    def _take_ip(self, text: str) -> str:
-        """Take an address that a client chose; return why not, or ""."""
-        address = ipaddress.ip_address(text)
-        if address not in self._network:
-            return f"the provided IP ({text}) is not in the valid range. The range of valid IPs is {self._network}"
-        return "" if self._ips.take(int(address)) else "provided IP is already allocated"
 
     def _allocate_ports(self, spec: core_v1.ServiceSpec, had: list[int], taken: list[int]) -> list[Cause]:
         for index, port in enumerate(spec.ports):
