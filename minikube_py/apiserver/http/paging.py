@@ -1,7 +1,8 @@
 """Lists in pages: a snapshot is pinned while its pages are read, and tokens say where to go on.
 
-A snapshot holds references to entries, no copies. Tokens expire with their snapshot after limits.CONTINUE_TOKEN_S; the answer to
-an expired one carries a token that goes on with the present state.
+A snapshot holds references to entries, no copies. Tokens expire with their snapshot after limits.CONTINUE_TOKEN_S, also where the store
+still knows their past: clients count on it, as etcd forgets. The answer to an expired one carries a token that goes on with the present
+state, which is pinned in its turn.
 Source: kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks,
 k8s.io/apiserver/pkg/storage/continue.go
 """
@@ -12,7 +13,7 @@ import base64
 import re
 import time
 from bisect import bisect_right
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from posixpath import normpath
 from typing import Any, NamedTuple
@@ -34,6 +35,8 @@ CONTINUE_EXPIRED = (
 
 
 VERSION = "meta.k8s.io/v1"
+# How far apart the moments are that the age of tokens is counted from.
+_GIVEN_STEP_S = 1.0
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9_-]").search
 
 
@@ -106,6 +109,9 @@ class Pager:
 
     def __init__(self) -> None:
         self._snapshots: OrderedDict[tuple[Any, ...], _Snapshot] = OrderedDict()
+        # When tokens of which revision were given out, and the newest revision whose tokens are too old.
+        self._given: deque[tuple[float, int]] = deque()
+        self._forgotten = 0
 
     def first(self, scope: tuple[Any, ...], listing: Listing, limit: int, *, selected: bool) -> Page:
         """The first page of a list.
@@ -116,10 +122,8 @@ class Pager:
             selected: whether selectors were used; then the number of remaining items is not told.
         """
         if len(listing.entries) > limit:
-            now = time.monotonic()
-            self._drop(now)
-            self._snapshots[(*scope, listing.revision)] = _Snapshot(listing.entries, now + limits.CONTINUE_TOKEN_S)
-        return _page(listing.entries, 0, limit, listing.revision, listing.revision, selected)
+            self._pin(scope, listing)
+        return _page(listing.entries, 0, limit, listing.revision, selected)
 
     def next(
         self, scope: tuple[Any, ...], text: str, present: Listing, limit: int, *, selected: bool, past: Callable[[int], Listing]
@@ -131,24 +135,34 @@ class Pager:
         Raises: BadRequestError; ExpiredError with a token for an inconsistent continuation.
         """
         token = Token.decode(text)
-        if token.revision < 0:
-            entries, revision, shown = present.entries, -1, present.revision
-        else:
-            entries, revision, shown = self._pinned(scope, token, past), token.revision, token.revision
+        entries, revision = present if token.revision < 0 else (self._pinned(scope, token, past), token.revision)
         start = bisect_right(entries, token.after, key=lambda entry: entry.key)
-        return _page(entries, start, limit, revision, shown, selected)
+        if token.revision < 0 and 0 < limit < len(entries) - start:
+            self._pin(scope, present)
+        return _page(entries, start, limit, revision, selected)
+
+    def _pin(self, scope: tuple[Any, ...], listing: Listing) -> None:
+        now = time.monotonic()
+        self._drop(now)
+        self._snapshots[(*scope, listing.revision)] = _Snapshot(listing.entries, now + limits.CONTINUE_TOKEN_S)
+        if self._given and now - self._given[-1][0] < _GIVEN_STEP_S:
+            now, _ = self._given.pop()
+        self._given.append((now, listing.revision))
 
     def _pinned(self, scope: tuple[Any, ...], token: Token, past: Callable[[int], Listing]) -> list[Entry]:
         """Raises: ExpiredError."""
+        now = time.monotonic()
         snapshot = self._snapshots.get((*scope, token.revision))
-        if snapshot is not None and snapshot.expires >= time.monotonic():
+        if snapshot is not None and snapshot.expires >= now:
             return snapshot.entries
+        while self._given and self._given[0][0] + limits.CONTINUE_TOKEN_S < now:
+            _, self._forgotten = self._given.popleft()
+        if token.revision <= self._forgotten:
+            raise _expired(token)
         try:
             return past(token.revision).entries
         except CompactedError as error:
-            expired = ExpiredError(CONTINUE_EXPIRED)
-            expired.list_continue = Token(-1, token.after).encode()
-            raise expired from error
+            raise _expired(token) from error
 
     def _drop(self, now: float) -> None:
         while self._snapshots:
@@ -158,10 +172,16 @@ class Pager:
             del self._snapshots[scope]
 
 
-def _page(entries: list[Entry], start: int, limit: int, revision: int, shown: int, selected: bool) -> Page:
+def _expired(token: Token) -> ExpiredError:
+    expired = ExpiredError(CONTINUE_EXPIRED)
+    expired.list_continue = Token(-1, token.after).encode()
+    return expired
+
+
+def _page(entries: list[Entry], start: int, limit: int, revision: int, selected: bool) -> Page:
     end = start + limit if limit else len(entries)
     page = entries[start:end]
-    metadata: dict[str, Any] = {"resourceVersion": str(shown)}
+    metadata: dict[str, Any] = {"resourceVersion": str(revision)}
     if end < len(entries):
         metadata["continue"] = Token(revision, page[-1].key).encode()
         if not selected:

@@ -56,6 +56,38 @@ def test_expired_token_goes_on_with_the_present(monkeypatch: pytest.MonkeyPatch)
     assert expired.value.status()["metadata"]["continue"] == expired.value.list_continue
 
 
+def test_the_pages_after_an_expired_token_are_of_one_revision() -> None:
+    pager = Pager()
+    after = Token(-1, "n/p001").encode()
+    page = pager.next(SCOPE, after, listing(9, 20), 3, selected=False, past=forgotten)
+    seen = [*page.entries]
+    assert (page.metadata["resourceVersion"], page.metadata["remainingItemCount"]) == ("20", 4)
+    while "continue" in page.metadata:
+        page = pager.next(SCOPE, page.metadata["continue"], listing(0, 50), 3, selected=False, past=forgotten)
+        assert page.metadata["resourceVersion"] == "20"
+        seen += page.entries
+    assert [entry.key for entry in seen] == [f"n/p{number:03}" for number in range(2, 9)]
+
+
+def test_token_expires_although_the_past_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = [1000.0]
+    monkeypatch.setattr("minikube_py.apiserver.http.paging.time.monotonic", lambda: moment[0])
+    pager = Pager()
+    old = pager.first(SCOPE, listing(5, 9), 2, selected=False).metadata["continue"]
+    moment[0] += limits.CONTINUE_TOKEN_S / 2
+    young = pager.first(SCOPE, listing(5, 12), 2, selected=False).metadata["continue"]
+    moment[0] += limits.CONTINUE_TOKEN_S / 2 + 1
+
+    def go_on(scope: tuple[str, ...], token: str) -> str:
+        page = pager.next(scope, token, listing(5, 30), 2, selected=False, past=lambda revision: listing(5, revision))
+        return str(page.metadata["resourceVersion"])
+
+    for scope in (SCOPE, ("pods", "", "a=b", "")):
+        with pytest.raises(ExpiredError):
+            go_on(scope, old)
+        assert go_on(scope, young) == "12"
+
+
 def test_snapshots_are_bounded_and_the_oldest_goes() -> None:
     pager = Pager()
     tokens = [pager.first(SCOPE, listing(3, revision), 1, selected=False).metadata["continue"]
