@@ -134,6 +134,35 @@ async def test_a_pod_that_tolerates_nothing_leaves_at_once(world: World) -> None
     await world.until(lambda: world.get(Pod, "web").metadata.deletion_timestamp)
 
 
+@pytest.mark.looptime
+@pytest.mark.parametrize("dated", [False, True])
+async def test_a_pod_leaves_when_its_toleration_ends_unless_the_taint_goes_before(world: World, dated: bool) -> None:
+    """People's taints do not say when they came."""
+    (controller,) = await world.start(TaintEvictionController)
+    await make_node(world, "node-1")
+    made = pod("web", app="x")
+    made.spec.tolerations = [core_v1.Toleration(key="maintenance", operator="Exists", effect="NoExecute", toleration_seconds=5)]
+    await world.bind(await world.client.create(made))
+
+    def taint(copy: Any) -> None:
+        added = core_v1.Taint(key="maintenance", effect="NoExecute")
+        if dated:
+            added.time_added = rfc3339(world.clock.now())
+        copy.spec.taints = [added]
+
+    await world.change(Node, "node-1", taint, "")
+    await asyncio.sleep(3)
+    await world.change(Node, "node-1", lambda copy: setattr(copy.spec, "taints", []), "")
+    await asyncio.sleep(30)
+    await world.settle(controller)
+    assert not world.get(Pod, "web").metadata.deletion_timestamp
+    assert ("TaintManagerEviction", "Cancelling deletion of Pod default/web") in world.event_messages("web")
+    since = asyncio.get_running_loop().time()
+    await world.change(Node, "node-1", taint, "")
+    await world.until(lambda: world.get(Pod, "web").metadata.deletion_timestamp, timeout_s=20)
+    assert 4 <= asyncio.get_running_loop().time() - since <= 5.1
+
+
 async def test_cordoning_taints_the_node(world: World) -> None:
     await world.start(NodeLifecycleController)
     await make_node(world, "node-1")

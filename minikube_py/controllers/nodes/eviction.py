@@ -5,6 +5,8 @@ Source: pkg/controller/tainteviction/taint_eviction.go.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from minikube_py.apis.core_v1 import Node, Pod, PodCondition
 from minikube_py.apis.scheme import deep_copy
 from minikube_py.core.clock import rfc3339
@@ -28,7 +30,8 @@ class TaintEvictionController(Controller):
         self.nodes = self.informer(Node)
         self.pods = self.informer(Pod)
         index_by_node(self.pods)
-        self._scheduled: set[str] = set()
+        # Pods that are to leave later, and since when they wait for it: taints need not say when they came.
+        self._scheduled: dict[str, datetime] = {}
         self.nodes.add_handler(self._node_changed)
         self.pods.add_handler(self._pod_changed)
 
@@ -53,20 +56,21 @@ class TaintEvictionController(Controller):
         pod = self.pods.get_key(key)
         node = self.nodes.get(pod.spec.node_name) if pod is not None and pod.spec.node_name else None
         if pod is None or node is None or pod.metadata.deletion_timestamp or is_terminal(pod):
-            self._scheduled.discard(key)
+            self._scheduled.pop(key, None)
             return None
         rows = taints.no_execute(node)
         stays_s = taints.tolerated_s(pod.spec.tolerations, rows) if rows else None
         if stays_s is None:
-            if key in self._scheduled:
-                self._scheduled.discard(key)
+            if self._scheduled.pop(key, None) is not None:
                 self.events.event(pod, "Normal", "TaintManagerEviction", f"Cancelling deletion of Pod {key}")
             return None
-        passed_s = min((age_s(self.clock.now(), taint.time_added) for taint in rows), default=0.0) if stays_s else 0.0
-        if stays_s > passed_s:
-            self._scheduled.add(key)
-            return stays_s - passed_s
-        self._scheduled.discard(key)
+        now = self.clock.now()
+        if stays_s:
+            waits_s = (now - self._scheduled.setdefault(key, now)).total_seconds()
+            left_s = stays_s - min(age_s(now, taint.time_added) if taint.time_added else waits_s for taint in rows)
+            if left_s > 0:
+                return left_s
+        self._scheduled.pop(key, None)
         await self._evict(key, pod)
         return None
 
