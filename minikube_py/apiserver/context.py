@@ -18,6 +18,7 @@ class Context:
         field_manager: who is named in managedFields.
         warnings: what the client is told beside its answer.
         annotations: what the audit log is told beside the request.
+        patient: whether validation takes the time that it needs: it is not on the event loop.
         verb: of the request, as authorizers see it; that of the server's own calls is what they do.
     """
 
@@ -27,6 +28,7 @@ class Context:
     warnings: list[str] | None = None
     annotations: dict[str, str] | None = None
     verb: str = "update"
+    patient: bool = False
 
     def warn(self, text: str) -> None:
         """Tell the client something; there is none for the server's own calls."""

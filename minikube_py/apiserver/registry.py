@@ -5,20 +5,21 @@ errors. Deletion's rules are in `deletion.py`, what is particular to a kind in i
 
 Between reading the newest version (`store.head`) and handing the new one to the store nothing is awaited, so a
 read-modify-write without a resourceVersion cannot lose a concurrent change and never has to be repeated. Where an admission plugin
-waits for an answer from outside, or validation is slow (rules of custom resources may take seconds) and done beside the event loop, the
-newest version is looked at again afterwards, and the update made anew if it is another.
+waits for an answer from outside, or validation is slow and done beside the event loop (`slow_validation.py`), the newest version is looked
+at again afterwards, and the update made anew if it is another.
 
 Source: k8s.io/apiserver/pkg/registry/generic/registry/store.go, kubernetes.io/docs/reference/using-api/api-concepts
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
+from minikube_py.apis.cel import SlowRulesError
 from minikube_py.apis.scheme import deep_copy, encode, encode_sorted
 from minikube_py.core import limits
 from minikube_py.core.clock import Clock, rfc3339
@@ -37,6 +38,7 @@ from minikube_py.core.errors import (
     internal,
     invalid,
     not_found,
+    unknown_path,
 )
 from minikube_py.core.names import SUFFIX_LENGTH, random_suffix, random_uid
 from minikube_py.store.interface import (
@@ -51,7 +53,6 @@ from minikube_py.store.interface import (
 )
 
 from .admission import Admission, Operation
-from .authorization.attributes import forbidden_resource
 from .context import INTERNAL, Context
 from .deletion import DeleteOptions, begin_deletion, check_preconditions
 from .field_managers import FieldManagers
@@ -60,6 +61,7 @@ from .owner_references import drop_duplicates
 from .quota.usage import QuotaUsage
 from .request_names import absent, check_name, set_namespace
 from .resource_version import parse_version
+from .slow_validation import SlowValidation, Turn
 from .storage import Storage, encode_versioned
 
 # Source: k8s.io/apiserver/pkg/storage/names/generate.go
@@ -93,8 +95,7 @@ class Registry:
         self._storages = {storage.resource.gvr: storage for storage in storages}
         self._by_struct = {storage.struct: storage for storage in self._storages.values()}
         self.field_managers = FieldManagers(self._storages.values)
-        # Slow validations one after the other: they share the interpreter with the event loop.
-        self._aside = asyncio.Lock()
+        self._slow = SlowValidation()
 
     def storages(self) -> Iterable[Storage]:
         return self._storages.values()
@@ -153,13 +154,14 @@ class Registry:
     # Writing.
 
     async def create(
-        self, storage: Storage, namespace: str, obj: Any, context: Context = INTERNAL, *, tracked: bool = False
+        self, storage: Storage, namespace: str, obj: Any, context: Context = INTERNAL, *, tracked: bool = False, turn: Turn | None = None
     ) -> Entry:
         """Create an object and return it as stored.
 
         Args:
             obj: of the storage's struct, without defaults; it is changed and must not be used afterwards.
             tracked: whether its managedFields are as they are to be.
+            turn: the caller's to slow validation, if he has it.
         Raises: AlreadyExistsError, BadRequestError, InvalidError, ForbiddenError, NotFoundError (its namespace).
         Cancellation: the object may still be created.
         """
@@ -174,7 +176,7 @@ class Registry:
         if not tracked:
             self._track(storage, "", None, obj, context, now)
         operation = Operation("CREATE", storage, namespace, meta.name, obj, None, "", context)
-        waits = self.admission.waits(operation) or storage.strategy.slow
+        waits = self.admission.waits(operation)
         if waits:
             await self.admission.mutate_waiting(operation)
         else:
@@ -186,10 +188,10 @@ class Registry:
             self._generate_name(storage, namespace, meta)
         meta.uid, meta.creation_timestamp = random_uid(), self.now() if waits else now
         operation.name = meta.name
-        return await self._create(operation, encode_checked if tracked else encode_fitting, waits=waits)
+        return await self._create(operation, encode_checked if tracked else encode_fitting, turn, waits=waits)
 
     def _generate_name(self, storage: Storage, namespace: str, meta: Any) -> None:
-        """Find a name that is free. Nobody takes it before it is used, as nothing is awaited in between.
+        """Find a name that is free. Nobody takes it before it is used, unless something is waited for in between.
 
         Raises: AlreadyExistsError if all that were tried are taken.
         """
@@ -208,20 +210,26 @@ class Registry:
             return AlreadyExistsError(f"object is being deleted: {error.message}", details=error.details)
         return error
 
-    async def _create(self, operation: Operation, encode_: Encode, *, waits: bool) -> Entry:
+    async def _create(self, operation: Operation, encode_: Encode, turn: Turn | None, *, waits: bool) -> Entry:
         """Check and store a new object that admission has filled in."""
         storage, namespace, name, obj = operation.storage, operation.namespace, operation.name, operation.obj
         context, strategy, resource = operation.context, storage.strategy, storage.resource
         stored = storage.to_storage(obj)
         strategy.prepare_create(stored, context)
         storage.stored.set_defaults(stored)  # of what admission added, and of the new status
-        find = partial(strategy.causes_of_create, stored, context)
-        causes = await self._found_aside(find) if strategy.slow else find()
+        waited = waits
+        try:
+            causes = strategy.causes_of_create(stored, context)
+        except SlowRulesError:
+            waited = True
+            causes = await self._found_aside(partial(strategy.causes_of_create, stored, replace(context, patient=True)), storage, turn)
         if causes:
             raise invalid(resource.group, resource.kind, name, causes)
         if waits:
             await self._validate_waiting(operation, stored)
         try:
+            if waited:
+                self._check_open(operation)
             if not waits:
                 self.admission.validate(operation)
             version = stored.metadata.resource_version
@@ -247,8 +255,8 @@ class Registry:
 
         Args:
             transform: gets the newest object of the served version (read-only; None when there is none and `create`) and returns
-                the new one, which is changed here. Called again only where admission waits and the object changes meanwhile:
-                otherwise nothing is awaited between reading and writing.
+                the new one, which is changed here. Called again only where admission waits, or validation is slow, and the object
+                changes meanwhile: otherwise nothing is awaited between reading and writing.
             subresource: "", "status" or "scale", or one that the strategy's `prepare_<subresource>` knows.
             create: whether an object that is not there is created (PUT of kinds that allow it, server-side apply).
             tracked: whether `transform` leaves managedFields as they are to be.
@@ -256,8 +264,25 @@ class Registry:
         Raises: NotFoundError, ConflictError, BadRequestError, InvalidError, ForbiddenError.
         Cancellation: the update may still land.
         """
+        warned = len(context.warnings or ())
+        update = partial(
+            self._update, storage, namespace, name, transform, context, subresource, create=create, tracked=tracked, uid=uid, warned=warned)
+        try:
+            return await update(None)
+        except SlowRulesError:
+            _forget_warnings(context, warned)
+        async with self._slow.turn(storage.collection) as turn:
+            return await update(turn)
+
+    async def _update(
+        self, storage: Storage, namespace: str, name: str, transform: Transform, context: Context, subresource: str, turn: Turn | None, *,
+        create: bool, tracked: bool, uid: str, warned: int,
+    ) -> tuple[Entry, bool]:
+        """`update`, with a turn to slow validation or without.
+
+        Raises: SlowRulesError if it needs one; nothing is changed then.
+        """
         key = storage.key(namespace, name)
-        warned = len(context.warnings) if context.warnings is not None else 0
         for _ in range(UPDATE_TRIES):
             head = self.store.head(storage.collection, key)
             if head is None:
@@ -267,13 +292,13 @@ class Registry:
                     raise absent(storage.resource, name)
                 new = transform(None)
                 new.metadata.resource_version = ""
-                return await self.create(storage, namespace, new, context, tracked=tracked), True
+                return await self.create(storage, namespace, new, context, tracked=tracked, turn=turn), True
             old, served = storage.object(head), storage.served(head)
             self.check_identity(storage, old, uid=uid)
             operation = Operation("UPDATE", storage, namespace, name, None, served, subresource, context)
-            waits = self.admission.waits(operation) or storage.strategy.slow
+            waits = self.admission.waits(operation)
             # What is tried again begins with what the client sent.
-            new = operation.obj = _copy(transform(served)) if waits else transform(served)
+            new = operation.obj = _copy(transform(served)) if waits or storage.strategy.may_be_slow else transform(served)
             self._begin_update(storage, namespace, name, new, old)
             storage.set_defaults(new)
             if not tracked:
@@ -282,14 +307,13 @@ class Registry:
                 await self.admission.mutate_waiting(operation)
             else:
                 self.admission.mutate(operation)
-            stored = await self._checked_update(operation, old)
+            stored = await self._checked_update(operation, old, turn)
             if waits:
                 await self._validate_waiting(operation, stored, old)
-                if self.store.head(storage.collection, key) is not head:
-                    storage.strategy.abandon(stored, old)
-                    if context.warnings is not None:
-                        del context.warnings[warned:]
-                    continue
+            if self.store.head(storage.collection, key) is not head:
+                storage.strategy.abandon(stored, old)
+                _forget_warnings(context, warned)
+                continue
             try:
                 if not waits:
                     self.admission.validate(operation)
@@ -299,8 +323,11 @@ class Registry:
                 raise
         raise conflict(storage.resource.group, storage.resource.plural, name, MODIFIED)
 
-    async def _checked_update(self, operation: Operation, old: Any) -> Any:
-        """What is to be stored of an update that admission has filled in. Raises: InvalidError."""
+    async def _checked_update(self, operation: Operation, old: Any, turn: Turn | None) -> Any:
+        """What is to be stored of an update that admission has filled in.
+
+        Raises: InvalidError; SlowRulesError if that cannot be said without a turn.
+        """
         storage, new, context = operation.storage, operation.obj, operation.context
         # For all but admission, a change of the scale is an update of the object itself.
         subresource = "" if operation.subresource == "scale" else operation.subresource
@@ -308,19 +335,32 @@ class Registry:
         storage.set_defaults(new)
         stored = storage.to_storage(new)
         self._prepare_update(storage, stored, old, subresource, context)
-        find = partial(storage.strategy.causes_of_update, stored, old, subresource, context)
-        causes = await self._found_aside(find) if storage.strategy.slow else find()
+        find = storage.strategy.causes_of_update
+        if turn is None:
+            causes = find(stored, old, subresource, context)
+        else:
+            causes = await turn.run(partial(find, stored, old, subresource, replace(context, patient=True)))
         if causes:
             raise invalid(storage.resource.group, storage.resource.kind, operation.name, causes)
         return stored
 
-    async def _found_aside(self, find: Callable[[], Causes]) -> Causes:
-        """What is wrong with an object, found while the event loop goes on.
+    async def _found_aside(self, find: Callable[[], Causes], storage: Storage, turn: Turn | None) -> Causes:
+        """What is wrong with an object, found while the event loop goes on."""
+        if turn is not None:
+            return await turn.run(find)
+        async with self._slow.turn(storage.collection) as turn:
+            return await turn.run(find)
 
-        Cancellation: it is found out, but nobody is told.
+    def _check_open(self, operation: Operation) -> None:
+        """Refuse a new object that may not come any more, after something was waited for: its namespace or its definition goes.
+
+        Raises: StatusError.
         """
-        async with self._aside:
-            return await asyncio.to_thread(find)
+        serving = self._storages.get(operation.storage.resource.gvr)
+        if serving is None:
+            raise unknown_path()
+        serving.strategy.check_open()
+        self.admission.recheck(operation)
 
     async def _validate_waiting(self, operation: Operation, stored: Any, old: Any = None) -> None:
         """Let plugins that wait decide; what the strategy has reserved for the object is given back if it is not to be.
@@ -439,15 +479,6 @@ class Registry:
         )
         return await self._write(write, storage, key)
 
-    async def _mark_and_remove(self, storage: Storage, key: str, final: Any, head: Entry) -> Entry:
-        """Remove an object whose watchers are first told that it is being deleted, as they are by upstream's graceful deletion."""
-        collection, durable = storage.collection, storage.strategy.durable
-        marked = self.store.submit_update(collection, key, _copy(final), encode_versioned, previous=head.revision)
-        # The removal builds on it, and fails if it does.
-        marked.add_done_callback(lambda done: done.cancelled() or done.exception())
-        newest = cast(Entry, self.store.head(collection, key))
-        return await self.store.delete(collection, key, final, encode_versioned, previous=newest.revision, durable=durable)
-
     async def delete(
         self, storage: Storage, namespace: str, name: str, options: DeleteOptions, context: Context = INTERNAL
     ) -> tuple[Entry, bool]:
@@ -457,8 +488,6 @@ class Registry:
         Cancellation: the deletion may still land.
         """
         key, strategy = storage.key(namespace, name), storage.strategy
-        if kept := strategy.why_kept(name):
-            raise forbidden_resource(storage.resource.group, storage.resource.plural, name, kept)
         head, old = await self._admitted_deletion(storage, namespace, name, options, context)
         if strategy.deletion_warning and options.propagation_policy is None:
             context.warn(strategy.deletion_warning)
@@ -470,7 +499,10 @@ class Registry:
             return Entry(key, head.revision, encode_versioned(final, head.revision), final, head.row), gone
         unchanged = encode_versioned(final, head.revision) == head.data
         if gone and strategy.graceful and not unchanged:
-            return await self._write(self._mark_and_remove(storage, key, final, head), storage, key), True
+            # Watchers are first told that it is being deleted, as they are by upstream's graceful deletion.
+            write = self.store.mark_and_delete(
+                storage.collection, key, _copy(final), final, encode_versioned, previous=head.revision, durable=strategy.durable)
+            return await self._write(write, storage, key), True
         if gone:
             return await self._remove(storage, key, final, head), True
         if unchanged:
@@ -514,6 +546,12 @@ class Registry:
         except StoreError as error:
             raise internal(str(error)) from error
         return entry
+
+
+def _forget_warnings(context: Context, first: int) -> None:
+    """Take back warnings of an attempt that counts no more."""
+    if context.warnings is not None:
+        del context.warnings[first:]
 
 
 def encode_checked(obj: Any, revision: int) -> bytes:

@@ -33,7 +33,7 @@ class Strategy:
         deletion_warning: what clients are told that do not say what becomes of dependents; "" for most.
         marks_deletion: whether the first deletion only marks an object, in the kind's own way, and somebody else has it go.
         returns_deleted: whether the answer to a deletion is the object's last state, not a Status.
-        slow: whether finding what is wrong with an object may take so long that it is done beside the event loop.
+        may_be_slow: whether finding what is wrong with an object may raise SlowRulesError, unless the Context is patient.
         status: whether the kind has a status subresource, so that the main resource leaves status alone.
         status_keeps_metadata: whether labels, annotations, finalizers and owners are left alone by the status subresource.
         desired: attributes other than metadata and status that make up the desired state.
@@ -48,12 +48,15 @@ class Strategy:
     deletion_warning = ""
     marks_deletion = False
     returns_deleted = False
-    slow = False
+    may_be_slow = False
     status = True
     status_keeps_metadata = False
 
+    def check_open(self) -> None:
+        """Raises: MethodNotAllowedError while nothing new may come."""
+
     def why_kept(self, name: str) -> str:
-        """Why an object is not to be deleted; "" for all but a few."""
+        """Why an object is not to be deleted by its name; "" for all but a few."""
         return ""
 
     def prepare_create(self, obj: Any, context: Context) -> None:

@@ -243,6 +243,15 @@ class Store(Protocol):
         Cancellation: the deletion may still land; read again before retrying.
         """
 
+    async def mark_and_delete(
+        self, resource: str, key: str, marked: Any, final: Any, encode: Encode, *, previous: int, durable: bool = True
+    ) -> Entry:
+        """`update` by `marked` and `delete` right after it: both are accepted or neither.
+
+        Raises: MissingError, RevisionConflictError, BusyError, FullError, StoreError.
+        Cancellation: both may still land; read again before retrying.
+        """
+
     def watch(self, resource: str, revision: int, deliver: Deliver) -> Subscription:
         """Call `deliver` with every event after `revision`: those kept at once, the others as they come.
 

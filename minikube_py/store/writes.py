@@ -186,6 +186,16 @@ class WritableStore:
         row = self._expect(resource, key, previous)
         return await self._accept("delete", resource, key, obj, encode, row, durable)
 
+    async def mark_and_delete(
+        self, resource: str, key: str, marked: Any, final: Any, encode: Encode, *, previous: int, durable: bool = True
+    ) -> Entry:
+        row = self._expect(resource, key, previous)
+        self._check_room(2)
+        update = self._accept("update", resource, key, marked, encode, row, durable)
+        # The deletion builds on it, and fails if it does.
+        update.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await self._accept("delete", resource, key, final, encode, row, durable)
+
     def _row_for(self, resource: str, key: str) -> int:
         """The row of a new object: that of its predecessor as long as the disk may still have it, so that no two rows have one key."""
         pending = self._pending.get((resource, key))
@@ -209,8 +219,7 @@ class WritableStore:
         loop = self._loop
         if self._closed or loop is None:
             raise StoreError("the store is not open")
-        if len(self._queue) >= limits.STORE_QUEUE_WRITES_MAX:
-            raise BusyError(f"{len(self._queue)} writes wait for the disk")
+        self._check_room(1)
         revision = self._next_revision
         data = encode(obj, revision)
         self._next_revision = revision + 1
@@ -230,6 +239,11 @@ class WritableStore:
             self._gathering.cancel()
             self._save_next()
         return done
+
+    def _check_room(self, writes: int) -> None:
+        """Raises: BusyError."""
+        if len(self._queue) + writes > limits.STORE_QUEUE_WRITES_MAX:
+            raise BusyError(f"{len(self._queue)} writes wait for the disk")
 
     def _tell(self, write: Write) -> None:
         for observer in self._observers:

@@ -21,7 +21,7 @@ async def test_they_are_made_once(lab: Lab) -> None:
     assert node["metadata"]["managedFields"][0]["manager"] == "kube-apiserver"
 
 
-async def test_they_cannot_be_deleted(lab: Lab) -> None:
+async def test_they_cannot_be_deleted_by_name(lab: Lab) -> None:
     await system_priority_classes.ensure(lab.api.client("system:apiserver"))
     refused = await lab.send("DELETE", f"{CLASSES}/system-node-critical")
     assert (refused.status, refused.json["message"]) == (

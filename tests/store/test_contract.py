@@ -340,3 +340,20 @@ async def test_heads_of_a_namespace_are_what_head_returns(store: AnyStore) -> No
     assert {entry.key: content(entry) for entry in heads} == {"d/a": 2, "d/c": 1}
     assert all(store.head(PODS, entry.key) is entry for entry in heads)
     await asyncio.gather(*writing)
+
+
+async def test_marking_and_deletion_are_both_seen_or_neither_happens(store: AnyStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = await create(store, "d/a")
+    seen = Seen()
+    subscription = store.watch(PODS, store.revision, seen)
+    with monkeypatch.context() as patch:
+        patch.setattr(limits, "STORE_QUEUE_WRITES_MAX", 1)
+        with pytest.raises(BusyError):
+            await store.mark_and_delete(PODS, "d/a", {"m": 1}, {"f": 1}, encode, previous=entry.revision)
+    assert seen.events == [] and store.head(PODS, "d/a") is entry
+    gone = await store.mark_and_delete(PODS, "d/a", {"m": 1}, {"f": 1}, encode, previous=entry.revision)
+    assert [(event.type, event.entry.revision) for event in seen.events] == [("MODIFIED", gone.revision - 1), ("DELETED", gone.revision)]
+    assert store.head(PODS, "d/a") is None and store.count(PODS) == 0
+    with pytest.raises(MissingError):
+        await store.mark_and_delete(PODS, "d/a", {"m": 1}, {"f": 1}, encode, previous=gone.revision)
+    subscription.close()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # What all rules about one object may cost together, about a second of upstream's time.
 # Source: staging/src/k8s.io/apiserver/pkg/apis/cel/config.go
 RUNTIME_COST_BUDGET = 10_000_000
-# What rules may cost that are evaluated on the event loop: some ten milliseconds of it.
+# What all rules about one object may cost on the event loop: some ten milliseconds of it.
 LOOP_COST_MAX = 50_000
 
 Schema = dict[str, Any]
@@ -60,30 +60,21 @@ def _mentions_rules(schema: Any) -> bool:
     return isinstance(schema, list) and any(map(_mentions_rules, schema))
 
 
+class SlowRulesError(Exception):
+    """Rules would take longer than their caller can wait; nothing is decided."""
+
+
 class RuleSet:
     """The rules of a schema. They are compiled when they are first needed and kept.
 
     Attributes:
         empty: there are none.
-        slow: whether evaluating them may take so long that it does not belong on the event loop; so it may as long as nobody has weighed
-            them.
     """
 
     def __init__(self, schema: Schema, is_resource: bool = True) -> None:
         self._schema = schema
         self._is_resource = is_resource
         self.empty = not has_rules(schema)
-        self.slow = not self.empty
-        self._weighed = self.empty
-
-    def weigh(self) -> None:
-        """Find out whether the rules are slow, which takes some time itself the first time."""
-        if self._weighed:
-            return
-        from .rule_check import cost_max
-
-        self.slow = cost_max(self._schema) > LOOP_COST_MAX
-        self._weighed = True
 
     @cached_property
     def _root(self) -> RuleNode | None:
@@ -93,7 +84,7 @@ class RuleSet:
 
     def validate(
         self, document: dict[str, Any], old: dict[str, Any] | None = None, *,
-        warnings: list[str] | None = None, budget: int = RUNTIME_COST_BUDGET,
+        warnings: list[str] | None = None, budget: int = RUNTIME_COST_BUDGET, patient: bool = True,
     ) -> list[Cause]:
         """What the rules say against a document.
 
@@ -102,12 +93,14 @@ class RuleSet:
             old: the object that it replaces; what has not changed since is not complained about.
             warnings: gets the complaints that are not made because nothing changed.
             budget: what all rules together may cost.
+            patient: whether the caller waits for as long as that takes, and for rules to be compiled.
+        Raises: SlowRulesError if he does not and it takes longer than the event loop can wait; `warnings` may have got some.
         """
         if self.empty or self._root is None:
             return []
         from .evaluation import validate
 
-        return validate(self._root, document, old, warnings, budget)
+        return validate(self._root, document, old, warnings, budget, None if patient else LOOP_COST_MAX)
 
 
 def compile_rules(schema: Schema, *, is_resource: bool = True) -> RuleSet:

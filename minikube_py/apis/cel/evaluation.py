@@ -18,6 +18,7 @@ import msgspec
 from ...core.errors import Cause
 from ..correlation import Correlation, key_of, keyed
 from ..syntax import quote
+from . import SlowRulesError
 from .errors import CelError, CostLimitError, NoSuchOverloadError
 from .program import CALL_COST_MAX, Outcome, Program
 from .rule_nodes import RuleNode
@@ -31,6 +32,8 @@ Json = Any
 MESSAGE_BYTES_MAX = 5 * 1024
 # Ends what its cost does not end, see `frame`.
 VALIDATION_S_MAX = 5.0
+# The same for one rule on the event loop.
+LOOP_S_MAX = 0.02
 _SPENT = "validation failed due to running out of cost budget, no further validation rules will be run"
 _MESSAGE_SPENT = "messageExpression evaluation failed due to running out of cost budget, no further validation rules will be run"
 
@@ -78,8 +81,15 @@ class _Ratchet:
         return correlation is not None and correlation.unchanged
 
 
-def validate(node: RuleNode, document: Json, old: Json, warnings: list[str] | None, budget: int) -> list[Cause]:
-    validation = _Validation(warnings, budget)
+def validate(
+    node: RuleNode, document: Json, old: Json, warnings: list[str] | None, budget: int, patience: int | None = None
+) -> list[Cause]:
+    """What rules say.
+
+    Args:
+        patience: what they may cost before SlowRulesError; None for as much as the budget has.
+    """
+    validation = _Validation(warnings, budget, patience)
     ratchet = _Ratchet(Correlation(document, old, node.schema)) if old is not None else _Ratchet()
     try:
         validation.node(node, document, old, _Path(None, ""), ratchet)
@@ -89,8 +99,9 @@ def validate(node: RuleNode, document: Json, old: Json, warnings: list[str] | No
 
 
 class _Validation:
-    def __init__(self, warnings: list[str] | None, budget: int) -> None:
+    def __init__(self, warnings: list[str] | None, budget: int, patience: int | None) -> None:
         self.causes: list[Cause] = []
+        self._patience = patience
         self._warnings = warnings
         self._budget = budget
         self._deadline = monotonic() + VALIDATION_S_MAX
@@ -98,6 +109,8 @@ class _Validation:
     def node(self, node: RuleNode, value: Json, old: Json, path: _Path, ratchet: _Ratchet) -> None:
         if value is None:
             return
+        if self._patience is not None and not node.compiled:
+            raise SlowRulesError
         if node.rules:
             self._rules(node, value, old, path, ratchet)
         for branch in node.all_of:
@@ -143,10 +156,20 @@ class _Validation:
             elif rule.program is not None and not (rule.uses_old_self and old is None and not rule.optional_old_self):
                 self._rule(rule, rule.program, view, path, ratchet)
 
+    def _run(self, program: Program, values: tuple[Value, Value]) -> Outcome:
+        """Raises: SlowRulesError."""
+        if self._patience is None:
+            return program.run(*values, limit=CALL_COST_MAX)
+        outcome = program.run(*values, limit=min(self._patience, CALL_COST_MAX), seconds=LOOP_S_MAX)
+        if isinstance(outcome.error, CostLimitError):
+            raise SlowRulesError
+        self._patience -= outcome.cost
+        return outcome
+
     def _rule(self, rule: Rule, program: Program, view: _View, path: _Path, ratchet: _Ratchet) -> None:
         try:
             values = view.optional() if rule.optional_old_self else view.plain(rule.uses_old_self)
-            outcome = program.run(*values, limit=CALL_COST_MAX)
+            outcome = self._run(program, values)
         except CelError as error:
             outcome = Outcome(None, error, 0)
         node, failed = view.node, outcome.error
@@ -183,7 +206,7 @@ class _Validation:
             return ""
         problem = ""
         try:
-            outcome = program.run(*view.for_message(rule), limit=CALL_COST_MAX)
+            outcome = self._run(program, view.for_message(rule))
         except CelError as error:
             outcome = Outcome(None, error, 0)
         if isinstance(outcome.error, CostLimitError):

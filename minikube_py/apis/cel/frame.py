@@ -17,12 +17,13 @@ _CHARGES_BETWEEN_LOOKS = 16
 class Frame:
     """One evaluation: the values of variables by slot, and the cost so far."""
 
-    __slots__ = ("_charges", "_deadline", "cost", "limit", "slots")
+    __slots__ = ("_charges", "_deadline", "_seconds", "cost", "limit", "slots")
 
-    def __init__(self, slots: list[Value], limit: int) -> None:
+    def __init__(self, slots: list[Value], limit: int, seconds: float = EVALUATION_S_MAX) -> None:
         self.slots = slots
         self.cost = 0
         self.limit = limit
+        self._seconds = seconds
         self._charges = 0
         self._deadline = 0.0
 
@@ -38,7 +39,7 @@ class Frame:
     def _look_at_clock(self) -> None:
         now = monotonic()
         if not self._deadline:
-            self._deadline = now + EVALUATION_S_MAX
+            self._deadline = now + self._seconds
         elif now > self._deadline:
             raise CostLimitError
 

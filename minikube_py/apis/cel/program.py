@@ -21,7 +21,7 @@ from .declarations import TYPE_NAMES
 from .documents import lookup
 from .errors import CelError, CostLimitError, NoSuchOverloadError
 from .folds import append_loop, appended, bind, loop
-from .frame import Closure, Failed, Frame
+from .frame import EVALUATION_S_MAX, Closure, Failed, Frame
 from .library.lists import contains, insert
 from .library.optionals import value_of
 from .regex import compile_pattern
@@ -68,9 +68,9 @@ class Program:
             raise outcome.error
         return outcome.value
 
-    def run(self, *values: Value, limit: int = CALL_COST_MAX) -> Outcome:
-        """As `evaluate`, with the cost."""
-        frame = Frame([*values, *[None] * (self._slots - self._variables)], limit)
+    def run(self, *values: Value, limit: int = CALL_COST_MAX, seconds: float = EVALUATION_S_MAX) -> Outcome:
+        """As `evaluate`, with the cost; it takes so many seconds at most."""
+        frame = Frame([*values, *[None] * (self._slots - self._variables)], limit, seconds)
         try:
             result = self._run(frame)
         except RecursionError:

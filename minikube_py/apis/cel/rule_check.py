@@ -38,13 +38,6 @@ def check(schema: Schema, path: str, suppress_expression_cost: bool) -> list[Cau
     return causes
 
 
-def cost_max(schema: Schema) -> int:
-    """What all rules of a schema may cost together at worst."""
-    checker = _Checker(suppress_expression_cost=True)
-    checker.walk(schema, "", _Place(cardinality=1, is_root=True))
-    return checker.total
-
-
 def _forbidden(path: str, detail: str) -> Cause:
     return Cause("FieldValueForbidden", f"Forbidden: {detail}", path)
 

@@ -43,6 +43,10 @@ class RuleNode:
         scope = Scope.of(self.schema, decl)
         return [Rule(document, scope) for document in documents]
 
+    @property
+    def compiled(self) -> bool:
+        return "rules" in self.__dict__
+
     @cached_property
     def uses_old_self(self) -> bool:
         return any(rule.uses_old_self for rule in self.rules)

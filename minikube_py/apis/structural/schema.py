@@ -44,13 +44,8 @@ class Schema:
         return self._root
 
     @property
-    def slow(self) -> bool:
-        """Whether `validate` may take so long that it does not belong on the event loop."""
-        return self._rules.slow
-
-    def weigh(self) -> None:
-        """Find out whether the schema is slow, which takes some time itself the first time."""
-        self._rules.weigh()
+    def has_rules(self) -> bool:
+        return not self._rules.empty
 
     def prune(self, document: Document) -> list[str]:
         """Drop what the schema does not specify, in place; apiVersion, kind and metadata of the document stay as they are.
@@ -69,7 +64,7 @@ class Schema:
 
     def validate(
         self, document: Document, old: Document | None = None, *, status: bool = False, earlier: Sequence[Cause] = (),
-        warnings: list[str] | None = None,
+        warnings: list[str] | None = None, patient: bool = True,
     ) -> list[Cause]:
         """What is wrong with a document. Nothing is changed.
 
@@ -78,6 +73,8 @@ class Schema:
             status: it is the status that is replaced; of the values, only those of the status are checked.
             earlier: mistakes that were found before, in the metadata; they may keep rules from being evaluated.
             warnings: gets what rules have against parts that were not changed.
+            patient: whether the caller waits for rules for as long as they take.
+        Raises: SlowRulesError if he does not and they take longer than the event loop can wait; `warnings` may have got some.
         """
         if status:
             causes = self._validate_status(document, old)
@@ -90,7 +87,7 @@ class Schema:
             if repeated and (old is None or not check_lists(old, self._root)):
                 causes += repeated
         if not self._rules.empty:
-            causes += _not_checked([*earlier, *causes]) or self._rules.validate(document, old, warnings=warnings)
+            causes += _not_checked([*earlier, *causes]) or self._rules.validate(document, old, warnings=warnings, patient=patient)
         return causes
 
     def _correlate(self, document: Document, old: Document | None) -> Correlation | None:

@@ -132,6 +132,11 @@ class Admission:
             if isinstance(plugin, WaitingPlugin):
                 await plugin.mutate_waiting(operation)
 
+    def recheck(self, operation: Operation) -> None:
+        """Refuse what has come to be forbidden while something was waited for."""
+        for plugin in self._of(operation.storage.resource.group_resource):
+            plugin.recheck(operation)
+
     async def validate_waiting(self, operation: Operation) -> None:
         """Validate; nothing is awaited after the last plugin, so what does not wait and comes last may count (quotas)."""
         plugins = self._of(operation.storage.resource.group_resource)
@@ -141,5 +146,4 @@ class Admission:
             if isinstance(plugin, WaitingPlugin):
                 await plugin.validate_waiting(operation)
             if index == last:
-                for earlier in plugins:
-                    earlier.recheck(operation)
+                self.recheck(operation)

@@ -71,18 +71,18 @@ class CustomStrategy(Strategy):
         self._resource = resource
         self.status = status
         self._schema = schema
+        self.may_be_slow = schema.has_rules
         self._scale = scale
 
-    @property
-    def slow(self) -> bool:  # type: ignore[override]
-        return self._schema.slow
-
-    def prepare_create(self, obj: CustomObject, context: Context) -> None:
+    def check_open(self) -> None:
         if self.terminating:
             raise MethodNotAllowedError(
                 "create not allowed while custom resource definition is terminating",
                 details={"group": self._resource.group, "kind": self._resource.plural},
             )
+
+    def prepare_create(self, obj: CustomObject, context: Context) -> None:
+        self.check_open()
         obj.metadata.generation = 1
         if self.status and obj.content.pop("status", None) is not None:
             obj.form = None  # A default may stand in its place.
@@ -126,9 +126,10 @@ class CustomStrategy(Strategy):
         """What is wrong with the metadata, and then with the rest."""
         document = obj.document()
         former = None if old is None else old.document()
-        found = self._schema.validate(document, former, status=status, earlier=causes, warnings=context.warnings)
-        if self.slow:
-            self._schema.weigh()
+        warnings: list[str] = []
+        found = self._schema.validate(document, former, status=status, earlier=causes, warnings=warnings, patient=context.patient)
+        if context.warnings is not None:
+            context.warnings.extend(warnings)
         return [*causes, *found, *(self._scale.validate(document, status=status) if self._scale is not None else ())]
 
 

@@ -93,7 +93,7 @@ class LogBackend:
             return self._write(fitted + b"\n", 1)
         if not self._lines:
             self._loop = self._loop or asyncio.get_running_loop()
-            self._loop.call_soon(self.flush)
+            self._loop.call_soon(self._flush)
         self._lines.append(fitted + b"\n")
         return True
 
@@ -106,6 +106,10 @@ class LogBackend:
         return written
 
     def flush(self) -> None:
+        if self._blocking:
+            self._flush()
+
+    def _flush(self) -> None:
         lines, self._lines = self._lines, []
         waiting, self._waiting = self._waiting, []
         try:
@@ -138,7 +142,7 @@ class LogBackend:
 
     async def close(self) -> None:
         """Write what is left."""
-        self.flush()
+        self._flush()
         if self._pruning is not None:
             await asyncio.wait([self._pruning])
         self._file.close()

@@ -31,6 +31,7 @@ from minikube_py.core.errors import (
 from minikube_py.store.interface import CompactedError, Entry, Listing
 
 from ..applying import apply_transform, read_applied
+from ..authorization.attributes import forbidden_resource
 from ..decoding import decode_document, decode_object
 from ..deletion import DeleteOptions, options_from
 from ..owner_references import drop_duplicates
@@ -295,6 +296,8 @@ class Handlers:
     async def _delete(self, request: Request) -> web.Response:
         storage, info = request.storage, request.info
         options = await self._delete_options(request)
+        if kept := storage.strategy.why_kept(info.name):
+            raise forbidden_resource(info.group, info.resource, info.name, kept)
         entry, gone = await self._registry.delete(storage, info.namespace, info.name, options, request.context)
         resource = storage.resource
         if not gone or storage.strategy.returns_deleted:

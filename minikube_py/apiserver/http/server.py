@@ -192,43 +192,12 @@ class ApiServer:
             series.running += 1
         connection = http.protocol
         self._busy.add(connection)
-        code = 500
+        code = CLIENT_GONE
         response: web.StreamResponse | None = None
         try:
-            if task is not None:
-                self._deadlines.begin(task, query.text("timeout") if query_text else "")
-            response = await self._answer(http, info, query)
-            code = response.status
-            if http.record is not None:
-                http.record.answered(response)
-            response = await compressed(http, response)
-        except StatusError as error:
-            code = error.code
-            if http.record is not None:
-                http.record.complete(code, error)
-            response = _error_response(http, error)
-        except ConnectionError:
-            # The client went away.
-            code = CLIENT_GONE
-            if http.record is not None:
-                http.record.cut()
-            response = _cut(http)
-        except asyncio.CancelledError:
-            if task is None or not self._deadlines.take_back(task):
-                code = CLIENT_GONE
-                if http.record is not None:
-                    http.record.cut()
-                raise
-            late = TimeoutStatusError(LATE, details={})
-            code = late.code
-            if http.record is not None:
-                http.record.complete(code, late)
-            response = _late_response(http, late)
-        except Exception as error:
-            log.exception("request failed method=%s path=%s", http.method, http.raw_path)
-            if http.record is not None:
-                http.record.panicked(error)
-            response = _error_response(http, InternalError(f"Internal error occurred: {error}"))
+            code, response = await self._outcome(http, info, query, task)
+            if self._auditor is not None and (written := self._auditor.written()) is not None:
+                await written
         finally:
             if http.ticket is not None:
                 http.ticket.finish()
@@ -244,11 +213,45 @@ class ApiServer:
             series.observe(code, time.monotonic() - started, _size(http, response) if series.sizes is not None else 0)
         if lifecycle.draining:
             response.force_close()
-        if self._auditor is not None:
-            written = self._auditor.written()
-            if written is not None:
-                await written
         return response
+
+    async def _outcome(
+        self, http: HttpRequest, info: RequestInfo, query: Query, task: asyncio.Task[Any] | None
+    ) -> tuple[int, web.StreamResponse]:
+        """The code by which a request is counted, and its answer, whatever happens.
+
+        Cancellation: the client has gone, which is recorded.
+        """
+        try:
+            if task is not None:
+                self._deadlines.begin(task, query.text("timeout"))
+            response = await self._answer(http, info, query)
+            if http.record is not None:
+                http.record.answered(response)
+            return response.status, await compressed(http, response)
+        except StatusError as error:
+            if http.record is not None:
+                http.record.complete(error.code, error)
+            return error.code, _error_response(http, error)
+        except ConnectionError:
+            # The client went away.
+            if http.record is not None:
+                http.record.cut()
+            return CLIENT_GONE, _cut(http)
+        except asyncio.CancelledError:
+            if task is None or not self._deadlines.take_back(task):
+                if http.record is not None:
+                    http.record.cut()
+                raise
+            late = TimeoutStatusError(LATE, details={})
+            if http.record is not None:
+                http.record.complete(late.code, late)
+            return late.code, _late_response(http, late)
+        except Exception as error:
+            log.exception("request failed method=%s path=%s", http.method, http.raw_path)
+            if http.record is not None:
+                http.record.panicked(error)
+            return 500, _error_response(http, InternalError(f"Internal error occurred: {error}"))
 
     def _series(self, http: web.BaseRequest, target: Target, query: Query) -> Series:
         """Where a request is counted whose target alone does not say it."""

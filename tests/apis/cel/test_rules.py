@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from minikube_py.apis.cel import compile_rules
+from minikube_py.apis.cel import RuleSet, SlowRulesError, compile_rules
 
 INTEGER, STRING = {"type": "integer"}, {"type": "string"}
 
@@ -259,3 +259,30 @@ def test_a_message_has_its_share_of_the_budget():
 def test_nothing_is_done_without_rules():
     assert compile_rules(fields(a=STRING)).empty
     assert complaints(fields(a=STRING), {"a": 5}) == []
+
+
+def numbers(rule: dict[str, Any]) -> RuleSet:
+    """A rule about each of many numbers."""
+    item = {"type": "integer", "x-kubernetes-validations": [rule]}
+    return compile_rules({"type": "object", "properties": {"numbers": {"type": "array", "items": item}}})
+
+
+def test_who_cannot_wait_is_told_before_rules_are_compiled_and_when_they_cost_too_much() -> None:
+    rules = numbers({"rule": "self >= 0"})
+    few, many = {"numbers": [1] * 5}, {"numbers": [1] * 30_000}
+    with pytest.raises(SlowRulesError):
+        rules.validate(few, patient=False)
+    assert rules.validate(few) == []
+    assert rules.validate(few, patient=False) == []
+    with pytest.raises(SlowRulesError):
+        rules.validate(many, patient=False)
+    assert rules.validate(many) == []
+
+
+def test_messages_cost_patience_too() -> None:
+    rules = numbers({"rule": "self < 0", "messageExpression": "'%s' .format([['a', 'b', 'c', 'd'].map(x, x + x)])"})
+    wrong = {"numbers": [1] * 3_000}
+    assert len(rules.validate({"numbers": [1] * 3})) == 3
+    assert len(rules.validate({"numbers": [1] * 3}, patient=False)) == 3
+    with pytest.raises(SlowRulesError):
+        rules.validate(wrong, patient=False)

@@ -349,34 +349,65 @@ SLOW = {
 }
 
 
+MERGE = {"Content-Type": "application/merge-patch+json"}
+
+
+def turn_of_widgets(lab: Lab) -> Any:
+    storage = lab.registry.storage("example.com", "v1", "widgets")
+    assert storage is not None
+    return lab.registry._slow.turn(storage.collection)
+
+
+def slow_widget(name: str = "w", numbers: int = 40) -> dict[str, Any]:
+    return {**widget(name), "spec": {"numbers": [1] * numbers}}
+
+
 async def test_rules_that_take_long_hold_nobody_up(lab: Lab) -> None:
     await define(lab, definition(version(schema=SLOW)))
-    numbers = {"numbers": [1] * 40}
-    slow = asyncio.create_task(lab.send("POST", WIDGETS, {**widget(), "spec": numbers}))
+    await make(lab, slow_widget("compiles", 1))
+    slow = asyncio.create_task(lab.send("POST", WIDGETS, slow_widget()))
     await asyncio.sleep(0)
-    other = asyncio.create_task(lab.get("/api/v1/namespaces/default"))
-    done, _ = await asyncio.wait({slow, other}, return_when=asyncio.FIRST_COMPLETED)
-    assert done == {other} and (await other).status == 200
+    others = asyncio.gather(lab.get("/api/v1/namespaces/default"), lab.send("POST", WIDGETS, slow_widget("quick", 2)))
+    done, _ = await asyncio.wait({slow, others}, return_when=asyncio.FIRST_COMPLETED)
+    assert done == {others} and [answer.status for answer in await others] == [200, 201]
     assert (await slow).status == 201
 
 
-async def test_change_that_comes_during_a_slow_validation_is_not_lost(lab: Lab) -> None:
+async def test_rules_that_are_quick_wait_for_no_slow_ones(lab: Lab) -> None:
     await define(lab, definition(version(schema=SLOW)))
-    await make(lab, {**widget(), "spec": {"numbers": [1] * 25}})
-    merge = {"Content-Type": "application/merge-patch+json"}
-    changes = [{"metadata": {"labels": {f"l{number}": "x"}}} for number in range(3)]
-    answers = await asyncio.gather(*(lab.send("PATCH", f"{WIDGETS}/w", change, headers=merge) for change in changes))
-    assert [answer.status for answer in answers] == [200] * 3
-    found = (await lab.get(f"{WIDGETS}/w")).json
-    assert found["metadata"]["labels"] == {"l0": "x", "l1": "x", "l2": "x"}
+    await make(lab, slow_widget("quick", 2))
+    async with turn_of_widgets(lab):
+        answers = await asyncio.gather(*(
+            lab.send("PATCH", f"{WIDGETS}/quick", {"metadata": {"labels": {f"l{number}": "x"}}}, headers=MERGE) for number in range(40)))
+        assert [answer.status for answer in answers] == [200] * 40
+        late = asyncio.create_task(lab.send("POST", WIDGETS, slow_widget()))
+        assert (await lab.get("/api/v1/namespaces/default")).status == 200 and not late.done()
+    assert (await late).status == 201
 
 
-async def test_rules_that_are_quick_are_known_to_be_after_the_first_object(lab: Lab) -> None:
-    await define(lab, definition(version(schema=RULES)))
-    storage = lab.registry.storage("example.com", "v1", "widgets")
-    assert storage is not None and storage.strategy.slow
-    await make(lab, {**widget(), "spec": {"low": 1, "high": 2}})
-    assert not storage.strategy.slow
+async def test_every_change_of_an_object_with_slow_rules_lands(lab: Lab) -> None:
+    await define(lab, definition(version(schema=SLOW)))
+    await make(lab, slow_widget(numbers=25))
+    changes = [{"metadata": {"labels": {f"l{number}": "x"}}} for number in range(12)]
+    answers = await asyncio.gather(*(lab.send("PATCH", f"{WIDGETS}/w", change, headers=MERGE) for change in changes))
+    assert [answer.status for answer in answers] == [200] * 12
+    assert len((await lab.get(f"{WIDGETS}/w")).json["metadata"]["labels"]) == 12
+    applied = await lab.send(
+        "PATCH", f"{WIDGETS}/new?fieldManager=me", slow_widget("new", 25), headers={"Content-Type": "application/apply-patch+yaml"})
+    assert applied.status == 201
+
+
+async def test_object_that_waits_for_its_rules_does_not_outlive_its_definition(lab: Lab) -> None:
+    await define(lab, definition(version(schema=SLOW)))
+    async with turn_of_widgets(lab):
+        late = asyncio.create_task(lab.send("POST", WIDGETS, slow_widget()))
+        await lab.get("/api/v1/namespaces/default")
+        assert (await lab.send("DELETE", f"{DEFINITIONS}/widgets.example.com")).status == 200
+        while (await lab.get(f"{DEFINITIONS}/widgets.example.com")).status != 404:
+            await asyncio.sleep(0.01)
+    assert (await late).status in (404, 405)
+    await define(lab, definition(version(schema=SLOW)))
+    assert (await lab.get(WIDGETS)).json["items"] == []
 
 
 async def test_rules_that_do_not_compile_are_told_of_at_once(lab: Lab) -> None:

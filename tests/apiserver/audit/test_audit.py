@@ -260,6 +260,18 @@ async def test_request_that_cannot_be_recorded_is_refused_when_that_is_asked_for
         assert (await loose.lab.send("POST", MAPS, CONFIG_MAP)).status == 201
 
 
+async def test_answer_that_waits_for_its_line_is_sent_while_the_server_drains(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with make({"level": "Metadata"}) as audited:
+        write, server = RotatingFile.write, audited.lab.api.server
+
+        def draining(self: RotatingFile, data: bytes) -> bool:
+            server._close_idle()
+            return write(self, data)
+
+        monkeypatch.setattr(RotatingFile, "write", draining)
+        assert (await audited.lab.send("POST", MAPS, CONFIG_MAP)).status == 201
+
+
 async def test_long_events_lose_their_objects(make: Make) -> None:
     bounds = {"log_truncate_enabled": True, "log_truncate_max_event_size": 2000}
     async with make({"level": "RequestResponse"}, **bounds) as audited:

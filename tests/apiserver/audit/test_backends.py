@@ -68,6 +68,7 @@ async def test_answer_that_begins_at_once_has_its_lines_written_at_once(tmp_path
 async def test_answers_wait_in_no_other_mode(tmp_path: Path, mode: str, lines_at_once: int) -> None:
     backend = Backend(tmp_path / "log", mode)
     backend.take("a")
+    backend.log.flush()
     assert backend.log.written() is None and backend.lines() == lines_at_once
     await backend.log.close()
     assert backend.lines() == 1
