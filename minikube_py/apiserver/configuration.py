@@ -23,7 +23,15 @@ T = TypeVar("T", bound=Object)
 
 
 class ConfigurationError(ValueError):
-    """A file cannot be read or does not say what it should; the text names what is wrong."""
+    """A file cannot be read or does not say what it should; the text names what is wrong.
+
+    Attributes:
+        discreet: the text for files with secrets, where the usual one quotes what the file says.
+    """
+
+    def __init__(self, text: str, discreet: str = "") -> None:
+        super().__init__(text)
+        self.discreet = discreet or text
 
 
 class StrictError(ConfigurationError):
@@ -89,7 +97,7 @@ def _parsed(text: bytes) -> YamlDocument:
     try:
         return read_yaml(text)
     except YamlError as error:
-        raise ConfigurationError(str(error)) from error
+        raise ConfigurationError(str(error), error.discreet) from error
 
 
 def _decoded(

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from minikube_py.core.duration import format_duration, parse_duration
+from minikube_py.core.flags import parse_bool
 
 from .admission.options import READERS as ADMISSION
 from .admission.options import AdmissionArgs
 from .audit.options import READERS as AUDIT
 from .audit.options import AuditArgs
 from .authentication.options import READERS as AUTHENTICATION
-from .authentication.options import AuthenticationArgs, read_flag, read_path
+from .authentication.options import AuthenticationArgs, read_path
 from .authorization.options import READERS as AUTHORIZATION
 from .authorization.options import AuthorizationArgs
 from .flow_control.flow_control import MAX_MUTATING_REQUESTS_INFLIGHT, MAX_REQUESTS_INFLIGHT
@@ -125,13 +126,13 @@ PARTS: dict[str, tuple[dict[str, Callable[[str], Any]], Callable[..., Any]]] = {
 }
 READERS: dict[str, Callable[[str], Any]] = {
     "token-auth-file": read_path,
-    "anonymous-auth": read_flag,
+    "anonymous-auth": parse_bool,
     "encryption-provider-config": read_path,
-    "enable-priority-and-fairness": read_flag,
+    "enable-priority-and-fairness": parse_bool,
     "max-requests-inflight": int,
     "max-mutating-requests-inflight": int,
     "event-ttl": parse_duration,
-    "profiling": read_flag,
+    "profiling": parse_bool,
     "shutdown-delay-duration": parse_duration,
-    "shutdown-send-retry-after": read_flag,
+    "shutdown-send-retry-after": parse_bool,
 }

@@ -44,7 +44,15 @@ EXPONENT_MIN, EXPONENT_MAX = -4, 6
 
 
 class YamlError(ValueError):
-    """The body is no YAML, or none that can be JSON; the message is upstream's where it has one."""
+    """The body is no YAML, or none that can be JSON; the message is upstream's where it has one.
+
+    Attributes:
+        discreet: the message, without anything that stands in the body.
+    """
+
+    def __init__(self, message: str, discreet: str = "") -> None:
+        super().__init__(message)
+        self.discreet = discreet or message
 
 
 class YamlDocument(NamedTuple):
@@ -182,7 +190,7 @@ class _Reader:
     def _key(self, node: yaml.Node) -> tuple[str, str]:
         """A name as JSON has it, and as Go prints the key."""
         if not isinstance(node, yaml.ScalarNode):
-            raise YamlError(f"yaml: invalid map key: {self.value(node)}")
+            raise YamlError(f"yaml: invalid map key: {self.value(node)}", f"yaml: invalid map key in line {node.start_mark.line + 1}")
         key: Any = self._scalar(node)
         if isinstance(key, str):
             return key, quote(key)
@@ -239,7 +247,7 @@ def _tagged(tag: str, text: str) -> Any:
         return float(found)
     if (tag in wanted and type(found) is not wanted[tag]) or (tag == "null" and found is not None):
         known = {str: "str", int: "int", float: "float", bool: "bool", type(None): "null"}[type(found)]
-        raise YamlError(f"yaml: cannot decode !!{known} `{text}` as a !!{tag}")
+        raise YamlError(f"yaml: cannot decode !!{known} `{text}` as a !!{tag}", f"yaml: cannot decode !!{known} as a !!{tag}")
     return found if tag in wanted or tag == "null" else text
 
 

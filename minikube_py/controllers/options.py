@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from minikube_py.core.duration import parse_duration
+from minikube_py.core.flags import parse_bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,6 @@ class ControllerManagerArgs:
         return cls(**values)
 
 
-def _flag(text: str) -> bool:
-    if text not in ("true", "false"):
-        raise ValueError("neither true nor false")
-    return text == "true"
-
-
 def _positive(text: str) -> timedelta:
     seconds = parse_duration(text)
     if seconds <= 0:
@@ -53,5 +48,5 @@ def _positive(text: str) -> timedelta:
 
 
 READERS: dict[str, Callable[[str], Any]] = {
-    "allocate-node-cidrs": _flag, "cluster-signing-duration": _positive, "resource-quota-sync-period": _positive,
+    "allocate-node-cidrs": parse_bool, "cluster-signing-duration": _positive, "resource-quota-sync-period": _positive,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -173,10 +174,11 @@ class Cluster:
             node.close()
         self.lan.close()
         remove_tree(self.home)
-        # A kubelet leaves them for its next start.
+        # A kubelet leaves them for its next start. What is not empty is not this cluster's, or is left behind and told of as such.
         for group in pod_groups() - self._foreign_groups:
             for current, _, _ in os.walk(group, topdown=False):
-                os.rmdir(current)
+                with contextlib.suppress(OSError):
+                    os.rmdir(current)
 
     def __enter__(self) -> Self:
         return self

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from minikube_py.apiserver.authentication.options import read_flag, read_path
+from minikube_py.apiserver.authentication.options import read_path
 from minikube_py.core.duration import parse_duration
+from minikube_py.core.flags import parse_bool
 
 LOG_MODES = ("batch", "blocking", "blocking-strict")
 
@@ -89,10 +90,10 @@ READERS: dict[str, Callable[[str], Any]] = {
     "audit-log-maxage": int,
     "audit-log-maxbackup": int,
     "audit-log-maxsize": int,
-    "audit-log-compress": read_flag,
+    "audit-log-compress": parse_bool,
     "audit-log-format": _one_of("json", "legacy"),
     "audit-log-mode": _one_of(*LOG_MODES),
-    "audit-log-truncate-enabled": read_flag,
+    "audit-log-truncate-enabled": parse_bool,
     "audit-log-truncate-max-event-size": int,
     "audit-log-truncate-max-batch-size": int,
     "audit-webhook-config-file": read_path,
@@ -102,10 +103,10 @@ READERS: dict[str, Callable[[str], Any]] = {
     "audit-webhook-batch-buffer-size": int,
     "audit-webhook-batch-max-size": int,
     "audit-webhook-batch-max-wait": parse_duration,
-    "audit-webhook-batch-throttle-enable": read_flag,
+    "audit-webhook-batch-throttle-enable": parse_bool,
     "audit-webhook-batch-throttle-qps": float,
     "audit-webhook-batch-throttle-burst": int,
-    "audit-webhook-truncate-enabled": read_flag,
+    "audit-webhook-truncate-enabled": parse_bool,
     "audit-webhook-truncate-max-event-size": int,
     "audit-webhook-truncate-max-batch-size": int,
 }

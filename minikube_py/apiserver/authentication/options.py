@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from minikube_py.core.duration import parse_duration
+from minikube_py.core.flags import parse_bool
 
 from .webhook import VERSIONS
 
@@ -115,12 +116,6 @@ def _headers(text: str) -> tuple[str, ...]:
 
 
 # Flags whose values add up when they are repeated have readers that give tuples.
-def read_flag(text: str) -> bool:
-    if text not in ("true", "false"):
-        raise ValueError("neither true nor false")
-    return text == "true"
-
-
 def _issuer(text: str) -> tuple[str]:
     if not text:
         raise ValueError("service-account-issuer should not be an empty string")
@@ -175,11 +170,11 @@ READERS: dict[str, Callable[[str], Any]] = {
     "service-account-key-file": lambda text: (Path(text),),
     "service-account-issuer": _issuer,
     "service-account-jwks-uri": _jwks_uri,
-    "service-account-lookup": read_flag,
+    "service-account-lookup": parse_bool,
     "service-account-max-token-expiration": _token_expiration,
-    "service-account-extend-token-expiration": read_flag,
+    "service-account-extend-token-expiration": parse_bool,
     "api-audiences": read_list,
-    "enable-bootstrap-token-auth": read_flag,
+    "enable-bootstrap-token-auth": parse_bool,
     "authentication-token-webhook-config-file": read_path,
     "authentication-token-webhook-cache-ttl": parse_duration,
     "authentication-token-webhook-version": _webhook_version,

@@ -126,7 +126,7 @@ def _decoded(path: Path) -> EncryptionConfiguration:
         version, kind = LEGACY_TYPE if found == LEGACY_TYPE else (VERSION, KIND)
         return decode_text(EncryptionConfiguration, text, kind, [version])
     except ConfigurationError as error:
-        raise ConfigurationError(f"error decoding {file}: {error}") from error
+        raise ConfigurationError(f"error decoding {file}: {error.discreet}") from error
 
 
 def encode_configuration(configuration: EncryptionConfiguration) -> bytes:

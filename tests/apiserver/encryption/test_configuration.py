@@ -119,10 +119,11 @@ def test_errors_never_quote_the_file(tmp_path: Path) -> None:
     file.write_text(f"kind: EncryptionConfiguration\nresources:\n- secret: {KEY}\n")
     with pytest.raises(EncryptionConfigurationError, match=r"Object 'apiVersion' is missing$"):
         read_configuration(file)
-    file.write_text(f"apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources: {KEY}\n")
-    with pytest.raises(EncryptionConfigurationError) as refused:
-        read_configuration(file)
-    assert KEY not in str(refused.value)
+    for line in (f"resources: {KEY}", f"secret: !!int {KEY}", f"{{secret: {KEY}}}: 1", f"? {{secret: {KEY}}}\n: 1"):
+        file.write_text(f"apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\n{line}\n")
+        with pytest.raises(EncryptionConfigurationError) as refused:
+            read_configuration(file)
+        assert KEY not in str(refused.value)
 
 
 def test_a_file_that_cannot_be_read_or_is_empty_is_told(tmp_path: Path) -> None:
