@@ -144,6 +144,7 @@ class Agent:
         _report(services, network.service_changed)
         _report(slices, network.slice_changed)
         _report(namespaces, network.namespace_changed)
+        kubelet.host_ports.follow(network.host_ports_changed)
         async with asyncio.TaskGroup() as group:
             group.create_task(network.run(), name="network-components")
             await self._informers.wait_synced()

@@ -23,6 +23,7 @@ from .admission import refusal
 from .cgroups import CgroupTree, make_qos_groups
 from .checkpoints import Checkpoints
 from .cri_config import NodeFacts
+from .host_ports import HostPorts
 from .image_directory import ImageDirectory
 from .image_puller import ImagePuller
 from .launcher import Launcher, NodeView
@@ -62,6 +63,7 @@ class Kubelet:
     Attributes:
         ready: set when what runs has been adopted and pods are looked after.
         cache, workers, tasks, options: for the node's HTTP API.
+        host_ports: for the node's network.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Kubelet:
         self._load_image = load_image
         self._cgroups = cgroups
         self.cache = RuntimeCache(cri)
+        self.host_ports = HostPorts()
         self.recorder = EventRecorder(client, "kubelet", options.node_name, clock)
         self.node = NodeStatusReporter(options, client, cri, clock, self.recorder, self._network_ready)
         self.lease = NodeLease(client, options.node_name, clock, lambda: self.node.node)
@@ -138,7 +141,8 @@ class Kubelet:
         )
         sync = PodSync(
             self.options, self.cri, self.cache, launcher, self._killer, self._volumes, self._references, puller, self._probes,
-            self.recorder, self._writer, tree, self.checkpoints, NodeState(lambda: self.node.network_problem, self._admit), self._clock,
+            self.recorder, self._writer, tree, self.checkpoints, self.host_ports,
+            NodeState(lambda: self.node.network_problem, self._admit), self._clock,
         )
         self.workers = PodWorkers(sync, self._clock, self._pod_gone)
 

@@ -28,6 +28,7 @@ from .cgroups import CgroupTree, pod_cgroup
 from .checkpoints import Checkpoints
 from .cleanup import Cleanup
 from .container_status import AnyContainer, StatusInput
+from .host_ports import HostPorts
 from .image_puller import ImagePuller, StartError
 from .launcher import Launcher
 from .naming import pod_reference
@@ -101,7 +102,7 @@ class PodSync:
     def __init__(
         self, options: KubeletOptions, cri: Cri, cache: RuntimeCache, launcher: Launcher, killer: PodKiller, volumes: PodVolumes,
         references: ObjectReferences, puller: ImagePuller, probes: ProbeWorkers, recorder: EventRecorder, writer: StatusWriter,
-        cgroups: CgroupTree, checkpoints: Checkpoints, node: NodeState, clock: Clock,
+        cgroups: CgroupTree, checkpoints: Checkpoints, host_ports: HostPorts, node: NodeState, clock: Clock,
     ) -> None:
         self._options = options
         self._cri = cri
@@ -116,6 +117,7 @@ class PodSync:
         self._writer = writer
         self._cgroups = cgroups
         self._checkpoints = checkpoints
+        self._host_ports = host_ports
         self._node = node
         self._clock = clock
         self._restarts = RestartBackoff()
@@ -286,6 +288,7 @@ class PodSync:
         Raises: CriError, OSError.
         """
         self._writer.forget(state.uid)
+        self._host_ports.forget(state.uid)
         await self._cleanup.remove_pod(state.pod, await self._cache.refresh(state.uid))
         self._checkpoints.remove_pod_soon(state.uid)
 
@@ -308,10 +311,11 @@ class PodSync:
         return True
 
     def _publish(self, state: PodState) -> None:
-        """Compute a pod's status and have it written."""
-        pod = self._writer.newest(state.pod)
+        """Compute a pod's status and have it written; open the host ports of what runs, and close those of what does not."""
+        pod, runtime = self._writer.newest(state.pod), self._cache.get(state.uid)
+        self._host_ports.update(state.pod, runtime)
         given = StatusInput(
-            pod=pod, runtime=self._cache.get(state.uid), reasons=state.reasons, readiness=self._probes.readiness,
+            pod=pod, runtime=runtime, reasons=state.reasons, readiness=self._probes.readiness,
             terminal=state.terminal,
         )
         status = pod_status(

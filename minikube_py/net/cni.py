@@ -1,6 +1,6 @@
 """The CNI network configuration of a node: pods on a bridge, addresses from the node's range.
 
-Owns one conflist file. The runtime reads it and calls the plugins; masquerading and hairpin are the proxy table's business.
+Owns one conflist file. The runtime reads it and calls the plugins; masquerading, hairpin and host ports are the proxy table's business.
 
 Source: github.com/containernetworking/cni/blob/main/SPEC.md, www.cni.dev/plugins/current/main/bridge/
 """
@@ -26,17 +26,13 @@ class CniConfig:
         pod_cidrs: this node's ranges (one of each address family at most).
         mtu: of the pods' interfaces, in bytes; 0 leaves it to the kernel.
         ipam_dir: where host-local keeps its reservations; None for the plugin's default.
-        host_ports: chain the portmap plugin, which programs host ports with iptables.
     """
 
-    def __init__(
-        self, *, conf_dir: Path, pod_cidrs: list[str], mtu: int = 0, ipam_dir: Path | None = None, host_ports: bool = False
-    ) -> None:
+    def __init__(self, *, conf_dir: Path, pod_cidrs: list[str], mtu: int = 0, ipam_dir: Path | None = None) -> None:
         self._path = conf_dir / CONFLIST_NAME
         self._pod_cidrs = pod_cidrs
         self._mtu = mtu
         self._ipam_dir = ipam_dir
-        self._host_ports = host_ports
 
     def document(self) -> dict[str, Any]:
         """The conflist as it is written."""
@@ -55,10 +51,7 @@ class CniConfig:
         }
         if self._mtu:
             bridge["mtu"] = self._mtu
-        plugins = [bridge]
-        if self._host_ports:
-            plugins.append({"type": "portmap", "capabilities": {"portMappings": True}})
-        return {"cniVersion": "1.0.0", "name": "minikube-py", "plugins": plugins}
+        return {"cniVersion": "1.0.0", "name": "minikube-py", "plugins": [bridge]}
 
     async def write(self) -> None:
         """Put the conflist in place atomically; a file that says the same is left alone."""

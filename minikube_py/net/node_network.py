@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,12 @@ from .overlay_links import VXLAN_OVERHEAD_BYTES, underlay_mtu
 from .proxy.conntrack import Conntrack
 from .proxy.endpoints import Locality
 from .proxy.health import HealthChecks
-from .proxy.model import NodeView
+from .proxy.model import HostPort, NodeView
 from .proxy.ruleset import TABLE_NAME, PodNetwork, Ruleset
 from .proxy.sync import ServiceProxy
 from .routes import SERVICE_DEVICE, ClusterRoutes, remove_ranges
 from .rtnetlink import PEER_ROUTES, RANGE_ROUTES, NetlinkRefusedError, delete_link, delete_routes_of, on_rtnetlink
-from .sysctl import enable_forwarding
+from .sysctl import SysctlError, answer_by_loopback, enable_forwarding
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,6 @@ class NodeNetworkOptions:
         ipam_dir: where the addresses given to pods are noted; None for the plugin's default.
         resolv_conf: the node's name servers, for names outside the cluster.
         node_port_ips: further addresses that NodePorts answer on.
-        host_ports: use the portmap plugin.
     """
 
     node_name: str
@@ -68,7 +67,6 @@ class NodeNetworkOptions:
     resolv_conf: Path = Path("/etc/resolv.conf")
     backend: Backend = Backend.VXLAN
     node_port_ips: tuple[str, ...] = ()
-    host_ports: bool = False
 
 
 class NodeNetwork:
@@ -127,6 +125,16 @@ class NodeNetwork:
         if key == self._options.node_name and node is not None:
             self.proxy.node_changed(self._view(node.metadata.labels.get(ZONE_LABEL, "")))
         self.overlay.node_changed(key, node)
+
+    def host_ports_changed(self, uid: str, ports: Iterable[HostPort]) -> None:
+        """Note the host ports of a pod of this node that has an address; none when its sandbox has ended."""
+        ports = tuple(ports)
+        if ports:
+            try:
+                answer_by_loopback(BRIDGE)
+            except SysctlError as e:
+                log.warning("programs of this node reach no host ports by 127.0.0.1 error=%s", e)
+        self.proxy.host_ports_changed(uid, ports)
 
     def initial_sync_done(self) -> None:
         """Tell that all existing objects have been reported; rules and routes are programmed from now on."""
@@ -234,5 +242,4 @@ def _cni_config(options: NodeNetworkOptions, mtu: int) -> CniConfig:
         pod_cidrs=[options.pod_cidr],
         mtu=mtu,
         ipam_dir=options.ipam_dir,
-        host_ports=options.host_ports,
     )

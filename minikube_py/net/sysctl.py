@@ -36,6 +36,14 @@ async def enable_forwarding(family: str = "ip") -> bool:
     return True
 
 
+def answer_by_loopback(device: str) -> None:
+    """Let connections from 127.0.0.1 leave by a device once they are translated, and their answers come back.
+
+    Raises: SysctlError if there is no such device, or the kernel refuses.
+    """
+    set_sysctl(f"net/ipv4/conf/{device}/route_localnet", "1")
+
+
 def set_sysctl(name: str, value: str) -> None:
     """Set one parameter, given by its path under /proc/sys, unless it has the value already.
 

@@ -36,13 +36,13 @@ def test_the_conflist_names_bridge_range_and_hairpin(tmp_path: Path) -> None:
 
 
 async def test_the_conflist_is_written_once_and_removed(tmp_path: Path) -> None:
-    config = CniConfig(conf_dir=tmp_path / "net.d", pod_cidrs=["10.42.3.0/24"], host_ports=True)
+    config = CniConfig(conf_dir=tmp_path / "net.d", pod_cidrs=["10.42.3.0/24"])
     await config.write()
     (path,) = (tmp_path / "net.d").iterdir()
     first = path.stat().st_ino
     await config.write()
     assert path.stat().st_ino == first
-    assert [p["type"] for p in json.loads(path.read_text())["plugins"]] == ["bridge", "portmap"]
+    assert [p["type"] for p in json.loads(path.read_text())["plugins"]] == ["bridge"]
     await config.remove()
     assert list((tmp_path / "net.d").iterdir()) == []
 

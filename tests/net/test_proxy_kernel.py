@@ -17,6 +17,7 @@ from minikube_py.net.proxy.model import HostPort, NodeView
 from minikube_py.net.proxy.ruleset import PodNetwork, Ruleset
 from minikube_py.net.proxy.sync import ServiceProxy
 from minikube_py.net.routes import ClusterRoutes
+from minikube_py.net.sysctl import answer_by_loopback
 
 from .lab import Lab, ask, ask_udp
 from .objects import endpoint, endpoint_slice, service
@@ -259,6 +260,44 @@ async def test_host_ports_lead_to_their_pod_with_the_client_address(lab: Lab) ->
         await proxy.wait_synced()
         with pytest.raises(ConnectionRefusedError):
             await asyncio.to_thread(ask, lab.gateway, Lab.NODE_IP, 8888)
+
+
+async def test_one_host_port_leads_to_another_pod_on_each_address_and_protocol(lab: Lab) -> None:
+    for ip in ("10.42.0.3", "10.42.0.4"):
+        lab.serve(lab.pod(ip), ip, 8080)
+    lab.serve(lab.pod("10.42.0.5"), "10.42.0.5", 8080, socket.SOCK_DGRAM)
+    answer_on_node_loopback(lab)
+    async with proxying() as proxy:
+        proxy.host_ports_changed("one", [HostPort("127.0.0.1", "TCP", 8888, "10.42.0.3", 8080)])
+        proxy.host_ports_changed("two", [HostPort(Lab.NODE_IP, "TCP", 8888, "10.42.0.4", 8080)])
+        proxy.host_ports_changed("three", [HostPort(Lab.NODE_IP, "UDP", 8888, "10.42.0.5", 8080)])
+        await proxy.wait_synced()
+        assert await asyncio.to_thread(ask, lab.node, "127.0.0.1", 8888) == ("10.42.0.3", "10.42.0.1")
+        assert (await asyncio.to_thread(ask, lab.node, Lab.NODE_IP, 8888))[0] == "10.42.0.4"
+        assert (await asyncio.to_thread(ask_udp, lab.node, Lab.NODE_IP, 8888))[0] == "10.42.0.5"
+
+
+async def test_host_ports_without_address_answer_programs_of_the_node_on_loopback_and_open_it_to_nobody_else(lab: Lab) -> None:
+    pod = lab.pod("10.42.0.3")
+    lab.serve(pod, "10.42.0.3", 8080)
+    lab.serve(lab.node, "127.0.0.1", 9999, name="private")
+    pod.run("ip addr del 127.0.0.1/8 dev lo")
+    pod.run("ip route add 127.0.0.0/8 via 10.42.0.1 src 10.42.0.3")
+    pod.run("sysctl -qw net.ipv4.conf.eth0.route_localnet=1")
+    answer_on_node_loopback(lab)
+    async with proxying() as proxy:
+        proxy.host_ports_changed("web", [HostPort("", "TCP", 8888, "10.42.0.3", 8080)])
+        await proxy.wait_synced()
+        assert await asyncio.to_thread(ask, lab.node, "127.0.0.1", 8888) == ("10.42.0.3", "10.42.0.1")
+        for port in (8888, 9999):
+            with pytest.raises(TimeoutError):
+                await asyncio.to_thread(ask, pod, "127.0.0.1", port, 0.5)
+
+
+def answer_on_node_loopback(lab: Lab) -> None:
+    """As the node does once it has a pod with host ports."""
+    with lab.node.entered():
+        answer_by_loopback("cni0")
 
 
 async def test_a_program_of_the_node_is_an_endpoint_for_pods_and_for_the_node(lab: Lab) -> None:

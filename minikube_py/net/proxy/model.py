@@ -29,6 +29,9 @@ AFFINITY_TIMEOUT_S = 10_800
 """Source: kubernetes.io/docs/reference/networking/virtual-ips/#session-affinity"""
 
 
+_LOOPBACK = "127.0.0.1"
+
+
 class Frontend(NamedTuple):
     """An address that clients connect to."""
 
@@ -59,7 +62,11 @@ class FrontendRules:
 
 
 class HostPort(NamedTuple):
-    """A port of this node that leads to a pod of this node; `host_ip` "" or an unspecified address means every node address."""
+    """A port of this node that leads to a pod of this node.
+
+    Attributes:
+        host_ip: "" or an unspecified address means every address of the node, 127.0.0.1 included.
+    """
 
     host_ip: str
     protocol: str
@@ -105,13 +112,13 @@ def service_rules(service: Service, slices: Iterable[EndpointSlice], node: NodeV
 
 
 def host_port_rules(ports: Iterable[HostPort], node: NodeView) -> dict[Frontend, FrontendRules]:
-    """The frontends of one pod's host ports. The client's address is kept, as the pod is on this node.
+    """The frontends of one pod's host ports. The client's address is kept, as the pod is on this node; but for 127.0.0.1.
 
     Source: kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/network-plugins/#support-hostport
     """
     rules: dict[Frontend, FrontendRules] = {}
     for port in ports:
-        ips = node.node_ips if port.host_ip in ("", "0.0.0.0", "::") else (port.host_ip,)
+        ips = (*node.node_ips, _LOOPBACK) if port.host_ip in ("", "0.0.0.0", "::") else (port.host_ip,)
         for ip in (ip for ip in ips if is_address(ip, node.family) and is_address(port.pod_ip, node.family)):
             frontend = Frontend(ip, port.protocol.lower(), port.host_port)
             backend = Backend(port.pod_ip, port.container_port)

@@ -37,6 +37,7 @@ _AFFINITY_ENTRIES_MAX = 262_144
 _HASH_SEED = 0x6D6B7079
 """Any fixed number: the same client gets the same endpoint from every node and after every start."""
 
+_LOOPBACK = {"ip": "127.0.0.0/8", "ip6": "::1"}
 _MULTICAST = {"ip": "224.0.0.0/4", "ip6": "ff00::/8"}
 
 
@@ -160,13 +161,18 @@ class Ruleset:
         )
         no_endpoints = f"ct state new {here} @no_endpoints reject"
         unclaimed = f"{ip} daddr {self.network.service_cidr} fib daddr type != local reject"
+        # Host ports on 127.0.0.1 are for programs of this node. For them the bridge lets loopback addresses pass (route_localnet);
+        # pods must not find by it what listens on the node's loopback.
+        loopback = _LOOPBACK[ip]
+        from_elsewhere = f'iifname != "lo" {ip} daddr {loopback} return'
+        strangers = f'iifname "{self.network.bridge}" {ip} daddr {loopback} ct direction original drop'
         return [
             ChainSpec("services_dispatch", services),
             # Names of priorities are not accepted in every hook by nft 1.0: -100 is dstnat, 100 is srcnat, 0 is filter.
-            ChainSpec("prerouting", ("jump services_dispatch",), "type nat hook prerouting priority -100"),
+            ChainSpec("prerouting", (from_elsewhere, "jump services_dispatch"), "type nat hook prerouting priority -100"),
             ChainSpec("output", ("jump services_dispatch",), "type nat hook output priority -100"),
             ChainSpec("postrouting", self._postrouting_rules(), "type nat hook postrouting priority 100"),
-            ChainSpec("filter_input", (no_endpoints,), "type filter hook input priority 0"),
+            ChainSpec("filter_input", (strangers, no_endpoints), "type filter hook input priority 0"),
             ChainSpec("filter_forward", (no_endpoints, unclaimed), "type filter hook forward priority 0"),
             ChainSpec("filter_output", (no_endpoints, unclaimed), "type filter hook output priority 0"),
         ]
@@ -177,6 +183,7 @@ class Ruleset:
         rules = [
             # What leaves by lo stays on the node with a source of the node's.
             'oifname "lo" return',
+            f"ct status dnat {ip} saddr {_LOOPBACK[ip]} masquerade fully-random",
             f"meta mark and {bit} == {bit} meta mark set meta mark xor {bit} masquerade fully-random",
             f"ct status dnat {ip} saddr . {ip} daddr @hairpin masquerade fully-random",
         ]
