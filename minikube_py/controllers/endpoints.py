@@ -105,16 +105,17 @@ class EndpointsController(Controller):
 def subsets(service: Service, pods: list[Pod]) -> list[EndpointSubset]:
     """The addresses of pods, ready and not, grouped by ports: ports with the same addresses share a subset."""
     family = serving.families(service)[0]
+    unready_too = bool(service.spec.publish_not_ready_addresses)
     addresses: dict[str, EndpointAddress] = {}
     by_port: dict[_Port | None, tuple[set[str], set[str]]] = {}
     for pod in pods:
-        ip = serving.address_of(pod, family) if serving.belongs(pod, terminating=False) else ""
+        ip = serving.address_of(pod, family) if serving.belongs(pod, terminating=unready_too) else ""
         if not ip:
             continue
         addresses[ip] = EndpointAddress(
             ip=ip, node_name=pod.spec.node_name or None, target_ref=serving.reference_to(pod), hostname=serving.hostname_of(pod, service)
         )
-        ready = is_ready(pod) or bool(service.spec.publish_not_ready_addresses)
+        ready = is_ready(pod) or unready_too
         for port in _ports(service, pod):
             by_port.setdefault(port, (set(), set()))[0 if ready else 1].add(ip)
     groups: dict[tuple[frozenset[str], frozenset[str]], list[_Port]] = {}

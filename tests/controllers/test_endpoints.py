@@ -88,6 +88,9 @@ async def test_unready_pods_can_be_published_as_ready(world: World) -> None:
     await world.client.create(service(publishNotReadyAddresses=True))
     await world.until(lambda: state(world, "one") == (True, False, False))
     await world.until(lambda: world.find(Endpoints, "web") and world.get(Endpoints, "web").subsets[0].addresses)
+    await world.client.delete(Pod, "one", "default")
+    await world.until(lambda: state(world, "one") == (True, False, True))
+    assert world.get(Endpoints, "web").subsets[0].addresses, "terminating pods are published too"
 
 
 async def test_a_slice_holds_at_most_a_hundred_endpoints(world: World) -> None:
