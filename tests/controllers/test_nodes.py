@@ -163,6 +163,26 @@ async def test_a_pod_leaves_when_its_toleration_ends_unless_the_taint_goes_befor
     assert 4 <= asyncio.get_running_loop().time() - since <= 5.1
 
 
+@pytest.mark.looptime
+async def test_a_toleration_runs_from_when_the_pod_is_seen_under_the_taint(world: World) -> None:
+    """Nobody need write into a taint when it was added."""
+    await world.start(TaintEvictionController)
+    await make_node(world, "node-1")
+    long_ago = "2020-01-01T00:00:00Z"
+    taints = [core_v1.Taint(key="bare", effect="NoExecute"), core_v1.Taint(key="dated", effect="NoExecute", time_added=long_ago)]
+    await world.change(Node, "node-1", lambda copy: setattr(copy.spec, "taints", taints), "")
+    made = pod("web", app="x")
+    made.spec.tolerations = [
+        core_v1.Toleration(key=key, operator="Exists", effect="NoExecute", toleration_seconds=seconds)
+        for key, seconds in (("bare", 20), ("dated", 30))
+    ]
+    await world.bind(await world.client.create(made))
+    await asyncio.sleep(15)
+    assert not world.get(Pod, "web").metadata.deletion_timestamp
+    await world.until(lambda: world.get(Pod, "web").metadata.deletion_timestamp, timeout_s=30)
+    assert 20 <= asyncio.get_running_loop().time() <= 22
+
+
 async def test_cordoning_taints_the_node(world: World) -> None:
     await world.start(NodeLifecycleController)
     await make_node(world, "node-1")

@@ -1,5 +1,7 @@
 """Eviction by taint: pods leave a node with a NoExecute taint as soon as their tolerations allow.
 
+The time of a toleration runs from the moment when the pod is first seen under the taint, whatever the taint says of its own age.
+
 Source: pkg/controller/tainteviction/taint_eviction.go.
 """
 
@@ -14,7 +16,7 @@ from minikube_py.core.errors import NotFoundError
 
 from ..base import Context, Controller
 from ..pods import is_terminal
-from ..status import age_s, condition_of, with_condition
+from ..status import condition_of, with_condition
 from . import taints
 from .lifecycle import BY_NODE, index_by_node
 
@@ -30,7 +32,7 @@ class TaintEvictionController(Controller):
         self.nodes = self.informer(Node)
         self.pods = self.informer(Pod)
         index_by_node(self.pods)
-        # Pods that are to leave later, and since when they wait for it: taints need not say when they came.
+        # uid of a pod that is to leave -> since when its tolerations run.
         self._scheduled: dict[str, datetime] = {}
         self.nodes.add_handler(self._node_changed)
         self.pods.add_handler(self._pod_changed)
@@ -44,6 +46,8 @@ class TaintEvictionController(Controller):
             self.enqueue(pod)
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
+        if old is not None and (new is None or new.metadata.uid != old.metadata.uid):
+            self._scheduled.pop(old.metadata.uid, None)
         if new is None or not new.spec.node_name:
             return
         if old is not None and old.spec.node_name == new.spec.node_name and old.spec.tolerations == new.spec.tolerations:
@@ -55,23 +59,26 @@ class TaintEvictionController(Controller):
     async def reconcile(self, key: str) -> float | None:
         pod = self.pods.get_key(key)
         node = self.nodes.get(pod.spec.node_name) if pod is not None and pod.spec.node_name else None
-        if pod is None or node is None or pod.metadata.deletion_timestamp or is_terminal(pod):
-            self._scheduled.pop(key, None)
+        if pod is None:
+            return None
+        uid = pod.metadata.uid
+        if node is None or pod.metadata.deletion_timestamp or is_terminal(pod):
+            self._scheduled.pop(uid, None)
             return None
         rows = taints.no_execute(node)
         stays_s = taints.tolerated_s(pod.spec.tolerations, rows) if rows else None
         if stays_s is None:
-            if self._scheduled.pop(key, None) is not None:
+            if self._scheduled.pop(uid, None) is not None:
                 self.events.event(pod, "Normal", "TaintManagerEviction", f"Cancelling deletion of Pod {key}")
             return None
         now = self.clock.now()
-        if stays_s:
-            waits_s = (now - self._scheduled.setdefault(key, now)).total_seconds()
-            left_s = stays_s - min(age_s(now, taint.time_added) if taint.time_added else waits_s for taint in rows)
-            if left_s > 0:
-                return left_s
-        self._scheduled.pop(key, None)
+        since = self._scheduled.get(uid, now)
+        left_s = stays_s - (now - since).total_seconds()
+        if left_s > 0:
+            self._scheduled[uid] = since
+            return left_s
         await self._evict(key, pod)
+        self._scheduled.pop(uid, None)
         return None
 
     async def _evict(self, key: str, pod: Pod) -> None:
