@@ -89,6 +89,8 @@ class Kubelet:
         self._references = ObjectReferences(client, self._wake, self.checkpoints)
         self._writer = StatusWriter(client)
         self._pods: Informer[core_v1.Pod] = Informer(client, core_v1.Pod, field_selector=f"spec.nodeName={options.node_name}")
+        self._nodes: Informer[core_v1.Node] = Informer(client, core_v1.Node, field_selector=f"metadata.name={options.node_name}")
+        self._nodes.add_handler(self._on_node)
         self._services: Informer[core_v1.Service] = Informer(client, core_v1.Service)
         self._services.add_index("namespace", lambda service: [service.metadata.namespace])
         self._prober = Prober(cri)
@@ -108,7 +110,7 @@ class Kubelet:
             for name, part in (
                 ("events", self.recorder), ("checkpoints", self.checkpoints), ("references", self._references), ("probes", self._probes),
                 ("status", self._writer), ("workers", self.workers), ("runtime", self._events), ("pods", self._pods),
-                ("services", self._services), ("node", self.node), ("lease", self.lease), ("logs", self._logs),
+                ("services", self._services), ("own-node", self._nodes), ("node", self.node), ("lease", self.lease), ("logs", self._logs),
             ):
                 group.create_task(part.run(), name=f"kubelet-{name}")
             if self._load_image is not None:
@@ -201,6 +203,10 @@ class Kubelet:
             self.checkpoints.save_pod_soon(new)
             self.workers.update(new)
 
+    def _on_node(self, old: core_v1.Node | None, new: core_v1.Node | None) -> None:
+        if new is not None:
+            self.node.observed(new)
+
     def _orphan(self, uid: str) -> core_v1.Pod:
         """As much of a pod as its containers tell, enough to stop it."""
         runtime = self.cache.get(uid)
@@ -226,7 +232,13 @@ class Kubelet:
         if self.ready.is_set():
             self.workers.wake_all()
 
-    def _admit(self, pod: core_v1.Pod) -> tuple[str, str] | None:
+    async def _admit(self, pod: core_v1.Pod) -> tuple[str, str] | None:
+        """Why the node refuses a pod, as it is now: the scheduler may have seen a change of the node that is not known here yet."""
+        if self._refusal(pod) is not None:
+            await self.node.read()
+        return self._refusal(pod)
+
+    def _refusal(self, pod: core_v1.Pod) -> tuple[str, str] | None:
         admitted = [
             other for other in self.workers.pods() if (state := self.workers.state(other.metadata.uid)) is not None and state.admitted
         ]

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from minikube_py.apis import core_v1, meta_v1
 from minikube_py.apis.object import Quantity
 from minikube_py.apis.quantity import from_milli, milli_value, value
+from minikube_py.apis.scheme import to_document
 from minikube_py.cri.interface import runtime_v1
 
 from .machine import Machine, Measures
@@ -88,13 +90,13 @@ def allocatable(options: KubeletOptions, whole: Mapping[str, Quantity]) -> dict[
 
 
 def node_status(options: KubeletOptions, given: NodeInput, before: core_v1.NodeStatus, now: str) -> core_v1.NodeStatus:
-    """The whole status, with what others have put into it kept."""
+    """The whole status, with what others have put into it kept. What others add to the capacity, pods may have whole."""
     whole = capacity(options, given)
     machine = given.machine
     foreign = {name: quantity for name, quantity in before.capacity.items() if name not in whole}
     return core_v1.NodeStatus(
         capacity={**foreign, **whole},
-        allocatable={**{name: before.allocatable.get(name, quantity) for name, quantity in foreign.items()}, **allocatable(options, whole)},
+        allocatable={**foreign, **allocatable(options, whole)},
         addresses=[
             core_v1.NodeAddress(type="InternalIP", address=options.node_ip),
             core_v1.NodeAddress(type="Hostname", address=options.node_name),
@@ -109,6 +111,18 @@ def node_status(options: KubeletOptions, given: NodeInput, before: core_v1.NodeS
         ),
         volumes_attached=before.volumes_attached, volumes_in_use=before.volumes_in_use,
     )
+
+
+def status_patch(before: core_v1.NodeStatus, after: core_v1.NodeStatus) -> dict[str, Any]:
+    """The strategic merge patch that makes one status of another; says nothing of what is equal, which others may change meanwhile."""
+    old, new = to_document(before), to_document(after)
+    patch = {name: content for name, content in new.items() if old.get(name) != content}
+    for name in patch.keys() & {"capacity", "allocatable"}:
+        known, wanted = old.get(name, {}), new[name]
+        patch[name] = {key: wanted.get(key) for key in known.keys() | wanted.keys() if known.get(key) != wanted.get(key)}
+    if "conditions" in patch:
+        patch["conditions"] = [condition for condition in new["conditions"] if condition not in old.get("conditions", ())]
+    return patch
 
 
 def conditions(given: NodeInput, before: Sequence[core_v1.NodeCondition], now: str) -> list[core_v1.NodeCondition]:

@@ -1,7 +1,8 @@
 """Registers the node and keeps its status in the API true.
 
-Looks every ten seconds, writes when something changed and every five minutes otherwise; liveness in between is the Lease's task
-(`lease.py`). Owns whether the pod network is ready, which the runtime tells only when asked: until it is, it is asked often.
+Looks every ten seconds and when somebody else has written into the status; writes when something changed and every five minutes
+otherwise; liveness in between is the Lease's task (`lease.py`). Owns whether the pod network is ready, which the runtime tells only
+when asked: until it is, it is asked often.
 
 Source: kubernetes pkg/kubelet/kubelet_node_status.go (nodeStatusUpdateFrequency 10 s, nodeStatusReportFrequency 5 min).
 """
@@ -14,7 +15,7 @@ from collections.abc import Callable, Mapping
 
 from minikube_py.apis import core_v1
 from minikube_py.apis.object import Quantity
-from minikube_py.apis.scheme import deep_copy, to_document
+from minikube_py.apis.scheme import deep_copy
 from minikube_py.client.events import EventRecorder
 from minikube_py.client.interface import Client
 from minikube_py.core.backoff import Backoff
@@ -24,7 +25,7 @@ from minikube_py.cri.errors import CriError
 from minikube_py.cri.interface import Cri
 
 from .machine import Machine, Measures
-from .node_object import NodeInput, allocatable, capacity, new_node, node_labels, node_status, without_heartbeat
+from .node_object import NodeInput, allocatable, capacity, new_node, node_labels, node_status, status_patch, without_heartbeat
 from .options import KubeletOptions
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class NodeStatusReporter:
 
     Attributes:
         registered: set when the object is there.
-        node: as last written or read; None before.
+        node: the newest that is known; None before.
     """
 
     def __init__(
@@ -71,6 +72,8 @@ class NodeStatusReporter:
         self._given: NodeInput | None = None
         self._machine: Machine | None = None
         self._reported: core_v1.NodeStatus | None = None
+        # What the API made of it.
+        self._stored: core_v1.NodeStatus | None = None
         self._reported_at_s = 0.0
         self._wake = asyncio.Event()
 
@@ -102,6 +105,21 @@ class NodeStatusReporter:
     def look_again(self) -> None:
         """Something on the node changed that its status may show."""
         self._wake.set()
+
+    def observed(self, node: core_v1.Node) -> None:
+        """Take over a version of the node from the API."""
+        if self.node is None or not _is_newer(node, self.node):
+            return
+        self.node = node
+        if without_heartbeat(node.status) != self._stored:
+            self._wake.set()
+
+    async def read(self) -> None:
+        """Take over the newest version of the node. Keeps what is known if there is no answer."""
+        try:
+            self.observed(await self._client.get(core_v1.Node, self._options.node_name))
+        except (StatusError, OSError) as error:
+            log.info("node not read error=%s", error)
 
     async def run(self) -> None:
         """Report until cancelled."""
@@ -161,13 +179,15 @@ class NodeStatusReporter:
             self.node = await self._register(given)
             self.registered.set()
         loop = asyncio.get_running_loop()
-        status = node_status(self._options, given, self.node.status, rfc3339(self._clock.now()))
+        known = self.node.status
+        status = node_status(self._options, given, known, rfc3339(self._clock.now()))
         lean = without_heartbeat(status)
-        if self._reported == lean and loop.time() - self._reported_at_s < REPORT_PERIOD_S:
+        unchanged = self._reported == lean and self._stored == without_heartbeat(known)
+        if unchanged and loop.time() - self._reported_at_s < REPORT_PERIOD_S:
             return
         try:
             self.node = await self._client.patch(
-                core_v1.Node, self._options.node_name, "", {"status": to_document(status)},
+                core_v1.Node, self._options.node_name, "", {"status": status_patch(known, status)},
                 patch_type="application/strategic-merge-patch+json", subresource="status",
             )
         except NotFoundError:
@@ -176,6 +196,7 @@ class NodeStatusReporter:
             raise
         self._record_changes(self._reported, lean)
         self._reported, self._reported_at_s = lean, loop.time()
+        self._stored = without_heartbeat(self.node.status)
 
     def _record_changes(self, before: core_v1.NodeStatus | None, after: core_v1.NodeStatus) -> None:
         """Record as events what became of the node."""
@@ -201,3 +222,8 @@ class NodeStatusReporter:
         if not labels:
             return node
         return await self._client.patch(core_v1.Node, name, "", {"metadata": {"labels": labels}})
+
+
+def _is_newer(node: core_v1.Node, known: core_v1.Node) -> bool:
+    versions = node.metadata.resource_version, known.metadata.resource_version
+    return all(version.isdigit() for version in versions) and int(versions[0]) > int(versions[1])

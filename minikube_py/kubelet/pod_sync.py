@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -93,7 +93,7 @@ class NodeState:
     """
 
     network_problem: Callable[[], str]
-    admit: Callable[[core_v1.Pod], tuple[str, str] | None]
+    admit: Callable[[core_v1.Pod], Awaitable[tuple[str, str] | None]]
 
 
 class PodSync:
@@ -134,7 +134,7 @@ class PodSync:
         Raises: CriError, OSError.
         """
         pod = state.pod
-        if not state.admitted and not self._admit(state):
+        if not state.admitted and not await self._admit(state):
             return None
         runtime = self._cache.get(state.uid)
         # Before the status: an adopted container would else be shown as not ready for a moment.
@@ -298,9 +298,9 @@ class PodSync:
 
     # Parts.
 
-    def _admit(self, state: PodState) -> bool:
+    async def _admit(self, state: PodState) -> bool:
         known = self._cache.get(state.uid)
-        refusal = None if not known.empty or state.pod.status.container_statuses else self._node.admit(state.pod)
+        refusal = None if not known.empty or state.pod.status.container_statuses else await self._node.admit(state.pod)
         if refusal is not None:
             reason, message = refusal
             state.failure = (reason, f"Pod was rejected: {message}")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from minikube_py.apis import authentication_v1, coordination_v1, core_v1, meta_v1
+from minikube_py.client.informer import Informer
 from minikube_py.core.clock import rfc3339
 from minikube_py.cri.errors import CriError
 from minikube_py.cri.interface import runtime_v1
@@ -19,7 +20,7 @@ from minikube_py.kubelet.image_directory import ImageDirectory
 from minikube_py.kubelet.image_puller import ImagePuller, StartError, credentials_of, go_seconds, with_tag
 from minikube_py.kubelet.lease import NodeLease
 from minikube_py.kubelet.machine import Machine, Measures
-from minikube_py.kubelet.node_object import NodeInput, allocatable, capacity, node_status
+from minikube_py.kubelet.node_object import NodeInput, allocatable, capacity, node_status, status_patch
 from minikube_py.kubelet.node_status import NodeStatusReporter
 from minikube_py.kubelet.options import KubeletOptions
 from minikube_py.kubelet.restart_backoff import RestartBackoff
@@ -166,6 +167,53 @@ def test_pressure_is_told(measures: Measures, pressed: set[str]) -> None:
     found = {condition.type: condition.status for condition in status.conditions}
     assert {name for name, value in found.items() if value == "True"} == pressed | {"Ready"}
     assert "NetworkUnavailable" in found and status.capacity["gpu"] == "1"
+
+
+async def test_what_others_add_to_the_capacity_is_allocatable_until_they_take_it_away(
+    control_plane: ControlPlane, tmp_path: Path
+) -> None:
+    client = control_plane.client
+    reporter = NodeStatusReporter(
+        options(tmp_path), client, Runtime(), Clock(), Events(), lambda: None  # type: ignore[arg-type]
+    )
+    await reporter.prepare()
+    informer = Informer(client, core_v1.Node)
+    informer.add_handler(lambda old, new: reporter.observed(new) if new is not None else None)
+    tasks = [asyncio.create_task(part.run()) for part in (reporter, informer)]
+
+    async def write(quantity: str | None) -> None:
+        await client.patch(core_v1.Node, "n", "", {"status": {"capacity": {"example.com/foo": quantity}}}, subresource="status")
+
+    async def wait_allocatable(quantity: str | None) -> None:
+        while (await client.get(core_v1.Node, "n")).status.allocatable.get("example.com/foo") != quantity:
+            await asyncio.sleep(0.01)
+
+    try:
+        async with asyncio.timeout(5):
+            await reporter.registered.wait()
+            await write("3")
+            await wait_allocatable("3")
+            await write("5")
+            await wait_allocatable("5")
+            await write(None)
+            await wait_allocatable(None)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+def test_a_status_patch_says_nothing_of_what_is_equal() -> None:
+    foreign = core_v1.NodeCondition(type="NetworkUnavailable", status="False")
+    given = NodeInput(MACHINE, PLENTY, "", "")
+    before = node_status(options(), given, core_v1.NodeStatus(conditions=[foreign], capacity={"gpu": "1"}), NOW)
+    before.allocatable = {**before.allocatable, "gone": "1", "gpu": "0"}
+    after = node_status(options(), given, before, "2026-01-01T00:05:00Z")
+    patch = status_patch(before, after)
+    assert patch.pop("allocatable") == {"gone": None, "gpu": "1"}
+    conditions = patch.pop("conditions")
+    assert {condition["type"] for condition in conditions} == {"MemoryPressure", "DiskPressure", "PIDPressure", "Ready"}
+    assert patch == {}
 
 
 async def test_archives_are_imported_when_they_appear_and_once(tmp_path: Path) -> None:

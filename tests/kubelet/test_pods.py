@@ -9,7 +9,7 @@ import pytest
 from minikube_py.apis import core_v1, meta_v1
 from tests.cri.lab import eventually
 
-from .conftest import Node, is_ready, restarts, waiting_reason
+from .conftest import NODE, Node, is_ready, restarts, waiting_reason
 
 pytestmark = pytest.mark.root
 
@@ -31,6 +31,16 @@ async def test_a_pod_with_an_init_container_runs_and_becomes_ready(node: Node) -
     assert pod.status.pod_ip.startswith("10.42.0.")
     assert pod.status.init_container_statuses[0].state.terminated.reason == "Completed"
     assert pod.status.container_statuses[0].state.running is not None
+
+
+async def test_a_pod_that_selects_a_label_given_to_the_node_a_moment_ago_is_not_refused(node: Node) -> None:
+    async with node.agent():
+        await node.kubelet.node.registered.wait()
+        await node.client.patch(core_v1.Node, NODE, "", {"metadata": {"labels": {"disk": "fast"}}})
+        await node.create({"metadata": {"name": "fast"}, "spec": {
+            "nodeSelector": {"disk": "fast"}, "containers": [{"name": "app", "command": ["sleep", "1000"]}],
+        }})
+        await node.wait_pod("fast", is_ready)
 
 
 async def test_a_container_that_keeps_failing_waits_longer_each_time(node: Node) -> None:
