@@ -14,7 +14,7 @@ from minikube_py.apis import core_v1
 from .container_status import StatusInput, container_statuses
 from .qos import is_sidecar, qos_class
 
-OWNED_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+OWNED_CONDITIONS = frozenset({"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"})
 
 
 def pod_status(given: StatusInput, *, node_ip: str, start_time: str, now: str, failure: tuple[str, str] | None = None) -> core_v1.PodStatus:
@@ -43,6 +43,20 @@ def pod_status(given: StatusInput, *, node_ip: str, start_time: str, now: str, f
         status.phase = previous.phase
     status.conditions = conditions(pod, status, given, now)
     return status
+
+
+def refused_status(pod: core_v1.Pod, start_time: str, failure: tuple[str, str]) -> core_v1.PodStatus:
+    """The status of a pod that the node has refused: why, and nothing of containers, for there never were any.
+
+    Source: kubernetes pkg/kubelet/kubelet.go (rejectPod)
+    """
+    reason, message = failure
+    return core_v1.PodStatus(
+        phase="Failed", reason=reason, message=message, qos_class=qos_class(pod), start_time=pod.status.start_time or start_time,
+        observed_generation=pod.metadata.generation, nominated_node_name=pod.status.nominated_node_name,
+        resource_claim_statuses=pod.status.resource_claim_statuses,
+        conditions=[condition for condition in pod.status.conditions if condition.type not in OWNED_CONDITIONS],
+    )
 
 
 def _ephemeral(given: StatusInput) -> list[core_v1.ContainerStatus]:

@@ -35,7 +35,7 @@ from .naming import pod_reference
 from .object_references import ObjectReferences
 from .options import KubeletOptions
 from .pod_killer import PodKiller, container_reference, find_container
-from .pod_status import keep_transition_times, pod_status
+from .pod_status import keep_transition_times, pod_status, refused_status
 from .probes.workers import ProbeWorkers
 from .qos import qos_class
 from .resources import pod_cgroup_limits
@@ -314,13 +314,18 @@ class PodSync:
         """Compute a pod's status and have it written; open the host ports of what runs, and close those of what does not."""
         pod, runtime = self._writer.newest(state.pod), self._cache.get(state.uid)
         self._host_ports.update(state.pod, runtime)
-        given = StatusInput(
-            pod=pod, runtime=runtime, reasons=state.reasons, readiness=self._probes.readiness,
-            terminal=state.terminal,
-        )
-        status = pod_status(
-            given, node_ip=self._options.node_ip, start_time=state.start_time, now=rfc3339(self._clock.now()), failure=state.failure
-        )
+        if state.failure is not None and not state.admitted:
+            status = refused_status(pod, state.start_time, state.failure)
+        elif pod.status.phase == "Failed" and not pod.status.container_statuses and runtime.empty:
+            # Refused before this agent started.
+            status = pod.status
+        else:
+            given = StatusInput(
+                pod=pod, runtime=runtime, reasons=state.reasons, readiness=self._probes.readiness, terminal=state.terminal,
+            )
+            status = pod_status(
+                given, node_ip=self._options.node_ip, start_time=state.start_time, now=rfc3339(self._clock.now()), failure=state.failure
+            )
         if state.status is not None:
             keep_transition_times(status, state.status)
         state.status = status

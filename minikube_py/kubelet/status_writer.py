@@ -18,6 +18,8 @@ from minikube_py.core.backoff import Backoff
 from minikube_py.core.errors import ConflictError, InvalidError, NotFoundError
 from minikube_py.core.workqueue import WorkQueue
 
+from .pod_status import OWNED_CONDITIONS
+
 log = logging.getLogger(__name__)
 
 WORKERS = 8
@@ -105,8 +107,10 @@ def status_patch(old: core_v1.PodStatus, new: core_v1.PodStatus) -> dict[str, An
         if name == "conditions":
             known = {condition["type"]: condition for condition in before.get("conditions", ())}
             changed = [condition for condition in after.get("conditions", ()) if known.get(condition["type"]) != condition]
-            if changed:
+            gone = (known.keys() & OWNED_CONDITIONS) - {condition["type"] for condition in after.get("conditions", ())}
+            if changed or gone:
                 patch["conditions"] = [_cleared(condition, known.get(condition["type"])) for condition in changed]
+                patch["conditions"] += [{"$patch": "delete", "type": kind} for kind in sorted(gone)]
         elif name in _MERGED_LISTS and before.get(name):
             patch[name] = [*after.get(name, ()), {"$patch": "replace"}]
         else:

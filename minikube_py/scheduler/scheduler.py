@@ -226,10 +226,12 @@ class Scheduler:
 
     async def _evict(self, pod: PodInfo, node_name: str, victims: tuple[PodInfo, ...]) -> None:
         for victim in victims:
-            condition = {
+            condition: dict[str, Any] = {
                 "type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler",
                 "message": f"{self._name}: preempting to accommodate a higher priority pod", "lastTransitionTime": self._now(),
             }
+            if victim.pod.metadata.generation:
+                condition["observedGeneration"] = victim.pod.metadata.generation
             try:
                 await self._patch_status(victim, {"conditions": [condition]})
                 await self._client.delete(core_v1.Pod, victim.name, victim.namespace, uid=victim.uid)

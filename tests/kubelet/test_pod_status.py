@@ -8,7 +8,7 @@ import pytest
 
 from minikube_py.apis import core_v1
 from minikube_py.kubelet.container_status import Reasons
-from minikube_py.kubelet.pod_status import keep_transition_times, pod_status
+from minikube_py.kubelet.pod_status import keep_transition_times, pod_status, refused_status
 from minikube_py.kubelet.runtime_state import ContainerInfo
 from minikube_py.kubelet.status_writer import status_patch
 
@@ -152,3 +152,11 @@ def test_only_what_differs_is_written() -> None:
     ready = next(condition for condition in patch["conditions"] if condition["type"] == "Ready")
     assert (ready["reason"], ready["message"]) == (None, None)
     assert sorted(condition["type"] for condition in patch["conditions"]) == ["ContainersReady", "Ready"]
+
+
+def test_own_conditions_go_when_the_node_refuses_the_pod_and_those_of_others_stay() -> None:
+    of = pod()
+    of.status.conditions = [core_v1.PodCondition(type=kind, status="True") for kind in ("PodScheduled", "DisruptionTarget")]
+    patch = status_patch(of.status, refused_status(of, NOW, ("OutOfcpu", "Pod was rejected: x")))
+    assert patch["conditions"] == [{"$patch": "delete", "type": "PodScheduled"}]
+    assert patch["phase"] == "Failed" and patch["reason"] == "OutOfcpu" and "containerStatuses" not in patch

@@ -43,6 +43,22 @@ async def test_a_pod_that_selects_a_label_given_to_the_node_a_moment_ago_is_not_
         await node.wait_pod("fast", is_ready)
 
 
+async def test_a_refused_pod_tells_why_and_nothing_of_containers(node: Node) -> None:
+    async with node.agent():
+        await node.create({"metadata": {"name": "lost"}, "spec": {"nodeSelector": {"disk": "none"}, "containers": [{"name": "app"}]}})
+        pod = await node.wait_pod("lost", lambda pod: pod.status.phase == "Failed")
+        assert pod.status.reason == "NodeAffinity"
+        assert pod.status.message == "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"
+        assert (pod.status.container_statuses, pod.status.conditions, pod.status.host_ip) == ([], [], "")
+        version = pod.metadata.resource_version
+    async with node.agent():
+        await node.create({"metadata": {"name": "next"}, "spec": {"containers": [{"name": "app", "command": ["sleep", "1000"]}]}})
+        await node.wait_pod("next", is_ready)
+        assert (await node.client.get(core_v1.Pod, "lost", "default")).metadata.resource_version == version
+        await node.client.delete(core_v1.Pod, "lost", "default")
+        await node.wait_gone("lost")
+
+
 async def test_a_container_that_keeps_failing_waits_longer_each_time(node: Node) -> None:
     async with node.agent():
         await node.create({"metadata": {"name": "bad"}, "spec": {"containers": [

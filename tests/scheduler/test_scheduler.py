@@ -165,13 +165,16 @@ async def test_more_important_pod_takes_the_place_of_a_lesser_one(control_plane:
         await client.create(scheduling_v1.PriorityClass(metadata=meta_v1.ObjectMeta(name=name), value=value))
     await add_node(client, "n", cpu="1")
     async with running_scheduler(client) as (_, informers):
-        pods = informers.of(core_v1.Pod)
+        pods, told = informers.of(core_v1.Pod), []
+        pods.add_handler(lambda old, new: told.extend(new.status.conditions if new is not None else ()))
         await add_pod(client, "lesser", cpu="800m", priorityClassName="low", terminationGracePeriodSeconds=0)
         await until(lambda: (p := pods.get("lesser", "default")) is not None and p.spec.node_name)
         await add_pod(client, "greater", cpu="800m", priorityClassName="high")
         await until(lambda: (p := pods.get("greater", "default")) is not None and p.spec.node_name == "n")
         assert pods.get("lesser", "default") is None
         assert [reason for _, reason, _ in await events_of(client, "lesser")][-1:] == ["Preempted"]
+        disrupted = next(condition for condition in told if condition.type == "DisruptionTarget")
+        assert (disrupted.reason, disrupted.observed_generation) == ("PreemptionByScheduler", 1)
 
 
 async def test_binding_that_fails_is_tried_again(control_plane: Any) -> None:
