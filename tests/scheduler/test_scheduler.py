@@ -177,6 +177,23 @@ async def test_more_important_pod_takes_the_place_of_a_lesser_one(control_plane:
         assert (disrupted.reason, disrupted.observed_generation) == ("PreemptionByScheduler", 1)
 
 
+async def test_of_equal_victims_the_one_that_began_last_goes(control_plane: Any) -> None:
+    client = control_plane.client
+    from minikube_py.apis import scheduling_v1
+
+    await client.create(scheduling_v1.PriorityClass(metadata=meta_v1.ObjectMeta(name="high"), value=1000))
+    for number, day in enumerate((1, 3, 2)):
+        await add_node(client, f"n{number}", cpu="1")
+        await add_pod(client, f"p{number}", cpu="800m", nodeName=f"n{number}", terminationGracePeriodSeconds=0)
+        status = {"status": {"startTime": f"2026-01-0{day}T00:00:00Z"}}
+        await client.patch(core_v1.Pod, f"p{number}", "default", status, subresource="status")
+    async with running_scheduler(client) as (_, informers):
+        pods = informers.of(core_v1.Pod)
+        await add_pod(client, "greater", cpu="800m", priorityClassName="high")
+        await until(lambda: (p := pods.get("greater", "default")) is not None and p.spec.node_name)
+        assert pods.get("greater", "default").spec.node_name == "n1"  # type: ignore[union-attr]
+
+
 async def test_binding_that_fails_is_tried_again(control_plane: Any) -> None:
     client = control_plane.client
     await add_node(client, "n")

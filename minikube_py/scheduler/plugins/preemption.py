@@ -10,12 +10,14 @@ Source: kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from minikube_py.apis import policy_v1
 from minikube_py.apis.labels import from_label_selector
+from minikube_py.core.clock import parse_rfc3339
 
 from ..algorithm import Algorithm, unavailable
 from ..cache import NOMINATED, Cache, NodeInfo
@@ -33,10 +35,22 @@ class _Candidate:
     victims: tuple[PodInfo, ...]
     violations: int
 
-    def cost(self) -> tuple[int, int, int, int]:
-        """Lesser is better: violated budgets, the highest priority among the victims, their sum, their number."""
+    def cost(self) -> tuple[int, int, int, int, float]:
+        """Lesser is better.
+
+        Violated budgets, the highest priority among the victims, their sum, their number, and for how long the most important
+        ones have run: what began last has the least to lose.
+        """
         priorities = [victim.priority for victim in self.victims]
-        return self.violations, max(priorities), sum(priority + 2**31 for priority in priorities), len(priorities)
+        highest = max(priorities)
+        began = min(_began(victim) for victim in self.victims if victim.priority == highest)
+        return self.violations, highest, sum(priority + 2**31 for priority in priorities), len(priorities), -began
+
+
+def _began(pod: PodInfo) -> float:
+    """When the pod's node took it up, seconds since the epoch; a pod that waits for this is the youngest."""
+    start_time = pod.pod.status.start_time
+    return parse_rfc3339(start_time).timestamp() if start_time else math.inf
 
 
 class DefaultPreemption:
