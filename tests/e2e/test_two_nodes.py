@@ -60,6 +60,29 @@ def test_logs_and_exec_reach_the_other_node(pair: Cluster) -> None:
     assert pair.kubectl("logs", "there") == ""
 
 
+def test_host_ports_are_open_while_their_pod_is_there(pair: Cluster) -> None:
+    agent = pair.nodes[1].host
+    for name, address in (("inside", "127.0.0.1"), ("outside", agent.address)):
+        pod = {
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
+            "spec": {
+                "nodeSelector": {"kubernetes.io/hostname": agent.name}, "terminationGracePeriodSeconds": 1,
+                "containers": [{
+                    "name": "httpd", "image": IMAGE, "ports": [{"containerPort": 8080, "hostPort": 54323, "hostIP": address}],
+                    "command": ["sh", "-c", f"mkdir /www; echo {name} > /www/index.html; exec httpd -f -p 8080 -h /www"],
+                    "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1},
+                }],
+            },
+        }
+        pair.kubectl("apply", "-f", "-", input=json.dumps(pod))
+    pair.kubectl("wait", "--for=condition=Ready", "pod/inside", "pod/outside", "--timeout=60s")
+    assert pair.fetch("http://127.0.0.1:54323/", agent) == "inside\n"
+    assert pair.fetch(f"http://{agent.address}:54323/") == pair.fetch(f"http://{agent.address}:54323/", agent) == "outside\n"
+    pair.kubectl("delete", "pod", "inside", "outside")
+    done = pair.server.host.run("curl", "-s", "--max-time", "5", f"http://{agent.address}:54323/", check=False)
+    assert done.returncode == 7, "nothing listens there any more"
+
+
 def test_a_node_that_stops_is_noticed_and_comes_back(pair: Cluster) -> None:
     agent = pair.nodes[1]
     containers = pair.pods("default", "app=there")[0]["status"]["containerStatuses"][0]
