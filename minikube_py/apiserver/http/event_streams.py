@@ -14,9 +14,9 @@ import msgspec
 from aiohttp import web
 
 from minikube_py.core.errors import BadRequestError, ForbiddenError
-from minikube_py.core.upgrade import is_upgrade
 
 from ..protobuf import encode_event
+from .byte_sockets import is_socket
 from .negotiation import JSON_TYPE, PROTOBUF_TYPE, Coding, not_acceptable
 
 # RFC 6455: a whole message of text, and the lengths from which on the length takes two and eight bytes more.
@@ -157,9 +157,8 @@ def event_stream(request: web.BaseRequest, coding: Coding) -> EventStream:
 
     Raises: NotAcceptableError for protobuf over a WebSocket.
     """
-    headers = request.headers
     protobuf = coding is Coding.PROTOBUF
-    if not (is_upgrade(headers) and headers.get("Upgrade", "").lower() == "websocket"):
+    if not is_socket(request):
         return ProtobufStream(request) if protobuf else ChunkedStream(request)
     if protobuf:
         raise not_acceptable((f"{JSON_TYPE};stream=watch",))

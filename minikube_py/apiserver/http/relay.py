@@ -19,6 +19,7 @@ from yarl import URL
 from minikube_py.core.errors import BadRequestError, ServiceUnavailableError, UnreasonedError
 from minikube_py.core.upgrade import CONNECTION_HEADERS, SwitchingProtocols, is_upgrade, join, switched
 
+from .byte_sockets import is_socket, send_by_socket
 from .rewriting import Rewriting
 
 # What says who the client is ends here. Source: k8s.io/apiserver/pkg/endpoints/filters/authentication.go, impersonation.go
@@ -77,17 +78,31 @@ class Relay:
             return await self._upgrade(http, url)
         if upgrade_required:
             raise BadRequestError("Upgrade request required")
+        async with await self._ask(http, url, rewriting) as answer:
+            return await _copy_answer(http, answer, rewriting)
+
+    async def pass_on_bytes(self, http: web.BaseRequest, url: URL) -> web.StreamResponse:
+        """Answer a request with what a backend answers, to a client that wants a WebSocket in messages of one; other upgrades are not made.
+
+        Raises: BadRequestError, ForbiddenError, ServiceUnavailableError.
+        """
+        async with await self._ask(http, url, None) as answer:
+            if not is_socket(http):
+                return await _copy_answer(http, answer, None)
+            if answer.status < 400:
+                return await send_by_socket(http, answer.content)
+            refused = await _copy_answer(http, answer, None)
+            refused.force_close()
+            return refused
+
+    async def _ask(self, http: web.BaseRequest, url: URL, rewriting: Rewriting | None) -> aiohttp.ClientResponse:
         headers = _forwarded(http)
         if rewriting is not None:
             headers["X-Forwarded-Uri"] = rewriting.forwarded_uri
         try:
-            answer = await self._client().request(
-                http.method, url, headers=headers, data=await _body(http), allow_redirects=False
-            )
+            return await self._client().request(http.method, url, headers=headers, data=await _body(http), allow_redirects=False)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ServiceUnavailableError(f"error trying to reach service: {_why(error)}") from error
-        async with answer:
-            return await _copy_answer(http, answer, rewriting)
 
     async def _upgrade(self, http: web.BaseRequest, url: URL) -> web.StreamResponse:
         """Let the backend answer, and if it takes the other protocol, join the connections."""
@@ -95,7 +110,6 @@ class Relay:
         headers = _forwarded(http)
         headers["Connection"] = "Upgrade"
         headers["Upgrade"] = http.headers.get("Upgrade", "")
-        _drop_bearer(headers)
         try:
             answer = await self._client().request(http.method, url, headers=headers, data=body or None, allow_redirects=False)
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -131,6 +145,7 @@ def _forwarded(http: web.BaseRequest) -> CIMultiDict[str]:
     if peer:
         before = headers.getall("X-Forwarded-For", [])
         headers["X-Forwarded-For"] = ", ".join([*before, str(peer[0])])
+    _drop_bearer(headers)
     return headers
 
 

@@ -48,7 +48,9 @@ class Streams:
             raise unknown_method()
         route, target = await self._pod_target(info, query)
         url = URL(f"{route.scheme}://{route.authority}/{target}", encoded=True)
-        return await route.relay.pass_on(http, url, upgrade_required=info.subresource != "log")
+        if info.subresource == "log":
+            return await route.relay.pass_on_bytes(http, url)
+        return await route.relay.pass_on(http, url, upgrade_required=True)
 
     async def _pod_target(self, info: RequestInfo, query: Query) -> tuple[Route, str]:
         """The way to the pod's node, and what to ask there."""

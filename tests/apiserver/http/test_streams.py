@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from base64 import b64decode
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -46,6 +48,23 @@ async def test_kubelet_is_asked_for_what_the_client_wants(lab: Lab, kubelet: Non
 async def test_log_is_asked_for_and_streamed(lab: Lab, kubelet: None) -> None:
     answer = await lab.get(f"{POD}/log?follow=true&tailLines=3&watch=1")
     assert answer.json["path"] == "/containerLogs/default/web/app?follow=true&tailLines=3&watch=1"
+
+
+@pytest.mark.parametrize(("protocols", "text"), [((), False), (("binary.k8s.io",), False), (("other", "base64.binary.k8s.io"), True)])
+async def test_log_comes_as_messages_to_a_websocket(lab: Lab, kubelet: None, protocols: tuple[str, ...], text: bool) -> None:
+    async with lab.session.ws_connect(f"{POD}/log?follow=true", protocols=protocols) as socket:
+        messages = [message.data async for message in socket]
+        assert (socket.protocol, socket.close_code) == (protocols[-1] if protocols else None, 1000)
+    assert messages[0] == ("" if text else b""), "the stream is open"
+    log = b"".join(b64decode(message) if text else message for message in messages)
+    assert json.loads(log)["path"] == "/containerLogs/default/web/app?follow=true"
+
+
+async def test_websocket_for_a_log_is_refused_where_there_is_none_and_for_unknown_protocols(lab: Lab, kubelet: None) -> None:
+    for path, protocols, status in (("log?container=nope", (), 400), ("log", ("channel.k8s.io",), 403)):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await lab.session.ws_connect(f"{POD}/{path}", protocols=protocols)
+        assert refused.value.status == status
 
 
 async def test_connection_becomes_what_both_ends_agree_on(lab: Lab, kubelet: None) -> None:
