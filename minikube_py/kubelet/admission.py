@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from minikube_py.apis import core_v1
+from minikube_py.apis.node_affinity import matches_node
 from minikube_py.apis.object import Quantity
 from minikube_py.apis.quantity import MILLI, NANO, nano_value
+from minikube_py.apis.tolerations import untolerated_taint
 
 from .resources import pod_total, requests_of
 
+OPERATING_SYSTEM = "linux"
 SAFE_SYSCTLS = (
     "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.tcp_syncookies", "net.ipv4.ping_group_range",
     "net.ipv4.ip_unprivileged_port_start", "net.ipv4.ip_local_reserved_ports", "net.ipv4.tcp_keepalive_time",
@@ -31,7 +34,8 @@ def refusal(
     """
     active = [other for other in others if other.status.phase not in ("Succeeded", "Failed") and other.metadata.uid != pod.metadata.uid]
     return (
-        _sysctls(pod, unsafe_sysctls) or _resources(pod, active, allocatable) or _ports(pod, active) or _selector(pod, node)
+        _sysctls(pod, unsafe_sysctls) or _operating_system(pod) or _groups_policy(pod, node) or _resources(pod, active, allocatable)
+        or _affinity(pod, node) or _ports(pod, active) or _taints(pod, node)
     )
 
 
@@ -89,9 +93,31 @@ def _host_ports(pod: core_v1.Pod) -> set[tuple[str, str, int]]:
     }
 
 
-def _selector(pod: core_v1.Pod, node: core_v1.Node | None) -> tuple[str, str] | None:
-    if node is None or not pod.spec.node_selector:
-        return None
-    if any(node.metadata.labels.get(key) != value for key, value in pod.spec.node_selector.items()):
-        return "NodeAffinity", "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"
+def _operating_system(pod: core_v1.Pod) -> tuple[str, str] | None:
+    if pod.metadata.labels.get("kubernetes.io/os", OPERATING_SYSTEM) != OPERATING_SYSTEM:
+        return "PodOSSelectorNodeLabelDoesNotMatch", "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label"
+    if pod.spec.os is not None and pod.spec.os.name != OPERATING_SYSTEM:
+        return "PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS"
     return None
+
+
+def _groups_policy(pod: core_v1.Pod, node: core_v1.Node | None) -> tuple[str, str] | None:
+    context = pod.spec.security_context
+    if context is None or context.supplemental_groups_policy != "Strict":
+        return None
+    features = node.status.features if node is not None else None
+    if features is not None and features.supplemental_groups_policy:
+        return None
+    return "SupplementalGroupsPolicyNotSupported", "SupplementalGroupsPolicy=Strict is not supported in this node"
+
+
+def _affinity(pod: core_v1.Pod, node: core_v1.Node | None) -> tuple[str, str] | None:
+    if node is None or matches_node(pod.spec, node):
+        return None
+    return "NodeAffinity", "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"
+
+
+def _taints(pod: core_v1.Pod, node: core_v1.Node | None) -> tuple[str, str] | None:
+    if node is None or untolerated_taint(pod.spec.tolerations, node.spec.taints, ("NoExecute",)) is None:
+        return None
+    return "TaintToleration", "Predicate TaintToleration failed: node(s) had untolerated taint(s)"

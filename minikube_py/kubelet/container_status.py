@@ -67,8 +67,8 @@ def _status(given: StatusInput, container: AnyContainer, previous: core_v1.Conta
     newest = attempts[0]
     status = core_v1.ContainerStatus(
         name=container.name, image=newest.image, image_id=newest.image_ref, container_id=f"{RUNTIME_NAME}://{newest.id}",
-        restart_count=newest.attempt, state=_state(newest), last_state=core_v1.ContainerState(), ready=False, started=False,
-        volume_mounts=_mounts(container),
+        restart_count=newest.attempt, state=_state(newest), last_state=core_v1.ContainerState(), ready=False,
+        started=None if isinstance(container, core_v1.EphemeralContainer) else False, volume_mounts=_mounts(container),
     )
     older = next((info for info in attempts[1:] if info.phase == "exited"), None)
     if older is not None:
@@ -78,7 +78,7 @@ def _status(given: StatusInput, container: AnyContainer, previous: core_v1.Conta
     given_resources = container.resources
     status.allocated_resources = dict(given_resources.requests)
     status.resources = core_v1.ResourceRequirements(limits=dict(given_resources.limits), requests=dict(given_resources.requests))
-    if newest.running:
+    if newest.running and status.started is not None:
         readiness = given.readiness(newest)
         status.started, status.ready = readiness.started, readiness.started and readiness.ready
     _apply_reason(given, container, newest, status, init)
@@ -115,8 +115,8 @@ def restarts(pod: core_v1.Pod, container: AnyContainer, info: ContainerInfo, *, 
 def _without_container(given: StatusInput, container: AnyContainer, previous: core_v1.ContainerStatus | None) -> core_v1.ContainerStatus:
     """The status of a container of which the runtime has nothing: not made yet, or forgotten."""
     status = core_v1.ContainerStatus(
-        name=container.name, image=container.image, restart_count=0, ready=False, started=False, last_state=core_v1.ContainerState(),
-        volume_mounts=_mounts(container),
+        name=container.name, image=container.image, restart_count=0, ready=False, last_state=core_v1.ContainerState(),
+        started=None if isinstance(container, core_v1.EphemeralContainer) else False, volume_mounts=_mounts(container),
     )
     if previous is not None:
         status.restart_count = previous.restart_count
@@ -129,24 +129,45 @@ def _without_container(given: StatusInput, container: AnyContainer, previous: co
         if previous.state.running is not None:
             gone = core_v1.ContainerState(terminated=core_v1.ContainerStateTerminated(
                 reason="ContainerStatusUnknown", exit_code=GONE_EXIT_CODE,
-                message="The container could not be located when the pod was terminated" if given.terminal
-                else "The container could not be located when the pod was deleted.  The container used to be Running",
+                message="The container could not be located when the pod was deleted.  The container used to be Running",
             ))
             if given.terminal or given.pod.metadata.deletion_timestamp:
                 status.state = gone
                 return status
             status.last_state = gone
             status.restart_count = previous.restart_count + 1
-    if given.terminal:
-        status.state = core_v1.ContainerState(terminated=core_v1.ContainerStateTerminated(
-            reason="ContainerStatusUnknown", exit_code=GONE_EXIT_CODE,
-            message="The container could not be located when the pod was terminated",
-        ))
-        return status
     default = "PodInitializing" if given.pod.spec.init_containers else "ContainerCreating"
     reason, message = given.reasons.get(container.name, (default, ""))
     status.state = core_v1.ContainerState(waiting=core_v1.ContainerStateWaiting(reason=reason, message=message))
     return status
+
+
+def end_containers(pod: core_v1.Pod, init: Sequence[core_v1.ContainerStatus], app: Sequence[core_v1.ContainerStatus]) -> None:
+    """Show containers of a pod that has ended as lost if the runtime has no end of them, so that nobody takes the pod for a success.
+
+    Containers whose turn never came stay as they are: the init container that failed says why.
+
+    Source: kubernetes pkg/kubelet/status/status_manager.go (TerminatePod)
+    """
+    tried = [index for index, status in enumerate(init) if status.state.waiting is None or status.last_state.terminated is not None]
+    lost = list(init[:max(tried, default=0) + 1])
+    if not pod.spec.init_containers or _initialized(pod, init[-1]) or any(
+        status.state.waiting is None or status.last_state.terminated is not None for status in app
+    ):
+        lost += app
+    for status in lost:
+        if status.state.terminated is None:
+            status.state = core_v1.ContainerState(terminated=core_v1.ContainerStateTerminated(
+                reason="ContainerStatusUnknown", exit_code=GONE_EXIT_CODE,
+                message="The container could not be located when the pod was terminated",
+            ))
+
+
+def _initialized(pod: core_v1.Pod, last: core_v1.ContainerStatus) -> bool:
+    """Whether the last init container has done its part."""
+    if is_sidecar(pod.spec.init_containers[-1]):
+        return last.state.running is not None and bool(last.started)
+    return any(state.terminated is not None and state.terminated.exit_code == 0 for state in (last.state, last.last_state))
 
 
 def _state(info: ContainerInfo) -> core_v1.ContainerState:

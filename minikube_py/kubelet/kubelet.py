@@ -11,11 +11,12 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
-from minikube_py.apis import core_v1, meta_v1
+from minikube_py.apis import core_v1, meta_v1, node_v1
 from minikube_py.client.events import EventRecorder
 from minikube_py.client.informer import Informer
 from minikube_py.client.interface import Client
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock
+from minikube_py.core.errors import StatusError
 from minikube_py.cri.errors import CriError
 from minikube_py.cri.interface import ContainerTasks, Cri
 
@@ -139,7 +140,7 @@ class Kubelet:
         puller = ImagePuller(self.cri, self._references)
         launcher = Launcher(
             self.options, self.cri, self.cache, self._volumes, self._references, puller, self._hooks, self._killer, self.recorder,
-            NodeView(facts, lambda: self.node.allocatable, self._services_of),
+            NodeView(facts, lambda: self.node.allocatable, self._services_of, self._runtime_handler),
         )
         sync = PodSync(
             self.options, self.cri, self.cache, launcher, self._killer, self._volumes, self._references, puller, self._probes,
@@ -243,6 +244,12 @@ class Kubelet:
             other for other in self.workers.pods() if (state := self.workers.state(other.metadata.uid)) is not None and state.admitted
         ]
         return refusal(pod, admitted, self.node.node, self.node.allocatable, self.options.allowed_unsafe_sysctls)
+
+    async def _runtime_handler(self, name: str) -> str:
+        try:
+            return (await self._client.get(node_v1.RuntimeClass, name)).handler
+        except StatusError as error:
+            raise ValueError(f"failed to lookup RuntimeClass {name}: {error}") from error
 
     def _services_of(self, namespace: str) -> Iterable[core_v1.Service]:
         own = list(self._services.by_index("namespace", namespace))

@@ -13,7 +13,7 @@ import contextlib
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,11 +49,13 @@ class NodeView:
 
     Attributes:
         services: of a namespace and, with them, the API server's own.
+        runtime_handler: of a RuntimeClass; raises ValueError if there is no such class.
     """
 
     facts: NodeFacts
     allocatable: Callable[[], Mapping[str, Quantity]]
     services: Callable[[str], Iterable[core_v1.Service]]
+    runtime_handler: Callable[[str], Awaitable[str]]
 
 
 class Launcher:
@@ -77,11 +79,12 @@ class Launcher:
     async def create_sandbox(self, pod: core_v1.Pod, attempt: int) -> PodRuntime:
         """Make a pod's sandbox and wait until it is ready.
 
-        Raises: CriError; ValueError if the pod's hostname cannot be set.
+        Raises: CriError; ValueError if the pod's hostname cannot be set, or its RuntimeClass is not there; OSError.
         """
         config = await self._sandbox_config(pod, attempt)
         await asyncio.to_thread(os.makedirs, config.log_directory, 0o755, True)
-        handler = pod.spec.runtime_class_name or ""
+        name = pod.spec.runtime_class_name
+        handler = await self._node.runtime_handler(name) if name else ""
         identifier = await self._cri.run_pod_sandbox(config, runtime_handler=handler)
         self._cache.note(identifier, pod.metadata.uid)
         return await self._cache.refresh(pod.metadata.uid)

@@ -33,6 +33,7 @@ class NodeInput:
 
     Attributes:
         problem: why pods cannot run, "" if they can.
+        runtime: what the container runtime says of itself; None if it does not answer.
     """
 
     machine: Machine
@@ -40,6 +41,7 @@ class NodeInput:
     runtime_version: str
     problem: str
     images: Sequence[runtime_v1.Image] = ()
+    runtime: runtime_v1.StatusResponse | None = None
 
 
 def node_labels(options: KubeletOptions, machine: Machine) -> dict[str, str]:
@@ -110,6 +112,8 @@ def node_status(options: KubeletOptions, given: NodeInput, before: core_v1.NodeS
             operating_system="linux", os_image=machine.os_image, system_uuid=machine.system_uuid,
         ),
         volumes_attached=before.volumes_attached, volumes_in_use=before.volumes_in_use,
+        features=_features(given.runtime) if given.runtime is not None else before.features,
+        runtime_handlers=_runtime_handlers(given.runtime) if given.runtime is not None else before.runtime_handlers,
     )
 
 
@@ -123,6 +127,21 @@ def status_patch(before: core_v1.NodeStatus, after: core_v1.NodeStatus) -> dict[
     if "conditions" in patch:
         patch["conditions"] = [condition for condition in new["conditions"] if condition not in old.get("conditions", ())]
     return patch
+
+
+def _features(runtime: runtime_v1.StatusResponse) -> core_v1.NodeFeatures | None:
+    if not runtime.HasField("features"):
+        return None
+    return core_v1.NodeFeatures(supplemental_groups_policy=runtime.features.supplemental_groups_policy)
+
+
+def _runtime_handlers(runtime: runtime_v1.StatusResponse) -> list[core_v1.NodeRuntimeHandler]:
+    return [
+        core_v1.NodeRuntimeHandler(name=item.name, features=core_v1.NodeRuntimeHandlerFeatures(
+            recursive_read_only_mounts=item.features.recursive_read_only_mounts, user_namespaces=item.features.user_namespaces,
+        ))
+        for item in sorted(runtime.runtime_handlers, key=lambda item: item.name)
+    ]
 
 
 def conditions(given: NodeInput, before: Sequence[core_v1.NodeCondition], now: str) -> list[core_v1.NodeCondition]:
@@ -161,7 +180,8 @@ def without_heartbeat(status: core_v1.NodeStatus) -> core_v1.NodeStatus:
     ]
     return core_v1.NodeStatus(
         capacity=status.capacity, allocatable=status.allocatable, addresses=status.addresses, conditions=lean, images=status.images,
-        node_info=status.node_info, daemon_endpoints=status.daemon_endpoints,
+        node_info=status.node_info, daemon_endpoints=status.daemon_endpoints, features=status.features,
+        runtime_handlers=status.runtime_handlers,
     )
 
 

@@ -172,7 +172,7 @@ class NodeStatusReporter:
         if before and not network:
             self._became_ready()
         runtime = f"{version.runtime_name}://{version.runtime_version.lstrip('v')}"
-        return NodeInput(self.machine, measures, runtime, ", ".join(problems), images)
+        return NodeInput(self.machine, measures, runtime, ", ".join(problems), images, status)
 
     async def _report(self, given: NodeInput) -> None:
         if self.node is None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from minikube_py.apis import core_v1
 
-from .container_status import StatusInput, container_statuses
+from .container_status import StatusInput, container_statuses, end_containers
 from .qos import is_sidecar, qos_class
 
 OWNED_CONDITIONS = frozenset({"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"})
@@ -36,6 +36,8 @@ def pod_status(given: StatusInput, *, node_ip: str, start_time: str, now: str, f
     )
     _addresses(given, status, node_ip)
     status.phase = phase(pod, status, terminal=given.terminal)
+    if given.terminal:
+        end_containers(pod, status.init_container_statuses, status.container_statuses)
     if failure is not None:
         status.phase = "Failed"
         status.reason, status.message = failure

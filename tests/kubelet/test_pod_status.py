@@ -130,6 +130,32 @@ def test_a_container_that_vanished_is_shown_as_lost() -> None:
     )
 
 
+TWO_INITS = {"restartPolicy": "Never", "initContainers": [{"name": "first", "image": "i"}, {"name": "second", "image": "i"}]}
+
+
+def test_a_failed_init_container_leaves_those_after_it_waiting() -> None:
+    status = status_of(pod(TWO_INITS), container("first", "exited", code=1), terminal=True)
+    assert status.phase == "Failed"
+    for waiting in (status.init_container_statuses[1], status.container_statuses[0]):
+        assert waiting.state.waiting is not None and waiting.state.waiting.reason == "PodInitializing"
+    found = next(condition for condition in status.conditions if condition.type == "Initialized")
+    assert (found.status, found.message) == ("False", "containers with incomplete status: [first second]")
+
+
+def test_a_container_of_which_nothing_is_known_at_the_end_is_shown_as_lost() -> None:
+    status = status_of(pod(TWO_INITS), container("second", "exited"), terminal=True)
+    for lost in (status.init_container_statuses[0], status.container_statuses[0]):
+        assert (lost.state.terminated.reason, lost.state.terminated.exit_code) == ("ContainerStatusUnknown", 137)
+        assert lost.state.terminated.message == "The container could not be located when the pod was terminated"
+
+
+def test_an_ephemeral_container_is_neither_ready_nor_started() -> None:
+    of = pod({"ephemeralContainers": [{"name": "debug", "image": "i"}]})
+    shown = status_of(of, container("app", "running"), container("debug", "running")).ephemeral_container_statuses[0]
+    assert shown.state.running is not None
+    assert (shown.ready, shown.started) == (False, None)
+
+
 def test_a_condition_keeps_its_time_until_its_status_changes() -> None:
     first = status_of(pod(), container("app", "running"), ready=False)
     of = pod()

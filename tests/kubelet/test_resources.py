@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from minikube_py.apis import core_v1, meta_v1
 from minikube_py.kubelet.admission import refusal
 from minikube_py.kubelet.cgroups import CgroupTree, make_qos_groups, pod_cgroup
 from minikube_py.kubelet.cri_config import NodeFacts, container_resources
@@ -119,6 +120,33 @@ def test_a_node_refuses_what_it_cannot_run(spec: dict[str, Any], others: int, re
     taken = [pod(uid=f"other-{index}") for index in range(others)]
     found = refusal(pod(spec), taken, None, ROOM, [])
     assert (found[0] if found else None) == reason
+
+
+NODE = core_v1.Node(
+    metadata=meta_v1.ObjectMeta(name="n", labels={"disk": "ssd"}),
+    spec=core_v1.NodeSpec(taints=[core_v1.Taint(key="full", effect="NoSchedule"), core_v1.Taint(key="broken", effect="NoExecute")]),
+)
+TOLERANT = {"tolerations": [{"key": "broken", "operator": "Exists"}]}
+IN_ZONE = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+    {"matchExpressions": [{"key": "zone", "operator": "Exists"}]},
+]}}}
+
+
+@pytest.mark.parametrize(("spec", "labels", "refused"), [
+    (TOLERANT, {}, None),
+    ({}, {}, ("TaintToleration", "Predicate TaintToleration failed: node(s) had untolerated taint(s)")),
+    ({**TOLERANT, "nodeSelector": {"disk": "ssd"}}, {}, None),
+    ({**TOLERANT, "affinity": IN_ZONE}, {},
+     ("NodeAffinity", "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector")),
+    ({**TOLERANT, "os": {"name": "windows"}}, {},
+     ("PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS")),
+    (TOLERANT, {"kubernetes.io/os": "windows"},
+     ("PodOSSelectorNodeLabelDoesNotMatch", "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label")),
+    ({**TOLERANT, "securityContext": {"supplementalGroupsPolicy": "Strict"}}, {},
+     ("SupplementalGroupsPolicyNotSupported", "SupplementalGroupsPolicy=Strict is not supported in this node")),
+])
+def test_a_node_refuses_what_was_meant_for_another(spec: dict[str, Any], labels: dict[str, str], refused: tuple[str, str] | None) -> None:
+    assert refusal(pod(spec, labels=labels), [], NODE, ROOM, []) == refused
 
 
 def test_a_host_port_is_given_once() -> None:
