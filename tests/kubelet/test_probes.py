@@ -13,8 +13,11 @@ import grpc
 import pytest
 
 from minikube_py.apis import core_v1
+from minikube_py.apis.scheme import from_document
+from minikube_py.cri.interface import runtime_v1
 from minikube_py.kubelet.actions import Health
 from minikube_py.kubelet.container_status import Readiness
+from minikube_py.kubelet.lifecycle_hooks import HookError, LifecycleHooks
 from minikube_py.kubelet.probes.grpc_health import METHOD, check
 from minikube_py.kubelet.probes.handlers import Prober, ProbeResult, http_url, resolve_port, tcp_connect
 from minikube_py.kubelet.probes.workers import ProbeWorkers
@@ -166,10 +169,10 @@ async def http_server(*answers: bytes) -> AsyncIterator[int]:
 
 
 @pytest.mark.parametrize(("answers", "outcome"), [
-    ([b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"], "success"), ([b"HTTP/1.1 399 Odd\r\n\r\n"], "success"),
+    ([b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"], "success"), ([b"HTTP/1.1 399 Odd\r\n\r\n"], "warning"),
     ([b"HTTP/1.1 500 No\r\n\r\n"], "failure"), ([b""], "failure"),
     ([b"HTTP/1.1 302 Found\r\nLocation: /other\r\n\r\n", b"HTTP/1.1 404 No\r\n\r\n"], "failure"),
-    ([b"HTTP/1.1 302 Found\r\nLocation: http://192.0.2.1/\r\n\r\n"], "success"),
+    ([b"HTTP/1.1 302 Found\r\nLocation: http://192.0.2.1/\r\n\r\n"], "warning"),
 ])
 async def test_an_http_probe_looks_at_the_status(answers: list[bytes], outcome: str) -> None:
     prober = Prober(None)  # type: ignore[arg-type]
@@ -177,6 +180,47 @@ async def test_an_http_probe_looks_at_the_status(answers: list[bytes], outcome: 
         result = await prober.http_get(f"http://127.0.0.1:{port}/", {}, 5)
     await prober.close()
     assert result.outcome == outcome
+
+
+@pytest.mark.looptime
+async def test_a_probe_that_warns_succeeds_and_is_told() -> None:
+    world = World({"readinessProbe": {**EXEC, "periodSeconds": 1}}, "warning")
+    async with world.running():
+        await asyncio.sleep(0.5)
+        assert world.workers.readiness(world.info).ready
+    assert world.recorder.messages == ["ProbeWarning: Readiness probe warning: text"]
+
+
+async def run_hook(action: dict[str, Any], prober: Any = None) -> None:
+    hooks = LifecycleHooks(prober or Prober(None), lambda uid: "127.0.0.1")  # type: ignore[arg-type]
+    of = pod()
+    await hooks.run(of, of.spec.containers[0], from_document(core_v1.LifecycleHandler, action), "id")
+
+
+async def test_a_hook_needs_an_answer_of_a_server_whatever_it_says() -> None:
+    prober = Prober(None)  # type: ignore[arg-type]
+    async with http_server(b"HTTP/1.1 500 No\r\n\r\n") as port:
+        await run_hook({"httpGet": {"path": "/x", "port": port}}, prober)
+    with pytest.raises(HookError) as refused:
+        await run_hook({"httpGet": {"path": "/x", "port": port}}, prober)
+    assert str(refused.value) == (
+        f'HTTP lifecycle hook (/x) for Container "app" in Pod "p_ns(u)" failed - error: Get "http://127.0.0.1:{port}/x": '
+        f"dial tcp 127.0.0.1:{port}: connect: connection refused"
+    )
+    await prober.close()
+
+
+async def test_a_command_of_a_hook_that_fails_is_told_with_its_output() -> None:
+    class Runtime:
+        async def exec_sync(self, *_: Any, **__: Any) -> runtime_v1.ExecSyncResponse:
+            return runtime_v1.ExecSyncResponse(stdout=b"out\n", stderr=b"err\n", exit_code=3)
+
+    with pytest.raises(HookError) as failed:
+        await run_hook({"exec": {"command": ["sh", "-c", "x"]}}, Prober(Runtime()))  # type: ignore[arg-type]
+    assert str(failed.value) == (
+        'Exec lifecycle hook ([sh -c x]) for Container "app" in Pod "p_ns(u)" failed - error: '
+        "command 'sh -c x' exited with 3: err\n, message: \"out\\nerr\\n\""
+    )
 
 
 async def test_a_refused_connection_is_named() -> None:

@@ -23,7 +23,7 @@ from ..container_status import AnyContainer
 if TYPE_CHECKING:
     import aiohttp
 
-Outcome = Literal["success", "failure", "unknown"]
+Outcome = Literal["success", "warning", "failure", "unknown"]
 
 # Source: kubernetes pkg/probe/http (maxRespBodyLength).
 BODY_BYTES_MAX = 10 * 1024
@@ -36,12 +36,22 @@ class ProbeResult:
     """What one try gave.
 
     Attributes:
-        outcome: "unknown" if the probe itself could not be carried out.
+        outcome: "warning" is a success with something to tell, "unknown" if the probe itself could not be carried out.
         message: what the event says.
+        error: of a command that failed, how.
     """
 
     outcome: Outcome
     message: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What a server says."""
+
+    status: int
+    body: str
 
 
 class Prober:
@@ -66,7 +76,7 @@ class Prober:
             if probe.http_get is not None:
                 action = probe.http_get
                 port = resolve_port(action.port, container)
-                return await self.http_get(http_url(action, port, pod_ip), _headers(action), timeout_s)
+                return await self.http_get(http_url(action, port, pod_ip), http_headers(action, USER_AGENT), timeout_s)
             if probe.tcp_socket is not None:
                 port = resolve_port(probe.tcp_socket.port, container)
                 return await tcp_connect(probe.tcp_socket.host or pod_ip, port, timeout_s)
@@ -85,12 +95,27 @@ class Prober:
         except CriTimeoutError:
             return ProbeResult("failure", f'command timed out: "{" ".join(command)}" timed out after {timeout_s}s')
         except CriError as error:
-            return ProbeResult("unknown", f"rpc error: code = {error.code.title() or 'Unknown'} desc = {error.message}")
+            text = f"rpc error: code = {error.code.title() or 'Unknown'} desc = {error.message}"
+            return ProbeResult("unknown", text, text)
         output = (answer.stdout + answer.stderr)[:BODY_BYTES_MAX].decode("utf-8", "replace")
-        return ProbeResult("success" if answer.exit_code == 0 else "failure", output)
+        if answer.exit_code == 0:
+            return ProbeResult("success", output)
+        stderr = answer.stderr.decode("utf-8", "replace")
+        return ProbeResult("failure", output, f"command '{' '.join(command)}' exited with {answer.exit_code}: {stderr}")
 
     async def http_get(self, url: str, headers: Mapping[str, str], timeout_s: float) -> ProbeResult:
-        """Ask a server: it is well if it answers 200 to 399. Redirects to other hosts are not followed and count as well."""
+        """Ask a server: it is well if it answers 200 to 399. Redirects to other hosts are not followed and only warned of."""
+        answer = await self.http_answer(url, headers, timeout_s)
+        if isinstance(answer, ProbeResult):
+            return answer
+        if 200 <= answer.status < 300:
+            return ProbeResult("success", answer.body)
+        if 300 <= answer.status < 400:
+            return ProbeResult("warning", f"Probe terminated redirects, Response body: {answer.body}")
+        return ProbeResult("failure", f"HTTP probe failed with statuscode: {answer.status}")
+
+    async def http_answer(self, url: str, headers: Mapping[str, str], timeout_s: float) -> HttpAnswer | ProbeResult:
+        """What a server answers, after redirects to its own host; or how asking it failed."""
         import aiohttp
 
         session = self._http()
@@ -106,10 +131,7 @@ class Prober:
                             if urlsplit(following).hostname == host:
                                 url = following
                                 continue
-                            return ProbeResult("success", f"Probe terminated redirects, Response body: {body}")
-                        if 200 <= answer.status < 400:
-                            return ProbeResult("success", body)
-                        return ProbeResult("failure", f"HTTP probe failed with statuscode: {answer.status}")
+                        return HttpAnswer(answer.status, body)
                 return ProbeResult("failure", f'Get "{url}": stopped after {REDIRECTS_MAX} redirects')
         except TimeoutError:
             return ProbeResult(
@@ -164,8 +186,9 @@ def http_url(action: core_v1.HTTPGetAction, port: int, pod_ip: str) -> str:
     return f"{(action.scheme or 'HTTP').lower()}://{f'[{host}]' if ':' in host else host}:{port}{path}"
 
 
-def _headers(action: core_v1.HTTPGetAction) -> dict[str, str]:
-    headers = {"User-Agent": USER_AGENT, "Accept": "*/*"}
+def http_headers(action: core_v1.HTTPGetAction, user_agent: str) -> dict[str, str]:
+    """The headers of the request of an HTTP action."""
+    headers = {"User-Agent": user_agent, "Accept": "*/*"}
     for header in action.http_headers:
         if header.name.lower() in ("user-agent", "accept"):
             headers = {name: value for name, value in headers.items() if name.lower() != header.name.lower()}

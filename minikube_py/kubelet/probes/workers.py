@@ -151,7 +151,7 @@ class ProbeWorkers:
         while True:
             began_s = loop.time()
             result = await self._prober.probe(probe, container, info.id, pod_ip)
-            if result.outcome == "success":
+            if result.outcome in ("success", "warning"):
                 successes, failures = successes + 1, 0
             elif result.outcome == "failure":
                 successes, failures = 0, failures + 1
@@ -192,5 +192,8 @@ class ProbeWorkers:
     def _report(self, kind: ProbeKind, pod: core_v1.Pod, container: core_v1.Container, result: ProbeResult) -> None:
         field_name = "initContainers" if is_sidecar(container) else "containers"
         reference = object_reference(pod, f"spec.{field_name}{{{container.name}}}")
+        if result.outcome == "warning":
+            self._recorder.event(reference, "Warning", "ProbeWarning", f"{kind} probe warning: {result.message}")
+            return
         said = "failed" if result.outcome == "failure" else "errored and resulted in unknown state"
         self._recorder.event(reference, "Warning", "Unhealthy", f"{kind} probe {said}: {result.message}")
