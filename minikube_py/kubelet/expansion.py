@@ -12,6 +12,11 @@ from collections.abc import Mapping
 _REFERENCE = re.compile(r"\$(?:(\$)|\(([^)]*)\))")
 
 
+def references(text: str) -> set[str]:
+    """The names that `text` refers to."""
+    return {match[2] for match in _REFERENCE.finditer(text) if not match[1]}
+
+
 def expand(text: str, values: Mapping[str, str]) -> str:
     """`text` with each reference to a name in `values` replaced by its value."""
     if "$" not in text:

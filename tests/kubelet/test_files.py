@@ -50,6 +50,15 @@ def test_a_file_cannot_leave_its_volume(tmp_path: Path, path: str) -> None:
         write(tmp_path / "volume", {path: FileContent(b"", 0o644)})
 
 
+def test_a_directory_is_open_to_all_and_its_files_to_the_group(tmp_path: Path) -> None:
+    target = tmp_path / "volume"
+    write(target, {"d/a": FileContent(b"1", 0o400)})
+    assert stat.S_IMODE(target.stat().st_mode) == 0o777
+    write(target, {"d/a": FileContent(b"2", 0o400)}, group=os.getgid())
+    modes = {name: oct(stat.S_IMODE((target / name).stat().st_mode)) for name in (".", "..data", "d", "d/a")}
+    assert modes == {".": "0o2777", "..data": "0o2755", "d": "0o2755", "d/a": "0o440"}
+
+
 def test_keys_become_files() -> None:
     config = core_v1.ConfigMap(data={"a": "x"}, binary_data={"b": b"\0"})
     assert config_map_files(config, [], 0o644, optional=False) == {"a": FileContent(b"x", 0o644), "b": FileContent(b"\0", 0o644)}
@@ -70,8 +79,9 @@ def test_a_subpath_cannot_leave_its_volume(tmp_path: Path) -> None:
     for path in ("out/passwd", "../volume", "/etc"):
         with pytest.raises(OSError):
             open_beneath(volume, path)
+    volume.chmod(0o777)
     make_beneath(volume, "inside/new/deep")
-    assert (volume / "inside" / "new" / "deep").is_dir()
+    assert stat.S_IMODE((volume / "inside" / "new" / "deep").stat().st_mode) == 0o777, "whoever may write the volume may write it"
     with pytest.raises(OSError):
         make_beneath(volume, "out/new")
 

@@ -82,6 +82,20 @@ async def test_volumes_hold_what_they_should(node: Node, tmp_path: Path) -> None
         assert said.splitlines()[-1] == "ro"
 
 
+@pytest.mark.parametrize(("expression", "message"), [
+    ("$(PATH_)", "error SubPath `/tmp` must not be an absolute path"), ("a/$(UP)", "unable to provision SubPath `a/..`: must not contain '..'"),
+    ("$(NONE)/$(EMPTY)", "missing value for EMPTY, NONE"),
+])
+async def test_a_subpath_that_cannot_be_is_told(node: Node, expression: str, message: str) -> None:
+    async with node.agent():
+        await node.create({"metadata": {"name": "sub"}, "spec": {"volumes": [{"name": "v", "emptyDir": {}}], "containers": [{
+            "name": "app", "command": ["true"], "volumeMounts": [{"name": "v", "mountPath": "/v", "subPathExpr": expression}],
+            "env": [{"name": "PATH_", "value": "/tmp"}, {"name": "UP", "value": ".."}, {"name": "EMPTY", "value": ""}],
+        }]}})
+        pod = await node.wait_pod("sub", lambda pod: waiting_reason(pod) == "CreateContainerConfigError")
+        assert pod.status.container_statuses[0].state.waiting.message == message
+
+
 async def test_a_pod_knows_its_names_and_addresses(node: Node) -> None:
     async with node.agent():
         said = await outcome(

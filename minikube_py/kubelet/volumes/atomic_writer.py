@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from pathlib import Path
 
 DATA_LINK = "..data"
 NEW_LINK = "..data_tmp"
+# Files are only read by the group. Source: kubernetes pkg/volume/volume_linux.go (roMask, execMask)
+GROUP_FILE_BITS = 0o440
+GROUP_DIRECTORY_BITS = 0o2550
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,8 @@ def write(target: Path, files: Mapping[str, FileContent], *, group: int | None =
         parts = Path(path).parts
         if not parts or Path(path).is_absolute() or ".." in parts or parts[0].startswith(".."):
             raise ValueError(f"invalid path {path!r}")
-    target.mkdir(parents=True, exist_ok=True, mode=0o755)
+    target.mkdir(parents=True, exist_ok=True)
+    _open_up(target, group)
     current = _current(target)
     if current is not None and _same(current, files):
         return False
@@ -88,16 +93,29 @@ def _fill(target: Path, files: Mapping[str, FileContent], group: int | None) -> 
         file.write_bytes(content.data)
         mode = content.mode
         if group is not None:
-            mode |= 0o440
+            mode |= GROUP_FILE_BITS
         if content.owner is not None or group is not None:
             os.chown(file, -1 if content.owner is None else content.owner, -1 if group is None else group)
         # After the change of owner, which drops bits; and whatever the umask.
         file.chmod(mode)
     if group is not None:
         for directory, _, _ in os.walk(fresh):
-            os.chown(directory, -1, group)
-            os.chmod(directory, 0o2775)
+            _give(Path(directory), group)
     return fresh
+
+
+def _open_up(target: Path, group: int | None) -> None:
+    """Let everybody into the directory itself, as into an empty volume, and give it to the group."""
+    found = target.stat()
+    if found.st_mode & 0o777 != 0o777:
+        target.chmod(0o777)
+    if group is not None and (found.st_gid != group or not found.st_mode & stat.S_ISGID):
+        _give(target, group)
+
+
+def _give(directory: Path, group: int) -> None:
+    os.chown(directory, -1, group)
+    directory.chmod(stat.S_IMODE(directory.stat().st_mode) | GROUP_DIRECTORY_BITS)
 
 
 def _link_names(target: Path, names: set[str]) -> None:

@@ -10,6 +10,7 @@ import ctypes
 import errno
 import os
 import shutil
+import stat
 import struct
 from functools import cache
 from pathlib import Path
@@ -110,16 +111,24 @@ def open_beneath(directory: Path, path: str) -> int:
 
 
 def make_beneath(directory: Path, path: str) -> None:
-    """Make the directories of a path below a directory, refusing links that leave it.
+    """Make the directories of a path below a directory, with its mode, refusing links that leave it.
 
     Raises: OSError.
     """
     made = ""
+    mode = stat.S_IMODE(directory.stat().st_mode)
     for part in Path(path).parts:
         parent = open_beneath(directory, made or ".")
+        made = f"{made}/{part}" if made else part
         try:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(f"/proc/self/fd/{parent}/{part}", 0o750)
+            os.mkdir(f"/proc/self/fd/{parent}/{part}", mode)
+        except FileExistsError:
+            continue
         finally:
             os.close(parent)
-        made = f"{made}/{part}" if made else part
+        # Whatever the umask; by a descriptor, since the pod may have put a link in its place.
+        fresh = open_beneath(directory, made)
+        try:
+            os.chmod(f"/proc/self/fd/{fresh}", mode)
+        finally:
+            os.close(fresh)

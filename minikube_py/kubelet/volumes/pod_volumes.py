@@ -25,7 +25,7 @@ from minikube_py.core.errors import NotFoundError, StatusError
 from ..container_status import AnyContainer
 from ..cri_config import BindMount
 from ..env import References
-from ..expansion import expand
+from ..expansion import expand, references
 from ..service_account_tokens import ServiceAccountTokens
 from . import atomic_writer, payloads
 from .atomic_writer import FileContent
@@ -102,7 +102,7 @@ class PodVolumes:
             path = mounted.paths.get(mount.name)
             if path is None:
                 raise VolumeError(f'cannot find volume "{mount.name}" to mount into container "{container.name}"')
-            sub_path = expand(mount.sub_path_expr, environment) if mount.sub_path_expr else mount.sub_path
+            sub_path = _expanded(mount.sub_path_expr, environment) if mount.sub_path_expr else mount.sub_path
             if sub_path:
                 where = self.pod_dir(pod.metadata.uid) / "volume-subpaths" / mount.name / container.name / str(index)
                 path = await asyncio.to_thread(_bind_sub_path, path, sub_path, where)
@@ -245,7 +245,9 @@ def _empty_dir(path: Path, source: core_v1.EmptyDirVolumeSource, group: int | No
     else:
         path.mkdir(parents=True, exist_ok=True)
     if fresh:
-        path.chmod(0o777)
+        # A filesystem of its own has the sticky bit besides.
+        if path.stat().st_mode & 0o777 != 0o777:
+            path.chmod(0o777)
         if group is not None:
             set_group(path, group)
 
@@ -274,10 +276,21 @@ def _host_path(path: Path, kind: str) -> None:
         raise VolumeError(f"hostPath type check failed: {path} is not a {text}")
 
 
+def _expanded(expression: str, environment: Mapping[str, str]) -> str:
+    missing = sorted(name for name in references(expression) if not environment.get(name))
+    if missing:
+        raise VolumeError(f"missing value for {', '.join(missing)}")
+    return expand(expression, environment)
+
+
 def _bind_sub_path(volume: Path, sub_path: str, where: Path) -> Path:
     """Bind a path of a volume to a place outside it, so that nobody can turn it elsewhere before the container sees it."""
     if where.exists() and is_mount(where):
         unmount(where)
+    if sub_path.startswith("/"):
+        raise VolumeError(f"error SubPath `{sub_path}` must not be an absolute path")
+    if ".." in sub_path.split("/"):
+        raise VolumeError(f"unable to provision SubPath `{sub_path}`: must not contain '..'")
     try:
         found = open_beneath(volume, sub_path)
     except FileNotFoundError:
