@@ -17,6 +17,7 @@ from minikube_py.apis import core_v1
 
 from .naming import container_hash
 from .qos import is_sidecar
+from .resize import NOTHING, ResizePlan
 from .runtime_state import ContainerInfo, PodRuntime
 
 KillReason = Literal["", "StartupProbe", "LivenessProbe"]
@@ -55,6 +56,7 @@ class Actions:
         create_sandbox: then make a sandbox.
         attempt: number of the new sandbox.
         kill: containers to be stopped.
+        resize: running containers to be changed as they run.
         start: names of containers to be started, in order: ephemeral, init, app.
     """
 
@@ -62,30 +64,31 @@ class Actions:
     create_sandbox: bool = False
     attempt: int = 0
     kill: list[Kill] = field(default_factory=list)
+    resize: ResizePlan = NOTHING
     start: list[str] = field(default_factory=list)
 
     @property
     def none(self) -> bool:
-        return not (self.kill_pod or self.create_sandbox or self.kill or self.start)
+        return not (self.kill_pod or self.create_sandbox or self.kill or self.resize.update or self.start)
 
 
 HealthOf = Callable[[ContainerInfo], Health]
 
 
-def compute_actions(pod: core_v1.Pod, runtime: PodRuntime, health: HealthOf) -> Actions:
+def compute_actions(pod: core_v1.Pod, runtime: PodRuntime, health: HealthOf, resize: ResizePlan = NOTHING) -> Actions:
     """What to do next for a pod that is meant to run."""
     sandbox = runtime.sandbox
     ready = [box for box in runtime.sandboxes if box.ready]
     host = bool(pod.spec.host_network)
     if sandbox is None or len(ready) != 1 or not sandbox.ready or sandbox.host_network != host or (not host and not sandbox.ips):
         return _new_sandbox(pod, runtime)
-    actions = Actions()
+    actions = Actions(resize=resize if resize.update else NOTHING)
     actions.start += [item.name for item in pod.spec.ephemeral_containers if runtime.newest(item.name) is None]
-    if not _init_containers(pod, runtime, health, actions):
+    if not _init_containers(pod, runtime, health, resize, actions):
         return Actions(kill_pod=True) if actions.kill_pod else actions
     kept = 0
     for container in pod.spec.containers:
-        kept += _app_container(pod, container, runtime.newest(container.name), health, actions)
+        kept += _app_container(pod, container, runtime.newest(container.name), health, resize, actions)
     if kept == 0 and not any(container.name in actions.start for container in pod.spec.containers):
         return Actions(kill_pod=True)
     return actions
@@ -123,7 +126,7 @@ def _init_pending(pod: core_v1.Pod, runtime: PodRuntime) -> bool:
 
 
 def _app_container(
-    pod: core_v1.Pod, container: core_v1.Container, info: ContainerInfo | None, health: HealthOf, actions: Actions
+    pod: core_v1.Pod, container: core_v1.Container, info: ContainerInfo | None, health: HealthOf, resize: ResizePlan, actions: Actions
 ) -> int:
     """Decide about one app container; 1 if it is left running."""
     if info is None or info.phase == "exited":
@@ -135,6 +138,9 @@ def _app_container(
         actions.start.append(container.name)
         return 0
     message, reason = unhealthy(container, info, health(info))
+    if not message and container.name in resize.restart:
+        _restart_resized(container, info, actions)
+        return 0
     if not message:
         return 1
     actions.kill.append(Kill(info, message, reason))
@@ -142,6 +148,11 @@ def _app_container(
         actions.kill[-1] = Kill(info, f"{message}, will be restarted", reason)
         actions.start.append(container.name)
     return 0
+
+
+def _restart_resized(container: core_v1.Container, info: ContainerInfo, actions: Actions) -> None:
+    actions.kill.append(Kill(info, f"Container {container.name} resize requires restart"))
+    actions.start.append(container.name)
 
 
 def unhealthy(container: core_v1.Container, info: ContainerInfo, state: Health) -> tuple[str, KillReason]:
@@ -155,7 +166,7 @@ def unhealthy(container: core_v1.Container, info: ContainerInfo, state: Health) 
     return "", ""
 
 
-def _init_containers(pod: core_v1.Pod, runtime: PodRuntime, health: HealthOf, actions: Actions) -> bool:
+def _init_containers(pod: core_v1.Pod, runtime: PodRuntime, health: HealthOf, resize: ResizePlan, actions: Actions) -> bool:
     """Decide about init containers; True once the app containers may start."""
     initialized = pod_initialized(pod, runtime)
     # A new sandbox runs its init containers anew: those of an older one do not count.
@@ -164,7 +175,7 @@ def _init_containers(pod: core_v1.Pod, runtime: PodRuntime, health: HealthOf, ac
     last_seen = max((index for index, info in enumerate(infos) if info is not None), default=-1)
     for index, (container, info) in enumerate(zip(pod.spec.init_containers, infos, strict=True)):
         if is_sidecar(container):
-            up = _sidecar(container, info, health, actions)
+            up = _sidecar(container, info, health, resize, actions)
             if not up and not initialized and index >= last_seen:
                 return False
         elif not initialized and not _init_done(pod, container, info, actions):
@@ -179,7 +190,9 @@ def pod_initialized(pod: core_v1.Pod, runtime: PodRuntime) -> bool:
     return sandbox is not None and any(info.name in names and info.sandbox_id == sandbox.id for info in runtime.containers)
 
 
-def _sidecar(container: core_v1.Container, info: ContainerInfo | None, health: HealthOf, actions: Actions) -> bool:
+def _sidecar(
+    container: core_v1.Container, info: ContainerInfo | None, health: HealthOf, resize: ResizePlan, actions: Actions
+) -> bool:
     """Decide about a sidecar; True if it runs and has started."""
     if info is None or info.phase == "exited":
         actions.start.append(container.name)
@@ -193,6 +206,9 @@ def _sidecar(container: core_v1.Container, info: ContainerInfo | None, health: H
     if message:
         actions.kill.append(Kill(info, f"{message}, will be restarted", reason))
         actions.start.append(container.name)
+        return False
+    if container.name in resize.restart:
+        _restart_resized(container, info, actions)
         return False
     return state.started
 

@@ -32,11 +32,22 @@ def refusal(
     Args:
         others: the pods that the node has taken.
     """
-    active = [other for other in others if other.status.phase not in ("Succeeded", "Failed") and other.metadata.uid != pod.metadata.uid]
+    active = _active(pod, others)
     return (
         _sysctls(pod, unsafe_sysctls) or _operating_system(pod) or _groups_policy(pod, node) or _resources(pod, active, allocatable)
         or _affinity(pod, node) or _ports(pod, active) or _taints(pod, node)
     )
+
+
+def resources_refusal(
+    pod: core_v1.Pod, others: Iterable[core_v1.Pod], allocatable: Mapping[str, Quantity]
+) -> tuple[str, str] | None:
+    """Why there is no room for a pod beside the others, as (reason, message); None if there is."""
+    return _resources(pod, _active(pod, others), allocatable)
+
+
+def _active(pod: core_v1.Pod, others: Iterable[core_v1.Pod]) -> list[core_v1.Pod]:
+    return [other for other in others if other.status.phase not in ("Succeeded", "Failed") and other.metadata.uid != pod.metadata.uid]
 
 
 def _sysctls(pod: core_v1.Pod, unsafe: Sequence[str]) -> tuple[str, str] | None:

@@ -6,7 +6,7 @@ Source: kubernetes pkg/kubelet/kubelet_pods.go (convertToAPIContainerStatuses), 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from minikube_py.apis import core_v1
@@ -39,6 +39,8 @@ class StatusInput:
         reasons: why containers wait, by name.
         readiness: of a running container.
         terminal: the pod has ended, whatever its containers' restart policy.
+        actual: what running containers have; one that is not there has what its spec says.
+        resize: how a resize stands.
     """
 
     pod: core_v1.Pod
@@ -46,6 +48,8 @@ class StatusInput:
     reasons: Reasons
     readiness: Callable[[ContainerInfo], Readiness]
     terminal: bool = False
+    actual: Mapping[str, core_v1.ResourceRequirements] = field(default_factory=dict)
+    resize: Sequence[core_v1.PodCondition] = ()
 
 
 def container_statuses(
@@ -75,9 +79,9 @@ def _status(given: StatusInput, container: AnyContainer, previous: core_v1.Conta
         status.last_state = _state(older)
     elif previous is not None and previous.restart_count == newest.attempt:
         status.last_state = previous.last_state
-    given_resources = container.resources
-    status.allocated_resources = dict(given_resources.requests)
-    status.resources = core_v1.ResourceRequirements(limits=dict(given_resources.limits), requests=dict(given_resources.requests))
+    has = given.actual.get(container.name, container.resources) if newest.running else container.resources
+    status.allocated_resources = dict(container.resources.requests)
+    status.resources = core_v1.ResourceRequirements(limits=dict(has.limits), requests=dict(has.requests))
     if newest.running and status.started is not None:
         readiness = given.readiness(newest)
         status.started, status.ready = readiness.started, readiness.started and readiness.ready

@@ -20,7 +20,7 @@ from minikube_py.core.errors import StatusError
 from minikube_py.cri.errors import CriError
 from minikube_py.cri.interface import ContainerTasks, Cri
 
-from .admission import refusal
+from .admission import refusal, resources_refusal
 from .cgroups import CgroupTree, make_qos_groups
 from .checkpoints import Checkpoints
 from .cri_config import NodeFacts
@@ -35,10 +35,12 @@ from .node_status import NodeStatusReporter
 from .object_references import ObjectReferences
 from .options import KubeletOptions
 from .pod_killer import PodKiller
+from .pod_resizing import PodResizing
 from .pod_sync import NodeState, PodSync
 from .pod_workers import PodWorkers
 from .probes.handlers import Prober
 from .probes.workers import ProbeWorkers
+from .resize import infeasible
 from .runtime_events import RuntimeEvents
 from .runtime_state import RuntimeCache
 from .service_account_tokens import ServiceAccountTokens
@@ -142,9 +144,10 @@ class Kubelet:
             self.options, self.cri, self.cache, self._volumes, self._references, puller, self._hooks, self._killer, self.recorder,
             NodeView(facts, lambda: self.node.allocatable, self._services_of, self._runtime_handler),
         )
+        resizing = PodResizing(self.options, self.cri, tree, self.recorder, facts, self._room)
         sync = PodSync(
             self.options, self.cri, self.cache, launcher, self._killer, self._volumes, self._references, puller, self._probes,
-            self.recorder, self._writer, tree, self.checkpoints, self.host_ports,
+            self.recorder, self._writer, tree, self.checkpoints, self.host_ports, resizing,
             NodeState(lambda: self.node.network_problem, self._admit), self._clock,
         )
         self.workers = PodWorkers(sync, self._clock, self._pod_gone)
@@ -223,6 +226,7 @@ class Kubelet:
 
     def _pod_gone(self, uid: str) -> None:
         log.debug("pod removed uid=%s", uid)
+        self.workers.wake_pending()
 
     def _network_ready(self) -> None:
         if self.ready.is_set():
@@ -240,10 +244,18 @@ class Kubelet:
         return self._refusal(pod)
 
     def _refusal(self, pod: core_v1.Pod) -> tuple[str, str] | None:
-        admitted = [
-            other for other in self.workers.pods() if (state := self.workers.state(other.metadata.uid)) is not None and state.admitted
-        ]
-        return refusal(pod, admitted, self.node.node, self.node.allocatable, self.options.allowed_unsafe_sysctls)
+        return refusal(pod, self._admitted(), self.node.node, self.node.allocatable, self.options.allowed_unsafe_sysctls)
+
+    def _room(self, pod: core_v1.Pod) -> tuple[str, str] | None:
+        """Why a pod cannot be resized to what it asks for, as reason and message of a condition; None if it can."""
+        never = infeasible(pod, self.node.allocatable)
+        if never:
+            return "Infeasible", never
+        full = resources_refusal(pod, self._admitted(), self.node.allocatable)
+        return ("Deferred", full[1]) if full is not None else None
+
+    def _admitted(self) -> list[core_v1.Pod]:
+        return [other for other in self.workers.pods() if (state := self.workers.state(other.metadata.uid)) is not None and state.admitted]
 
     async def _runtime_handler(self, name: str) -> str:
         try:

@@ -14,7 +14,9 @@ from minikube_py.apis import core_v1
 from .container_status import StatusInput, container_statuses, end_containers
 from .qos import is_sidecar, qos_class
 
-OWNED_CONDITIONS = frozenset({"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"})
+# Of a resize, which are there only as long as it lasts.
+RESIZE_CONDITIONS = ("PodResizePending", "PodResizeInProgress")
+OWNED_CONDITIONS = frozenset({"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", *RESIZE_CONDITIONS})
 
 
 def pod_status(given: StatusInput, *, node_ip: str, start_time: str, now: str, failure: tuple[str, str] | None = None) -> core_v1.PodStatus:
@@ -137,6 +139,7 @@ def conditions(pod: core_v1.Pod, status: core_v1.PodStatus, given: StatusInput, 
     sandbox = given.runtime.sandbox
     network = sandbox is not None and sandbox.ready and (bool(sandbox.ips) or bool(pod.spec.host_network))
     own = [
+        *given.resize,
         core_v1.PodCondition(type="PodReadyToStartContainers", status="True" if network else "False"),
         _initialized(pod, status),
         _ready(pod, status),
@@ -148,7 +151,7 @@ def conditions(pod: core_v1.Pod, status: core_v1.PodStatus, given: StatusInput, 
         old = before.get(condition.type)
         same = old is not None and old.status == condition.status and old.last_transition_time
         condition.last_transition_time = old.last_transition_time if old is not None and same else now
-        condition.observed_generation = pod.metadata.generation
+        condition.observed_generation = condition.observed_generation or pod.metadata.generation
     return own + [condition for condition in pod.status.conditions if condition.type not in OWNED_CONDITIONS]
 
 

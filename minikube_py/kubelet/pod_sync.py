@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 
@@ -35,10 +35,13 @@ from .naming import pod_reference
 from .object_references import ObjectReferences
 from .options import KubeletOptions
 from .pod_killer import PodKiller, container_reference, find_container
+from .pod_resizing import PodResizing
+from .pod_state import PodState
 from .pod_status import keep_transition_times, pod_status, refused_status
 from .probes.workers import ProbeWorkers
 from .qos import qos_class
-from .resources import pod_cgroup_limits
+from .resize import conditions as resize_conditions
+from .resize import with_allocation
 from .restart_backoff import RestartBackoff
 from .runtime_state import PodRuntime, RuntimeCache
 from .status_writer import StatusWriter
@@ -49,6 +52,8 @@ log = logging.getLogger(__name__)
 
 # A container that could not be started for another reason than its own end. Source: kubernetes pkg/kubelet/pod_workers.go, backOffPeriod.
 RETRY_S = 10.0
+# A resize for which there was no room. Source: kubernetes pkg/kubelet/allocation/allocation_manager.go (it looks again after three minutes)
+RESIZE_RETRY_S = 180.0
 VOLUME_RETRY_MIN_S = 0.5
 VOLUME_RETRY_MAX_S = 122.0
 SANDBOX_RETRY_MIN_S = 1.0
@@ -56,31 +61,6 @@ SANDBOX_RETRY_MAX_S = 10.0
 # Rounds of deciding and doing in one sync: init containers that end at once make several.
 ROUNDS_MAX = 32
 DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadline"
-
-
-@dataclass(slots=True)
-class PodState:
-    """What the agent keeps of one pod between syncs.
-
-    Attributes:
-        pod: the newest spec.
-        reasons: container -> (reason, message) of its waiting state.
-        failure: (reason, message) once the node has failed the pod.
-        terminal: all containers have ended for good.
-    """
-
-    pod: core_v1.Pod
-    start_time: str
-    reasons: dict[str, tuple[str, str]] = field(default_factory=dict)
-    failure: tuple[str, str] | None = None
-    admitted: bool = False
-    terminal: bool = False
-    cleaned: bool = False
-    status: core_v1.PodStatus | None = None
-
-    @property
-    def uid(self) -> str:
-        return self.pod.metadata.uid
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +82,7 @@ class PodSync:
     def __init__(
         self, options: KubeletOptions, cri: Cri, cache: RuntimeCache, launcher: Launcher, killer: PodKiller, volumes: PodVolumes,
         references: ObjectReferences, puller: ImagePuller, probes: ProbeWorkers, recorder: EventRecorder, writer: StatusWriter,
-        cgroups: CgroupTree, checkpoints: Checkpoints, host_ports: HostPorts, node: NodeState, clock: Clock,
+        cgroups: CgroupTree, checkpoints: Checkpoints, host_ports: HostPorts, resizing: PodResizing, node: NodeState, clock: Clock,
     ) -> None:
         self._options = options
         self._cri = cri
@@ -118,6 +98,7 @@ class PodSync:
         self._cgroups = cgroups
         self._checkpoints = checkpoints
         self._host_ports = host_ports
+        self._resizing = resizing
         self._node = node
         self._clock = clock
         self._restarts = RestartBackoff()
@@ -133,9 +114,10 @@ class PodSync:
         Returns: seconds after which to sync again even if nothing happens; None if there is no need.
         Raises: CriError, OSError.
         """
-        pod = state.pod
         if not state.admitted and not await self._admit(state):
             return None
+        self._resizing.grant(state)
+        pod = state.pod
         runtime = self._cache.get(state.uid)
         # Before the status: an adopted container would else be shown as not ready for a moment.
         self._probes.update(pod, runtime, self._pod_ip(pod, runtime))
@@ -146,7 +128,7 @@ class PodSync:
             self._event(state, "Warning", "NetworkNotReady", f"network is not ready: {problem}")
             return RETRY_S
         self._references.register(pod)
-        await self._make_cgroup(pod)
+        await self._resizing.make_cgroup(state)
         try:
             mounted = await self._volumes.set_up(pod)
         except VolumeError as error:
@@ -154,6 +136,8 @@ class PodSync:
             return self._volume_retries.next_s(state.uid)
         self._volume_retries.forget(state.uid)
         again_s = await self._rounds(state, mounted)
+        if state.pending is not None:
+            again_s = _earliest(again_s, RESIZE_RETRY_S)
         return _earliest(again_s, mounted.renew_s, self._deadline_s(state))
 
     async def _rounds(self, state: PodState, mounted: Mounted) -> float | None:
@@ -162,7 +146,7 @@ class PodSync:
         for _ in range(ROUNDS_MAX):
             runtime = self._cache.get(state.uid)
             self._probes.update(state.pod, runtime, self._pod_ip(state.pod, runtime))
-            actions = compute_actions(state.pod, runtime, self._probes.health)
+            actions = compute_actions(state.pod, runtime, self._probes.health, self._resizing.plan(state, runtime))
             if actions.none:
                 break
             progress, again_s = await self._execute(state, actions, runtime, mounted)
@@ -171,6 +155,9 @@ class PodSync:
             self._publish(state)
             if not progress or (state.status is not None and state.status.phase in ("Succeeded", "Failed")):
                 break
+        if state.progress is not None:
+            await self._resizing.settle(state, self._cache.get(state.uid))
+            self._publish(state)
         return again_s
 
     async def _execute(
@@ -197,7 +184,9 @@ class PodSync:
                 return False, self._sandbox_retries.next_s(state.uid)
             self._sandbox_retries.forget(state.uid)
             self._publish(state)
-        return await self._start_all(state, actions, runtime, mounted)
+        resize_s = await self._resizing.carry_out(state, actions.resize, runtime) if actions.resize.update else None
+        progress, again_s = await self._start_all(state, actions, runtime, mounted)
+        return progress, _earliest(again_s, resize_s)
 
     async def _start_all(
         self, state: PodState, actions: Actions, runtime: PodRuntime, mounted: Mounted
@@ -217,6 +206,7 @@ class PodSync:
                     wait_s = self._puller.retry_s(state.pod, container) or RETRY_S
                 else:
                     state.reasons.pop(name, None)
+                    self._resizing.started(state, name)
                     started = True
             again_s = _earliest(again_s, wait_s)
         if started:
@@ -308,6 +298,7 @@ class PodSync:
             self._publish(state)
             return False
         state.admitted = True
+        self._resizing.begin(state)
         return True
 
     def _publish(self, state: PodState) -> None:
@@ -321,7 +312,8 @@ class PodSync:
             status = pod.status
         else:
             given = StatusInput(
-                pod=pod, runtime=runtime, reasons=state.reasons, readiness=self._probes.readiness, terminal=state.terminal,
+                pod=with_allocation(pod, state.allocation), runtime=runtime, reasons=state.reasons, readiness=self._probes.readiness,
+                terminal=state.terminal, actual=state.actual, resize=resize_conditions(state.pending, state.progress),
             )
             status = pod_status(
                 given, node_ip=self._options.node_ip, start_time=state.start_time, now=rfc3339(self._clock.now()), failure=state.failure
@@ -330,13 +322,6 @@ class PodSync:
             keep_transition_times(status, state.status)
         state.status = status
         self._writer.set(pod, status)
-
-    async def _make_cgroup(self, pod: core_v1.Pod) -> None:
-        if self._cgroups.present:
-            pids = int(self._options.argument("pod-max-pids", "-1"))
-            limits = pod_cgroup_limits(pod, pids if pids > 0 else None)
-            path = pod_cgroup(self._options.cgroup_root, qos_class(pod), pod.metadata.uid)
-            await asyncio.to_thread(self._cgroups.make, path, limits)
 
     def _past_deadline(self, state: PodState) -> bool:
         left_s = self._deadline_s(state)

@@ -23,8 +23,9 @@ from minikube_py.core.backoff import Backoff
 from minikube_py.core.clock import Clock, rfc3339
 from minikube_py.cri.errors import CriError
 
+from .pod_state import PodState
 from .pod_status import OWNED_CONDITIONS
-from .pod_sync import PodState, PodSync
+from .pod_sync import PodSync
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +66,8 @@ class _PodWorker:
 
     def update(self, pod: core_v1.Pod) -> None:
         """Take a newer version of the pod."""
-        before = self.state.pod
-        self.state.pod = pod
+        before = self.state.desired
+        self.state.take(pod)
         grace = pod.metadata.deletion_grace_period_seconds
         if pod.metadata.deletion_timestamp and (
             not before.metadata.deletion_timestamp or grace != before.metadata.deletion_grace_period_seconds
@@ -215,6 +216,12 @@ class PodWorkers:
         """Something that every pod depends on has changed."""
         for worker in self._workers.values():
             worker.wake()
+
+    def wake_pending(self) -> None:
+        """There may be room for pods that wait to be resized."""
+        for worker in self._workers.values():
+            if worker.state.pending is not None:
+                worker.wake()
 
     def pods(self) -> list[core_v1.Pod]:
         """The pods that have workers, as last seen."""

@@ -114,6 +114,17 @@ def pod_cgroup_limits(pod: core_v1.Pod, pids_max: int | None) -> CgroupLimits:
     )
 
 
+def widest(one: CgroupLimits, other: CgroupLimits) -> CgroupLimits:
+    """Limits that let through what either lets through."""
+    def higher(a: int | None, b: int | None) -> int | None:
+        return None if a is None or b is None else max(a, b)
+
+    return CgroupLimits(
+        cpu_shares=higher(one.cpu_shares, other.cpu_shares), cpu_quota_us=higher(one.cpu_quota_us, other.cpu_quota_us),
+        memory_bytes=higher(one.memory_bytes, other.memory_bytes), pids=higher(one.pids, other.pids),
+    )
+
+
 def container_memory_limit(container: core_v1.Container) -> int:
     """Bytes; 0 is no limit."""
     return whole_value(container.resources.limits.get("memory", 0))

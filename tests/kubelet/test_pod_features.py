@@ -83,7 +83,8 @@ async def test_volumes_hold_what_they_should(node: Node, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("expression", "message"), [
-    ("$(PATH_)", "error SubPath `/tmp` must not be an absolute path"), ("a/$(UP)", "unable to provision SubPath `a/..`: must not contain '..'"),
+    ("$(PATH_)", "error SubPath `/tmp` must not be an absolute path"),
+    ("a/$(UP)", "unable to provision SubPath `a/..`: must not contain '..'"),
     ("$(NONE)/$(EMPTY)", "missing value for EMPTY, NONE"),
 ])
 async def test_a_subpath_that_cannot_be_is_told(node: Node, expression: str, message: str) -> None:

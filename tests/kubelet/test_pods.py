@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from minikube_py.apis import core_v1, meta_v1
+from minikube_py.apis.scheme import to_document
+from minikube_py.kubelet.cgroups import CgroupTree, pod_cgroup
 from tests.cri.lab import eventually
 
-from .conftest import NODE, Node, is_ready, restarts, waiting_reason
+from .conftest import CGROUP_ROOT, NODE, Node, is_ready, restarts, waiting_reason
 
 pytestmark = pytest.mark.root
 
@@ -267,3 +269,35 @@ async def test_a_hook_that_fails_is_shown(node: Node) -> None:
         }]}})
         await node.wait_pod("hooked", lambda pod: pod.status.phase == "Failed")
         assert await node.wait_event("hooked", "FailedPostStartHook") == "PostStartHook failed"
+
+
+async def test_a_pod_is_resized_as_it_runs(node: Node) -> None:
+    async with node.agent():
+        created = await node.create({"metadata": {"name": "sized"}, "spec": {"containers": [
+            {"name": "app", "command": ["sleep", "1000"], "resizePolicy": [
+                {"resourceName": "cpu", "restartPolicy": "NotRequired"}, {"resourceName": "memory", "restartPolicy": "RestartContainer"},
+            ], "resources": {"requests": {"cpu": "20m", "memory": "32Mi"}, "limits": {"cpu": "40m", "memory": "64Mi"}}},
+        ], "terminationGracePeriodSeconds": 1}})
+        await node.wait_pod("sized", is_ready)
+
+        async def resize(resources: dict[str, dict[str, str]]) -> core_v1.Pod:
+            await node.client.patch(core_v1.Pod, "sized", "default", {"spec": {"containers": [{"name": "app", "resources": resources}]}},
+                                    patch_type="application/strategic-merge-patch+json", subresource="resize")
+            return await node.wait_pod("sized", lambda pod: is_ready(pod) and not any(
+                condition.type.startswith("PodResize") for condition in pod.status.conditions
+            ) and to_document(pod.status.container_statuses[0].resources) == resources)
+
+        def shares() -> int | None:
+            tree, path = CgroupTree.detect(), pod_cgroup(CGROUP_ROOT, "Burstable", created.metadata.uid)
+            return int((tree.v1["cpu"] / path.lstrip("/") / "cpu.shares").read_text()) if "cpu" in tree.v1 else None
+
+        resized = await resize({"limits": {"cpu": "40m", "memory": "64Mi"}, "requests": {"cpu": "30m", "memory": "32Mi"}})
+        assert resized.status.container_statuses[0].restart_count == 0
+        assert shares() in (30, None)
+        resized = await resize({"limits": {"cpu": "40m", "memory": "96Mi"}, "requests": {"cpu": "10m", "memory": "32Mi"}})
+        assert resized.status.container_statuses[0].restart_count == 1
+        assert shares() in (10, None)
+        assert [reason for reason, _ in await node.events("sized") if reason.startswith("Resize")].count("ResizeStarted") == 2
+    async with node.agent():
+        again = await node.wait_pod("sized", is_ready)
+        assert again.status.container_statuses[0].restart_count == 1, "a restarted agent knows what it has given"
