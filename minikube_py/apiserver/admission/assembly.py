@@ -18,6 +18,7 @@ from .options import AdmissionArgs
 from .order import check_names, in_order, is_enabled
 from .plain import AlwaysAdmit, AlwaysDeny, DenyServiceExternalIPs, NamespaceExists, TaintNodesByCondition
 from .pod_placement import LimitPodHardAntiAffinityTopology, PodNodeSelector
+from .pod_resize import PodResizeValidator
 from .pod_security import PodSecurity
 from .pods import DefaultTolerationSeconds, Priority, ServiceAccountPlugin
 from .resource_quota import ResourceQuotaPlugin
@@ -50,7 +51,8 @@ def _makers(store: Store, args: AdmissionArgs, usage: QuotaUsage) -> Iterator[tu
                   StorageObjectInUseProtection, LimitPodHardAntiAffinityTopology):
         yield plain.name, plain
     for stored in (NamespaceLifecycle, NamespaceExists, ServiceAccountPlugin, Priority, DefaultStorageClass, DefaultIngressClass,
-                   PersistentVolumeClaimResize, RuntimeClassPlugin, PodTopologyLabels, LimitRanger):
+                   PersistentVolumeClaimResize, RuntimeClassPlugin, PodTopologyLabels, PodResizeValidator,
+                   LimitRanger):
         yield stored.name, lambda kind=stored: kind(store)  # type: ignore[misc]
     yield DefaultTolerationSeconds.name, lambda: DefaultTolerationSeconds(*tolerated)
     yield PodSecurity.name, lambda: PodSecurity.configured(store, configurations.of(PodSecurity.name))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from minikube_py.apis import core_v1, meta_v1, networking_v1, node_v1, storage_v1
+from minikube_py.apis.scheme import deep_copy
 from minikube_py.apiserver.admission.tolerations import merged
 from minikube_py.core.errors import ForbiddenError, InvalidError, NotFoundError, StatusError, TooManyRequestsError
 
@@ -128,6 +129,36 @@ async def test_pod_takes_over_what_its_runtime_class_says(admitting: Make) -> No
 
 
 # Tolerations, selectors, affinity.
+
+
+async def test_pod_is_not_resized_beyond_its_node(admitting: Make) -> None:
+    async with admitting() as client:
+        for name, system in (("n", "linux"), ("w", "windows")):
+            node = await client.create(core_v1.Node(metadata=meta(name, "", labels={"kubernetes.io/os": system})))
+            node.status.allocatable = {"cpu": "2", "memory": "1Gi"}
+            await client.update(node, subresource="status")
+        for name, node_name in (("p", "n"), ("q", "w"), ("r", "gone"), ("free", "")):
+            await client.create(pod(name, requests={"cpu": "1", "memory": "1Gi"}, node_name=node_name))
+
+        async def resize(name: str, cpu: str, memory: str) -> core_v1.Pod:
+            new = deep_copy(await client.get(core_v1.Pod, name, "default"))
+            new.spec.containers[0].resources.requests |= {"cpu": cpu, "memory": memory}
+            return await client.update(new, subresource="resize")
+
+        await resize("p", "2", "1Gi")
+        await resize("free", "3", "1Gi")
+        await resize("q", "1", "1Gi")
+        for name, cpu, memory, reason, text in (
+            ("p", "3", "1Gi", "NodeCapacity", "node didn't have enough allocatable resources: cpu, requested: 3000, allocatable: 2000"),
+            ("p", "3", "2Gi", "NodeCapacity", "node didn't have enough allocatable resources: cpu, requested: 3000, allocatable: 2000; "
+                                              "memory, requested: 2147483648, allocatable: 1073741824"),
+            ("q", "2", "1Gi", "UnsupportedPlatform", 'pod resize is only supported on linux nodes, node "w" is "windows"'),
+            ("r", "2", "1Gi", None, 'node "gone" not found'),
+        ):
+            with pytest.raises(ForbiddenError) as refused:
+                await resize(name, cpu, memory)
+            assert str(refused.value) == f'pods "{name}" is forbidden: {text}'
+            assert [cause.reason for cause in refused.value.causes] == ([reason] if reason else [])
 
 
 def test_tolerations_are_merged_without_those_that_others_cover() -> None:
