@@ -34,7 +34,7 @@ def pod_status(given: StatusInput, *, node_ip: str, start_time: str, now: str, f
         ephemeral_container_statuses=_ephemeral(given),
         qos_class=qos_class(pod), start_time=previous.start_time or start_time, host_ip=node_ip, host_ips=[core_v1.HostIP(ip=node_ip)],
         observed_generation=pod.metadata.generation, nominated_node_name=previous.nominated_node_name,
-        resource_claim_statuses=previous.resource_claim_statuses, message=previous.message, reason=previous.reason,
+        resource_claim_statuses=previous.resource_claim_statuses,
     )
     _addresses(given, status, node_ip)
     status.phase = phase(pod, status, terminal=given.terminal)
@@ -44,7 +44,7 @@ def pod_status(given: StatusInput, *, node_ip: str, start_time: str, now: str, f
         status.phase = "Failed"
         status.reason, status.message = failure
     elif previous.phase in ("Succeeded", "Failed"):
-        status.phase = previous.phase
+        status.phase, status.reason, status.message = previous.phase, previous.reason, previous.message
     status.conditions = conditions(pod, status, given, now)
     return status
 

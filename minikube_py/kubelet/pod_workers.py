@@ -26,11 +26,14 @@ from minikube_py.cri.errors import CriError
 from .pod_state import PodState
 from .pod_status import OWNED_CONDITIONS
 from .pod_sync import PodSync
+from .status_writer import status_patch
 
 log = logging.getLogger(__name__)
 
 RETRY_MIN_S = 0.2
 RETRY_MAX_S = 30.0
+# What others write over the agent's status stands so long. Source: kubernetes pkg/kubelet/status/status_manager.go (syncPeriod)
+RECONCILE_S = 10.0
 
 
 def concerns_agent(before: core_v1.Pod, after: core_v1.Pod) -> bool:
@@ -60,6 +63,7 @@ class _PodWorker:
         self._step: asyncio.Task[float | None] | None = None
         self._stopping_with: int | None = None
         self._backoff = Backoff(RETRY_MIN_S, RETRY_MAX_S)
+        self._reconcile: asyncio.TimerHandle | None = None
 
     def wake(self) -> None:
         self._wake.set()
@@ -75,6 +79,17 @@ class _PodWorker:
             self._interrupt()
         if concerns_agent(before, pod):
             self._wake.set()
+        elif self._reconcile is None and self._overwritten():
+            self._reconcile = asyncio.get_running_loop().call_later(RECONCILE_S, self._look_at_status)
+
+    def _overwritten(self) -> bool:
+        """Whether the API's status is not what the agent says."""
+        return self.state.status is not None and bool(status_patch(self.state.desired.status, self.state.status))
+
+    def _look_at_status(self) -> None:
+        self._reconcile = None
+        if self._overwritten():
+            self._wake.set()
 
     def remove(self) -> None:
         """The API no longer has the pod."""
@@ -87,12 +102,14 @@ class _PodWorker:
     async def run(self) -> None:
         """Work until the pod is gone from the API and from the node."""
         delay_s: float | None = 0.0
-        while True:
-            await self._wait(delay_s)
-            self._wake.clear()
-            delay_s = await self._interruptible(self._next_step())
-            if delay_s is not None and delay_s < 0:
-                return
+        try:
+            while delay_s is None or delay_s >= 0:
+                await self._wait(delay_s)
+                self._wake.clear()
+                delay_s = await self._interruptible(self._next_step())
+        finally:
+            if self._reconcile is not None:
+                self._reconcile.cancel()
 
     async def _wait(self, delay_s: float | None) -> None:
         if delay_s is None:

@@ -8,6 +8,7 @@ import pytest
 
 from minikube_py.apis import core_v1, meta_v1
 from minikube_py.apis.scheme import to_document
+from minikube_py.kubelet import pod_workers
 from minikube_py.kubelet.cgroups import CgroupTree, pod_cgroup
 from tests.cri.lab import eventually
 
@@ -301,3 +302,17 @@ async def test_a_pod_is_resized_as_it_runs(node: Node) -> None:
     async with node.agent():
         again = await node.wait_pod("sized", is_ready)
         assert again.status.container_statuses[0].restart_count == 1, "a restarted agent knows what it has given"
+
+
+async def test_a_status_that_others_overwrite_comes_back(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pod_workers, "RECONCILE_S", 0.2)
+    async with node.agent():
+        await node.create({"metadata": {"name": "steady"}, "spec": {"containers": [{"name": "app", "command": ["sleep", "1000"]}],
+                                                                     "terminationGracePeriodSeconds": 1}})
+        await node.wait_pod("steady", is_ready)
+        said = {"message": "broken", "conditions": [{"type": "Ready", "status": "False"}, {"type": "example.com/own", "status": "True"}]}
+        written = await node.client.patch(core_v1.Pod, "steady", "default", {"status": said},
+                                          patch_type="application/strategic-merge-patch+json", subresource="status")
+        assert not is_ready(written)
+        pod = await node.wait_pod("steady", lambda pod: is_ready(pod) and not pod.status.message)
+        assert "example.com/own" in {condition.type for condition in pod.status.conditions}
