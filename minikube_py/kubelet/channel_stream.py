@@ -1,9 +1,11 @@
 """Commands and attachments over WebSocket: one byte before each message says which stream it belongs to.
 
 Protocols, by their last difference: v5 can close one stream (a message 255, channel), v4 ends with a metav1.Status as JSON on the error
-channel, older ones with plain text.
+channel, older ones with plain text. For clients that know no bytes there are forms whose messages are text: a digit and base64. An empty
+message tells the client that the streams are open.
 
-Source: kubernetes.io/docs/reference/using-api/api-concepts/ (streaming); KEP-4006; kubernetes
+Source: kubernetes staging/src/k8s.io/kubelet/pkg/cri/streaming/remotecommand/websocket.go, staging/src/k8s.io/apimachinery/pkg/util/
+httpstream/wsstream/conn.go; kubernetes.io/docs/reference/using-api/api-concepts/ (streaming); KEP-4006; kubernetes
 staging/src/k8s.io/apimachinery/pkg/util/remotecommand/constants.go.
 """
 
@@ -12,16 +14,19 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, web
 
 from minikube_py.cri.interface import ExecInput, ExecOutput
 
 log = logging.getLogger(__name__)
 
-PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io", "v3.channel.k8s.io", "v2.channel.k8s.io", "channel.k8s.io")
+TEXT_PROTOCOLS = ("v4.base64.channel.k8s.io", "base64.channel.k8s.io")
+STATUS_PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io", "v4.base64.channel.k8s.io")
+PROTOCOLS = (*STATUS_PROTOCOLS, "v3.channel.k8s.io", "v2.channel.k8s.io", "channel.k8s.io", "base64.channel.k8s.io")
 STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
 CHUNK_BYTES = 32 * 1024
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
@@ -73,6 +78,7 @@ class ChannelStream:
     def __init__(self, socket: web.WebSocketResponse, *, stdout: bool, stderr: bool) -> None:
         self._socket = socket
         self._wanted = {STDOUT: stdout, STDERR: stderr}
+        self._text = False
 
     @staticmethod
     def open() -> web.WebSocketResponse:
@@ -84,6 +90,8 @@ class ChannelStream:
 
         Raises: ConnectionError if the client went away.
         """
+        self._text = self._socket.ws_protocol in TEXT_PROTOCOLS
+        await self._write(next((channel for channel, wanted in self._wanted.items() if wanted), ERROR), b"")
         async with asyncio.TaskGroup() as group:
             outputs = {group.create_task(self._send(STDOUT, process.stdout))}
             if process.stderr is not None:
@@ -100,23 +108,41 @@ class ChannelStream:
         """Tell the client how it ended, and close."""
         if self._socket.closed:
             return
-        as_json = self._socket.ws_protocol in PROTOCOLS[:2]
+        as_json = self._socket.ws_protocol in STATUS_PROTOCOLS
         data = (json.dumps(status) if as_json else str(status.get("message", ""))).encode()
         if data:
-            await self._socket.send_bytes(bytes([ERROR]) + data)
+            await self._write(ERROR, data)
         await self._socket.close()
+
+    async def _write(self, channel: int, data: bytes) -> None:
+        if self._text:
+            await self._socket.send_str(f"{channel}{b64encode(data).decode()}")
+        else:
+            await self._socket.send_bytes(bytes([channel]) + data)
+
+    def _read(self, message: WSMessage) -> tuple[int, bytes] | None:
+        """Channel and data of a message; None if it is none."""
+        if self._text and message.type is WSMsgType.TEXT and message.data[:1].isdigit():
+            try:
+                return int(message.data[0]), b64decode(message.data[1:], validate=True)
+            except ValueError:
+                return None
+        if self._text or message.type is not WSMsgType.BINARY or not message.data:
+            return None
+        return message.data[0], message.data[1:]
 
     async def _send(self, channel: int, stream: ExecOutput) -> None:
         while chunk := await stream.read(CHUNK_BYTES):
             if self._wanted[channel]:
-                await self._socket.send_bytes(bytes([channel]) + chunk)
+                await self._write(channel, chunk)
 
     async def _receive(self, process: Streams) -> None:
         """Pass input on until the client closes the WebSocket. Its standard input may end before."""
         async for message in self._socket:
-            if message.type is not WSMsgType.BINARY or not message.data:
+            read = self._read(message)
+            if read is None:
                 continue
-            channel, data = message.data[0], message.data[1:]
+            channel, data = read
             if channel == STDIN and process.stdin is not None and data:
                 try:
                     await process.stdin.write(data)
