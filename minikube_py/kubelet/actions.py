@@ -18,6 +18,7 @@ from minikube_py.apis import core_v1
 from .naming import container_hash
 from .qos import is_sidecar
 from .resize import NOTHING, ResizePlan
+from .restart_policy import is_restartable, should_restart
 from .runtime_state import ContainerInfo, PodRuntime
 
 KillReason = Literal["", "StartupProbe", "LivenessProbe"]
@@ -96,9 +97,9 @@ def compute_actions(pod: core_v1.Pod, runtime: PodRuntime, health: HealthOf, res
 
 def _new_sandbox(pod: core_v1.Pod, runtime: PodRuntime) -> Actions:
     attempt = runtime.sandbox.attempt + 1 if runtime.sandbox is not None else 0
-    if pod.spec.restart_policy == "Never" and attempt and runtime.containers:
+    if attempt and runtime.containers and not any(is_restartable(pod, container) for container in pod.spec.containers):
         return Actions(kill_pod=True)
-    wanted = [container for container in pod.spec.containers if not _done(pod, runtime.newest(container.name))]
+    wanted = [container for container in pod.spec.containers if not _done(pod, container, runtime.newest(container.name))]
     if not wanted and not _init_pending(pod, runtime):
         return Actions(kill_pod=True)
     actions = Actions(kill_pod=True, create_sandbox=True, attempt=attempt)
@@ -109,11 +110,9 @@ def _new_sandbox(pod: core_v1.Pod, runtime: PodRuntime) -> Actions:
     return actions
 
 
-def _done(pod: core_v1.Pod, info: ContainerInfo | None) -> bool:
+def _done(pod: core_v1.Pod, container: core_v1.Container, info: ContainerInfo | None) -> bool:
     """Whether an app container has ended and is not to be started again."""
-    if info is None or info.phase != "exited":
-        return False
-    return pod.spec.restart_policy == "Never" or (pod.spec.restart_policy == "OnFailure" and info.exit_code == 0)
+    return info is not None and info.phase == "exited" and not should_restart(pod, container, info.exit_code)
 
 
 def _init_pending(pod: core_v1.Pod, runtime: PodRuntime) -> bool:
@@ -130,7 +129,7 @@ def _app_container(
 ) -> int:
     """Decide about one app container; 1 if it is left running."""
     if info is None or info.phase == "exited":
-        if not _done(pod, info):
+        if not _done(pod, container, info):
             actions.start.append(container.name)
         return 0
     if info.phase != "running":
@@ -144,7 +143,7 @@ def _app_container(
     if not message:
         return 1
     actions.kill.append(Kill(info, message, reason))
-    if reason == "" or pod.spec.restart_policy != "Never":
+    if reason == "" or is_restartable(pod, container):
         actions.kill[-1] = Kill(info, f"{message}, will be restarted", reason)
         actions.start.append(container.name)
     return 0
@@ -223,10 +222,10 @@ def _init_done(pod: core_v1.Pod, container: core_v1.Container, info: ContainerIn
     if info.phase == "exited":
         if info.exit_code == 0:
             return True
-        if pod.spec.restart_policy == "Never":
-            actions.kill_pod = True
-        else:
+        if should_restart(pod, container, info.exit_code):
             actions.start.append(container.name)
+        else:
+            actions.kill_pod = True
         return False
     actions.kill.append(Kill(info, f"Init container {container.name} is in {info.phase!r} state, try killing it before restart"))
     actions.start.append(container.name)

@@ -13,6 +13,7 @@ from minikube_py.apis import core_v1
 from minikube_py.core.clock import rfc3339
 
 from .qos import is_sidecar
+from .restart_policy import should_restart
 from .runtime_state import ContainerInfo, PodRuntime
 
 RUNTIME_NAME = "containerd"
@@ -111,9 +112,9 @@ def restarts(pod: core_v1.Pod, container: AnyContainer, info: ContainerInfo, *, 
         return True
     if pod.metadata.deletion_timestamp:
         return False
-    if info.phase == "exited" and info.exit_code == 0 and (init or pod.spec.restart_policy == "OnFailure"):
-        return False
-    return pod.spec.restart_policy != "Never" or info.phase != "exited"
+    if info.phase != "exited":
+        return True
+    return not (init and info.exit_code == 0) and should_restart(pod, container, info.exit_code)
 
 
 def _without_container(given: StatusInput, container: AnyContainer, previous: core_v1.ContainerStatus | None) -> core_v1.ContainerStatus:

@@ -13,6 +13,7 @@ from minikube_py.apis import core_v1
 
 from .container_status import StatusInput, container_statuses, end_containers
 from .qos import is_sidecar, qos_class
+from .restart_policy import should_restart
 
 # Of a resize, which are there only as long as it lasts.
 RESIZE_CONDITIONS = ("PodResizePending", "PodResizeInProgress")
@@ -82,20 +83,22 @@ def _addresses(given: StatusInput, status: core_v1.PodStatus, node_ip: str) -> N
 
 def phase(pod: core_v1.Pod, status: core_v1.PodStatus, *, terminal: bool = False) -> str:
     """The phase that containers' states amount to."""
-    pending, pending_sidecars, failed = _init_counts(pod, status)
-    running = waiting = stopped = succeeded = 0
-    for container in status.container_statuses:
-        state, last = container.state, container.last_state
+    pending, pending_sidecars, failed, ended = _init_counts(pod, status)
+    running = waiting = stopped = succeeded = restarting = 0
+    for container, shown in zip(pod.spec.containers, status.container_statuses, strict=True):
+        state, last = shown.state, shown.last_state
         if state.running is not None:
             running += 1
         elif state.terminated is not None:
             stopped += 1
             succeeded += state.terminated.exit_code == 0
+            restarting += should_restart(pod, container, state.terminated.exit_code)
         elif last.terminated is not None:
             stopped += 1
+            restarting += 1
         else:
             waiting += 1
-    if failed and pod.spec.restart_policy == "Never":
+    if ended:
         return "Failed"
     if pending and not terminal:
         return "Pending"
@@ -107,31 +110,33 @@ def phase(pod: core_v1.Pod, status: core_v1.PodStatus, *, terminal: bool = False
         return "Running"
     if terminal:
         return "Succeeded" if not failed and not waiting and not pending and stopped == succeeded else "Failed"
+    if restarting:
+        return "Running"
     if stopped:
-        if pod.spec.restart_policy == "Always":
-            return "Running"
-        if stopped == succeeded:
-            return "Succeeded"
-        return "Failed" if pod.spec.restart_policy == "Never" else "Running"
+        return "Succeeded" if stopped == succeeded else "Failed"
     return "Pending"
 
 
-def _init_counts(pod: core_v1.Pod, status: core_v1.PodStatus) -> tuple[int, int, int]:
-    """Ordinary init containers that have yet to succeed, sidecars that have not started, ordinary ones that failed."""
-    pending = sidecars = failed = 0
+def _init_counts(pod: core_v1.Pod, status: core_v1.PodStatus) -> tuple[int, int, int, int]:
+    """Ordinary init containers that have yet to succeed, sidecars that have not started, ordinary ones that failed, and of these those
+    that are not started again.
+    """
+    pending = sidecars = failed = ended = 0
     for container, shown in zip(pod.spec.init_containers, status.init_container_statuses, strict=True):
         state = shown.state
         if is_sidecar(container):
             sidecars += not shown.started
         elif state.terminated is not None:
-            failed += state.terminated.exit_code != 0
+            code = state.terminated.exit_code
+            failed += code != 0
+            ended += code != 0 and not should_restart(pod, container, code)
         else:
             last = shown.last_state.terminated
             if state.waiting is not None and last is not None and last.exit_code != 0:
                 failed += 1
             else:
                 pending += 1
-    return pending, sidecars, failed
+    return pending, sidecars, failed, ended
 
 
 def conditions(pod: core_v1.Pod, status: core_v1.PodStatus, given: StatusInput, now: str) -> list[core_v1.PodCondition]:

@@ -81,6 +81,6 @@ def _memory_request(pod: core_v1.Pod, container: core_v1.Container) -> int:
     def own(of: core_v1.Container) -> int:
         return value(of.resources.requests.get("memory", 0))
 
-    if is_sidecar(container) and pod.spec.containers:
+    if is_sidecar(container) and pod.spec.containers and any(item.name == container.name for item in pod.spec.init_containers):
         return max(own(container), min(own(app) for app in pod.spec.containers))
     return own(container)

@@ -65,6 +65,23 @@ def test_the_restart_policy_decides_about_a_container_that_ended(policy: str, co
     assert (actions.start == ["app"], actions.kill_pod) == (starts, ends)
 
 
+RULES = {"restartPolicy": "Never", "restartPolicyRules": [
+    {"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}},
+    {"action": "Restart", "exitCodes": {"operator": "NotIn", "values": [0, 1, 42]}},
+]}
+
+
+@pytest.mark.parametrize(("own", "policy", "code", "starts"), [
+    ({"restartPolicy": "Always"}, "Never", 0, True), ({"restartPolicy": "Never"}, "Always", 1, False),
+    ({"restartPolicy": "OnFailure"}, "Never", 1, True), ({"restartPolicy": "OnFailure"}, "Always", 0, False),
+    (RULES, "Always", 42, True), (RULES, "Always", 1, False), (RULES, "Always", 0, False), (RULES, "Never", 7, True),
+])
+def test_a_containers_own_policy_and_rules_decide_before_the_pods(own: dict[str, Any], policy: str, code: int, starts: bool) -> None:
+    of = pod({"restartPolicy": policy, "containers": [{"name": "app", "image": "i", **own}]})
+    actions = compute_actions(of, runtime(container("app", "exited", code=code)), lambda info: Health())
+    assert (actions.start == ["app"], actions.kill_pod) == (starts, not starts)
+
+
 def test_a_running_pod_is_left_alone() -> None:
     wanted = pod()
     assert compute_actions(wanted, runtime(container("app", "running", of=wanted)), well).none

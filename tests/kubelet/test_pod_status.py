@@ -52,6 +52,11 @@ APP_RUNS = ("app", "running", 0)
     ({}, [("app", "exited", 143)], True, "Failed"),
     ({"containers": [{"name": "app"}, {"name": "b"}]}, [APP_RUNS], False, "Pending"),
     ({"containers": [{"name": "app"}, {"name": "b"}], "restartPolicy": "Never"}, [APP_RUNS, ("b", "exited", 1)], False, "Running"),
+    ({"restartPolicy": "Never", "containers": [{"name": "app", "restartPolicy": "OnFailure"}]}, [("app", "exited", 1)], False, "Running"),
+    ({"containers": [{"name": "app", "restartPolicy": "Never"}]}, [("app", "exited", 0)], False, "Succeeded"),
+    ({"initContainers": [{"name": "setup", "restartPolicy": "Never"}]}, [("setup", "exited", 1)], False, "Failed"),
+    ({"initContainers": [{"name": "setup", "restartPolicy": "OnFailure"}], "restartPolicy": "Never"}, [("setup", "exited", 1)], False,
+     "Pending"),
 ])
 def test_the_phase_follows_from_the_containers(spec: dict[str, Any], state: list[tuple[str, Any, int]], terminal: bool, phase: str) -> None:
     infos = [container(name, kind, code=code) for name, kind, code in state]

@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from minikube_py.apis import core_v1
-from minikube_py.client.events import EventRecorder, object_reference
+from minikube_py.client.events import EventRecorder
 from minikube_py.core.clock import Clock
 
 from ..actions import Health
 from ..container_status import Readiness
+from ..pod_killer import container_reference
 from ..qos import is_sidecar
 from ..runtime_state import ContainerInfo, PodRuntime
 from .handlers import Prober, ProbeResult
@@ -190,8 +191,7 @@ class ProbeWorkers:
         return True
 
     def _report(self, kind: ProbeKind, pod: core_v1.Pod, container: core_v1.Container, result: ProbeResult) -> None:
-        field_name = "initContainers" if is_sidecar(container) else "containers"
-        reference = object_reference(pod, f"spec.{field_name}{{{container.name}}}")
+        reference = container_reference(pod, container.name)
         if result.outcome == "warning":
             self._recorder.event(reference, "Warning", "ProbeWarning", f"{kind} probe warning: {result.message}")
             return
