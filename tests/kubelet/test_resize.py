@@ -130,7 +130,7 @@ def test_conditions_and_resources_tell_how_a_resize_stands_and_go_with_it() -> N
                        node_ip="192.0.2.1", start_time="t", now="t")
     assert not [c for c in after.conditions if c.type.startswith("PodResize")]
     assert status_patch(status, after)["conditions"] == [
-        {"type": "PodResizePending", "$patch": "delete"}, {"type": "PodResizeInProgress", "$patch": "delete"},
+        {"$patch": "delete", "type": "PodResizeInProgress"}, {"$patch": "delete", "type": "PodResizePending"},
     ]
     assert to_document(after)["containerStatuses"][0]["resources"] == SMALL
 
