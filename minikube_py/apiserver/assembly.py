@@ -276,4 +276,5 @@ class Api:
         await self.authentication.close()
         await self.authorization.close()
         await self.registry.admission.close()
+        self.registry.close()
         await self.audit.close()

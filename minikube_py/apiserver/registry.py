@@ -97,6 +97,10 @@ class Registry:
         self.field_managers = FieldManagers(self._storages.values)
         self._slow = SlowValidation()
 
+    def close(self) -> None:
+        """Validate nothing more that is slow."""
+        self._slow.close()
+
     def storages(self) -> Iterable[Storage]:
         return self._storages.values()
 
@@ -307,7 +311,7 @@ class Registry:
                 await self.admission.mutate_waiting(operation)
             else:
                 self.admission.mutate(operation)
-            stored = await self._checked_update(operation, old, turn)
+            stored = await self._checked_update(operation, old, turn, waits=waits)
             if waits:
                 await self._validate_waiting(operation, stored, old)
             if self.store.head(storage.collection, key) is not head:
@@ -323,10 +327,12 @@ class Registry:
                 raise
         raise conflict(storage.resource.group, storage.resource.plural, name, MODIFIED)
 
-    async def _checked_update(self, operation: Operation, old: Any, turn: Turn | None) -> Any:
+    async def _checked_update(self, operation: Operation, old: Any, turn: Turn | None, *, waits: bool) -> Any:
         """What is to be stored of an update that admission has filled in.
 
-        Raises: InvalidError; SlowRulesError if that cannot be said without a turn.
+        Args:
+            waits: whether admission waits for others: nobody has a turn meanwhile, as they may write what needs one.
+        Raises: InvalidError; SlowRulesError if the update is to begin anew, with a turn.
         """
         storage, new, context = operation.storage, operation.obj, operation.context
         # For all but admission, a change of the scale is an update of the object itself.
@@ -335,11 +341,17 @@ class Registry:
         storage.set_defaults(new)
         stored = storage.to_storage(new)
         self._prepare_update(storage, stored, old, subresource, context)
-        find = storage.strategy.causes_of_update
-        if turn is None:
-            causes = find(stored, old, subresource, context)
+        find = partial(storage.strategy.causes_of_update, stored, old, subresource)
+        patient = replace(context, patient=True)
+        if turn is not None:
+            causes = await turn.run(partial(find, patient))
         else:
-            causes = await turn.run(partial(find, stored, old, subresource, replace(context, patient=True)))
+            try:
+                causes = find(context)
+            except SlowRulesError:
+                if not waits:
+                    raise
+                causes = await self._found_aside(partial(find, patient), storage, None)
         if causes:
             raise invalid(storage.resource.group, storage.resource.kind, operation.name, causes)
         return stored

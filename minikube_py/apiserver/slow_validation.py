@@ -7,6 +7,7 @@ holds up his own definition, and others by one object.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -40,10 +41,22 @@ class SlowValidation:
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "slow-validation")
         self._locks: dict[str, asyncio.Lock] = {}
+        # Who has a turn or waits for one.
+        self._users: Counter[str] = Counter()
 
     @asynccontextmanager
     async def turn(self, definition: str) -> AsyncIterator[Turn]:
         """Wait for a turn, and keep it: no other object of the definition is looked at meanwhile."""
         lock = self._locks.setdefault(definition, asyncio.Lock())
-        async with lock:
-            yield Turn(self._thread)
+        self._users[definition] += 1
+        try:
+            async with lock:
+                yield Turn(self._thread)
+        finally:
+            self._users[definition] -= 1
+            if not self._users[definition]:
+                del self._users[definition], self._locks[definition]
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._thread.shutdown(wait=False, cancel_futures=True)

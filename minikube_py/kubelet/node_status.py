@@ -186,7 +186,7 @@ class NodeStatusReporter:
         if unchanged and loop.time() - self._reported_at_s < REPORT_PERIOD_S:
             return
         try:
-            self.node = await self._client.patch(
+            written = await self._client.patch(
                 core_v1.Node, self._options.node_name, "", {"status": status_patch(known, status)},
                 patch_type="application/strategic-merge-patch+json", subresource="status",
             )
@@ -194,9 +194,12 @@ class NodeStatusReporter:
             self.node = None
             self._reported = None
             raise
+        self._stored = without_heartbeat(written.status)
+        # What has come by the watch meanwhile may be newer.
+        if self.node is None or not _is_newer(self.node, written):
+            self.node = written
         self._record_changes(self._reported, lean)
         self._reported, self._reported_at_s = lean, loop.time()
-        self._stored = without_heartbeat(self.node.status)
 
     def _record_changes(self, before: core_v1.NodeStatus | None, after: core_v1.NodeStatus) -> None:
         """Record as events what became of the node."""

@@ -29,10 +29,10 @@ from .resize import (
     ResizePlan,
     allocation_of,
     event_message,
+    has_allocation,
     memory_limit_lowered,
     plan_resize,
     reported,
-    same,
     with_allocation,
 )
 from .resources import pod_cgroup_limits, widest
@@ -73,7 +73,7 @@ class PodResizing:
     def grant(self, state: PodState) -> None:
         """Give a pod what it asks for if there is room."""
         desired, generation = state.desired, state.desired.metadata.generation
-        if all(same(item.resources, state.allocation.get(item.name, item.resources)) for item in all_containers(desired)):
+        if has_allocation(desired, state.allocation):
             state.pending = None
             return
         refusal = self._room(desired)

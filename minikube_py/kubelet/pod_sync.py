@@ -1,7 +1,7 @@
 """One sync of one pod: bring what runs closer to what is asked for, and say what came of it.
 
-Level-triggered: everything is decided from the spec and the runtime's state at the moment; nothing is remembered between syncs but
-why containers wait. May be cancelled at any point and called again.
+Level-triggered: everything is decided from the spec and the runtime's state at the moment; what is remembered between syncs is in
+`pod_state.py`. May be cancelled at any point and called again.
 
 Source: kubernetes pkg/kubelet/kubelet.go (SyncPod, SyncTerminatingPod, SyncTerminatedPod), kuberuntime_manager.go (SyncPod).
 """
@@ -288,17 +288,24 @@ class PodSync:
 
     # Parts.
 
+    def adopt(self, state: PodState) -> None:
+        """Count a pod that the node has taken before, by what the runtime or its status knows of it, from its first moment."""
+        if not self._cache.get(state.uid).empty or state.pod.status.container_statuses:
+            self._take(state)
+
+    def _take(self, state: PodState) -> None:
+        state.admitted = True
+        self._resizing.begin(state)
+
     async def _admit(self, state: PodState) -> bool:
-        known = self._cache.get(state.uid)
-        refusal = None if not known.empty or state.pod.status.container_statuses else await self._node.admit(state.pod)
+        refusal = await self._node.admit(state.pod)
         if refusal is not None:
             reason, message = refusal
             state.failure = (reason, f"Pod was rejected: {message}")
             self._event(state, "Warning", reason, message)
             self._publish(state)
             return False
-        state.admitted = True
-        self._resizing.begin(state)
+        self._take(state)
         return True
 
     def _publish(self, state: PodState) -> None:
@@ -309,7 +316,8 @@ class PodSync:
             status = refused_status(pod, state.start_time, state.failure)
         elif pod.status.phase == "Failed" and not pod.status.container_statuses and runtime.empty:
             # Refused before this agent started.
-            status = pod.status
+            state.status = pod.status
+            return
         else:
             given = StatusInput(
                 pod=with_allocation(pod, state.allocation), runtime=runtime, reasons=state.reasons, readiness=self._probes.readiness,

@@ -213,7 +213,9 @@ class PodWorkers:
             return
         if self._group is None:
             raise RuntimeError("PodWorkers does not run")
-        worker = _PodWorker(self._sync, PodState(pod, start_time=rfc3339(self._clock.now())))
+        state = PodState(pod, start_time=rfc3339(self._clock.now()))
+        self._sync.adopt(state)
+        worker = _PodWorker(self._sync, state)
         self._workers[pod.metadata.uid] = worker
         self._group.create_task(self._run(pod.metadata.uid, worker), name=f"pod-{pod.metadata.namespace}/{pod.metadata.name}")
 

@@ -2,7 +2,7 @@
 
 Three versions of cpu and memory exist of a pod: the API's spec (desired), what the node has granted (its allocation, by which everything
 here goes but for a resize), and what containers have in fact. The first becomes the second if the node has room, the second the third
-container by container. `pod_sync.py` carries it out.
+container by container. `pod_resizing.py` carries it out.
 
 Source: kubernetes pkg/kubelet/allocation/allocation_manager.go, pkg/kubelet/kuberuntime/kuberuntime_manager.go (computePodResizeAction),
 pkg/kubelet/events/resize.go; kubernetes.io/docs/tasks/configure-pod-container/resize-container-resources/
@@ -29,8 +29,10 @@ from .runtime_state import PodRuntime
 
 RESIZABLE = ("cpu", "memory")
 
-# Container -> its resources.
+# Container -> its resources; those of the pod as a whole are POD's, whose name no container has.
 Resources = Mapping[str, core_v1.ResourceRequirements]
+POD = ""
+_NONE = core_v1.ResourceRequirements()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,13 @@ NOTHING = ResizePlan()
 
 
 def allocation_of(pod: core_v1.Pod) -> dict[str, core_v1.ResourceRequirements]:
-    """The resources that the containers of a pod name."""
-    return {container.name: container.resources for container in all_containers(pod)}
+    """The resources that a pod and its containers name."""
+    return {POD: pod.spec.resources or _NONE} | {container.name: container.resources for container in all_containers(pod)}
+
+
+def has_allocation(pod: core_v1.Pod, allocation: Resources) -> bool:
+    """Whether a pod asks for what it was given."""
+    return all(same(resources, allocation.get(name, resources)) for name, resources in allocation_of(pod).items())
 
 
 def reported(pod: core_v1.Pod) -> dict[str, core_v1.ResourceRequirements]:
@@ -87,13 +94,15 @@ def reported(pod: core_v1.Pod) -> dict[str, core_v1.ResourceRequirements]:
 
 def with_allocation(pod: core_v1.Pod, allocation: Resources) -> core_v1.Pod:
     """The pod with the resources that it was given; the same object if these are what it asks for."""
-    if all(same(container.resources, allocation.get(container.name, container.resources)) for container in all_containers(pod)):
+    if has_allocation(pod, allocation):
         return pod
 
     def given(containers: list[core_v1.Container]) -> list[core_v1.Container]:
         return [msgspec.structs.replace(item, resources=allocation.get(item.name, item.resources)) for item in containers]
 
-    spec = msgspec.structs.replace(pod.spec, containers=given(pod.spec.containers), init_containers=given(pod.spec.init_containers))
+    whole = allocation.get(POD, pod.spec.resources) if pod.spec.resources is not None else None
+    spec = msgspec.structs.replace(
+        pod.spec, containers=given(pod.spec.containers), init_containers=given(pod.spec.init_containers), resources=whole)
     return msgspec.structs.replace(pod, spec=spec)
 
 

@@ -106,7 +106,11 @@ def status_patch(old: core_v1.PodStatus, new: core_v1.PodStatus) -> dict[str, An
             continue
         if name == "conditions":
             known = {condition["type"]: condition for condition in before.get("conditions", ())}
-            changed = [condition for condition in after.get("conditions", ()) if known.get(condition["type"]) != condition]
+            # Those of others are as the pod in hand has them, which may be older than what they have written meanwhile.
+            changed = [
+                condition for condition in after.get("conditions", ())
+                if condition["type"] in OWNED_CONDITIONS and known.get(condition["type"]) != condition
+            ]
             gone = (known.keys() & OWNED_CONDITIONS) - {condition["type"] for condition in after.get("conditions", ())}
             if changed or gone:
                 patch["conditions"] = [_cleared(condition, known.get(condition["type"])) for condition in changed]

@@ -246,7 +246,7 @@ class Store(Protocol):
     async def mark_and_delete(
         self, resource: str, key: str, marked: Any, final: Any, encode: Encode, *, previous: int, durable: bool = True
     ) -> Entry:
-        """`update` by `marked` and `delete` right after it: both are accepted or neither.
+        """`update` by `marked` and `delete` right after it: both are accepted or neither. A crash may come between them.
 
         Raises: MissingError, RevisionConflictError, BusyError, FullError, StoreError.
         Cancellation: both may still land; read again before retrying.

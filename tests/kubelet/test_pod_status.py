@@ -126,6 +126,17 @@ def test_a_restarted_container_shows_the_one_before() -> None:
     assert shown.container_statuses[0].restart_count == 1
 
 
+def test_conditions_of_others_are_left_to_them() -> None:
+    """They may have changed since the pod in hand was read."""
+    def status(gate: str, ready: str) -> core_v1.PodStatus:
+        return core_v1.PodStatus(conditions=[
+            core_v1.PodCondition(type="example.com/gate", status=gate), core_v1.PodCondition(type="Ready", status=ready)])
+
+    assert status_patch(status("True", "True"), status("False", "True")) == {}
+    changed = status_patch(status("True", "True"), status("False", "False"))["conditions"]
+    assert [(condition["type"], condition["status"]) for condition in changed] == [("Ready", "False")]
+
+
 def test_a_container_that_vanished_is_shown_as_lost() -> None:
     of = pod(status={"containerStatuses": [{"name": "app", "restartCount": 2, "containerID": "containerd://x", "image": "i", "imageID": "",
                                             "ready": True, "state": {"running": {"startedAt": NOW}}}]})

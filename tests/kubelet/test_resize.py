@@ -16,8 +16,10 @@ from minikube_py.kubelet.resize import (
     InProgress,
     Pending,
     ResizePlan,
+    allocation_of,
     conditions,
     event_message,
+    has_allocation,
     infeasible,
     memory_limit_lowered,
     plan_resize,
@@ -52,6 +54,16 @@ def test_a_pod_goes_by_what_it_was_given_whatever_it_asks_for() -> None:
     state.allocate({"c0": resources({"requests": {"cpu": "500m"}})})
     state.take(asks)
     assert (state.pod.spec.containers[0].resources.requests, state.desired) == ({"cpu": "500m"}, asks)
+
+
+def test_what_a_pod_has_as_a_whole_is_granted_too() -> None:
+    asks, before = ({"containers": [{"name": "app", "image": "i"}], "resources": {"limits": {"cpu": amount}}} for amount in ("2", "1"))
+    had = pod(before)
+    allocation = allocation_of(had)
+    assert has_allocation(had, allocation) and with_allocation(had, allocation) is had
+    assert not has_allocation(pod(asks), allocation)
+    given = with_allocation(pod(asks), allocation).spec.resources
+    assert given is not None and given.limits == {"cpu": "1"}
 
 
 def test_a_restarted_agent_takes_what_containers_have_from_the_status() -> None:

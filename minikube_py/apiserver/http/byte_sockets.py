@@ -7,13 +7,15 @@ Source: k8s.io/apimachinery/pkg/util/httpstream/wsstream/stream.go (Reader)
 from __future__ import annotations
 
 import asyncio
+import logging
 from base64 import b64encode
 
-from aiohttp import StreamReader, web
+from aiohttp import ClientError, StreamReader, WSCloseCode, web
 
 from minikube_py.core.errors import BadRequestError, ForbiddenError
 from minikube_py.core.upgrade import is_upgrade
 
+log = logging.getLogger(__name__)
 BINARY, BASE64 = "binary.k8s.io", "base64.binary.k8s.io"
 CLOSE_TIMEOUT_S = 1.0
 
@@ -48,6 +50,9 @@ async def send_by_socket(request: web.BaseRequest, content: StreamReader) -> web
     except* ConnectionError:
         # The reader went away in the middle: nothing is owed to it.
         pass
+    except* ClientError as errors:
+        log.info("content ended before its end error=%s", errors.exceptions[0])
+        await socket.close(code=WSCloseCode.INTERNAL_ERROR)
     await socket.close()
     return socket
 

@@ -144,10 +144,14 @@ class Pager:
     def _pin(self, scope: tuple[Any, ...], listing: Listing) -> None:
         now = time.monotonic()
         self._drop(now)
-        self._snapshots[(*scope, listing.revision)] = _Snapshot(listing.entries, now + limits.CONTINUE_TOKEN_S)
+        key = (*scope, listing.revision)
+        self._snapshots[key] = _Snapshot(listing.entries, now + limits.CONTINUE_TOKEN_S)
+        self._snapshots.move_to_end(key)
+        revision = listing.revision
         if self._given and now - self._given[-1][0] < _GIVEN_STEP_S:
-            now, _ = self._given.pop()
-        self._given.append((now, listing.revision))
+            now, known = self._given.pop()
+            revision = max(revision, known)
+        self._given.append((now, revision))
 
     def _pinned(self, scope: tuple[Any, ...], token: Token, past: Callable[[int], Listing]) -> list[Entry]:
         """Raises: ExpiredError."""
@@ -156,7 +160,8 @@ class Pager:
         if snapshot is not None and snapshot.expires >= now:
             return snapshot.entries
         while self._given and self._given[0][0] + limits.CONTINUE_TOKEN_S < now:
-            _, self._forgotten = self._given.popleft()
+            _, revision = self._given.popleft()
+            self._forgotten = max(self._forgotten, revision)
         if token.revision <= self._forgotten:
             raise _expired(token)
         try:

@@ -202,8 +202,7 @@ class ApiServer:
             if http.ticket is not None:
                 http.ticket.finish()
             self._busy.discard(connection)
-            if in_flight is not None and task is not None:
-                self._deadlines.finish(task)
+            if in_flight is not None:
                 in_flight.running -= 1
                 lifecycle.left()
                 if code == CLIENT_GONE:
@@ -252,6 +251,9 @@ class ApiServer:
             if http.record is not None:
                 http.record.panicked(error)
             return 500, _error_response(http, InternalError(f"Internal error occurred: {error}"))
+        finally:
+            if task is not None:
+                self._deadlines.finish(task)
 
     def _series(self, http: web.BaseRequest, target: Target, query: Query) -> Series:
         """Where a request is counted whose target alone does not say it."""
