@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from minikube_py.apiserver.admission import Admission, Operation, WaitingPlugin
+
 from ..lab import PATIENCE_S, Answer, Lab
 
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -395,6 +397,31 @@ async def test_every_change_of_an_object_with_slow_rules_lands(lab: Lab) -> None
     applied = await lab.send(
         "PATCH", f"{WIDGETS}/new?fieldManager=me", slow_widget("new", 25), headers={"Content-Type": "application/apply-patch+yaml"})
     assert applied.status == 201
+
+
+class WritesAnother(WaitingPlugin):
+    """Somebody who is asked about an update and writes an object of the same kind before he answers."""
+
+    resources = frozenset({"widgets.example.com"})
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self.wrote = 0
+
+    async def validate_waiting(self, operation: Operation) -> None:
+        if operation.verb == "UPDATE":
+            self.wrote += 1
+            assert (await self._lab.send("POST", WIDGETS, slow_widget(f"other{self.wrote}", 25))).status == 201
+
+
+async def test_nobody_has_a_turn_while_somebody_else_is_asked(lab: Lab) -> None:
+    await define(lab, definition(version(schema=SLOW)))
+    await make(lab, slow_widget(numbers=25))
+    plugin = WritesAnother(lab)
+    lab.registry.admission = Admission([plugin])
+    async with asyncio.timeout(PATIENCE_S):
+        changed = await lab.send("PATCH", f"{WIDGETS}/w", {"metadata": {"labels": {"a": "b"}}}, headers=MERGE)
+    assert (changed.status, plugin.wrote) == (200, 1)
 
 
 async def test_object_that_waits_for_its_rules_does_not_outlive_its_definition(lab: Lab) -> None:

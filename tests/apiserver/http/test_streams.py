@@ -60,6 +60,13 @@ async def test_log_comes_as_messages_to_a_websocket(lab: Lab, kubelet: None, pro
     assert json.loads(log)["path"] == "/containerLogs/default/web/app?follow=true"
 
 
+async def test_websocket_of_a_log_that_breaks_off_is_closed_as_broken(lab: Lab, kubelet: None) -> None:
+    await add_pod(lab, "cut", "192.0.2.8", 80, node="n")
+    async with lab.session.ws_connect("/api/v1/namespaces/default/pods/cut/log?follow=true") as socket:
+        messages = [message.data async for message in socket]
+        assert (messages, socket.close_code) == ([b"", b"part"], aiohttp.WSCloseCode.INTERNAL_ERROR)
+
+
 async def test_websocket_for_a_log_is_refused_where_there_is_none_and_for_unknown_protocols(lab: Lab, kubelet: None) -> None:
     for path, protocols, status in (("log?container=nope", (), 400), ("log", ("channel.k8s.io",), 403)):
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
