@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import pytest
 
 from minikube_py.apis import resource_v1, scheme
-from minikube_py.apis.object import Object
 from minikube_py.apis.resources import RESOURCES
-from minikube_py.apis.shapes import LIST, derive, key_of
+from minikube_py.apis.shapes import derive, key_of
+from tests.apis.nulls import nullable_lists
 from tests.apis.tables import changed
 from tests.conftest import ControlPlane
 
@@ -54,20 +53,6 @@ def at(document: Any, pointer: str) -> Any:
     for name in pointer.split("/")[1:]:
         document = document[int(name) if isinstance(document, list) else name]
     return document
-
-
-def nullable_lists(struct: type[Object], seen: set[type[Object]]) -> Iterator[str]:
-    """Those of a kind and of what it is made of."""
-    if struct in seen:
-        return
-    seen.add(struct)
-    for field in msgspec.structs.fields(struct):
-        shape = derive(field.type)
-        if shape.kind == LIST and shape.optional:
-            yield f"{key_of(struct)}.{field.encode_name}"
-        inner = shape.struct or (shape.inner.struct if shape.inner is not None else None)
-        if inner is not None:
-            yield from nullable_lists(inner, seen)
 
 
 def fact_of(kind: str, pointer: str) -> str:

@@ -25,7 +25,9 @@ from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import FailureGroup
 
 from bench.program import TOKEN, Running, server
+from minikube_py.apis import scheme
 from minikube_py.apis.resources import RESOURCES
+from tests.apis.nulls import nullable_lists
 from tests.fuzz.documents import NAMESPACE, right_objects
 
 from .random_requests import STREAMS, Sent, requests_of
@@ -56,9 +58,10 @@ UPSTREAMS = (
 UPSTREAMS_TOO = ('"eventTime" is a required property',)
 # Go writes null for times and lists that are unset and not left out; the documents, as upstream's, tell of texts and arrays.
 NULL = "null is not of type"
+NULLABLE = {fact for resource in RESOURCES for fact in nullable_lists(scheme.type_of(*resource.gvk), set())}
 NULLS = (
-    "apis.meta.v1.MicroTime:", "apis.meta.v1.Time:", "HorizontalPodAutoscalerStatus/properties/currentMetrics:",
-    "EndpointSlice/properties/endpoints:", "EndpointSlice/properties/ports:",
+    "apis.meta.v1.MicroTime:", "apis.meta.v1.Time:",
+    *(f".{struct}/properties/{field}:" for _, struct, field in (fact.split(".") for fact in sorted(NULLABLE))),
 )
 # What random requests make of these may keep right objects out.
 LIMITING = ("resourcequotas", "limitranges")
