@@ -13,6 +13,7 @@ from minikube_py.core.clock import rfc3339
 from minikube_py.core.errors import BadRequestError, UnreasonedError, aggregate, conflict
 
 from .context import Context
+from .identity import check_identity
 from .patching import change_transform
 from .registry import Registry
 
@@ -36,7 +37,7 @@ class Bindings:
         node_name, now = _node_of(binding), rfc3339(self._registry.clock.now())
 
         def change(pod: Pod) -> None:
-            self._registry.check_identity(self._pods, pod, uid=meta.uid, resource_version=meta.resource_version)
+            check_identity(self._pods, pod, uid=meta.uid, resource_version=meta.resource_version)
             _check_unbound(pod)
             pod.spec.node_name = node_name
             # The hint has done its work.

@@ -1,7 +1,8 @@
 """The Registry: the one way to objects, for HTTP handlers and for components in this process.
 
-Owns create, read, update and delete of every kind: metadata, admission, validation, preconditions, and the translation of store
-errors. Deletion's rules are in `deletion.py`, what is particular to a kind in its strategy, and how requests look in `http/`.
+Owns create, read, update and delete of every kind: metadata, admission, validation, and the translation of store errors. Deletion's rules
+are in `deletion.py`, which object a write means in `identity.py`, its bytes in `stored_form.py`, what is particular to a kind in its
+strategy, and how requests look in `http/`.
 
 Between reading the newest version (`store.head`) and handing the new one to the store nothing is awaited, so a
 read-modify-write without a resourceVersion cannot lose a concurrent change and never has to be repeated. Where an admission plugin
@@ -20,16 +21,12 @@ from functools import partial
 from typing import Any
 
 from minikube_py.apis.cel import SlowRulesError
-from minikube_py.apis.scheme import deep_copy, encode, encode_sorted
-from minikube_py.core import limits
+from minikube_py.apis.scheme import deep_copy, encode
 from minikube_py.core.clock import Clock, rfc3339
 from minikube_py.core.errors import (
     MODIFIED,
     AlreadyExistsError,
     Cause,
-    ConflictError,
-    RequestEntityTooLargeError,
-    StatusError,
     StorageError,
     TooManyRequestsError,
     already_exists,
@@ -56,13 +53,13 @@ from .admission import Admission, Operation
 from .context import INTERNAL, Context
 from .deletion import DeleteOptions, begin_deletion, check_preconditions
 from .field_managers import FieldManagers
-from .managed_fields.entries import differ_in_time
+from .identity import begin_update, check_identity, other_object
 from .owner_references import drop_duplicates
 from .quota.usage import QuotaUsage
-from .request_names import absent, check_name, set_namespace
-from .resource_version import parse_version
+from .request_names import absent, set_namespace
 from .slow_validation import SlowValidation, Turn
 from .storage import Storage, encode_versioned
+from .stored_form import encode_checked, encode_fitting, encode_without_mere_time, same
 
 # Source: k8s.io/apiserver/pkg/storage/names/generate.go
 NAME_LENGTH_MAX = 63
@@ -291,19 +288,19 @@ class Registry:
             head = self.store.head(storage.collection, key)
             if head is None:
                 if uid:
-                    raise self._other_object(storage, namespace, name, "UID", uid, "")
+                    raise other_object(storage, namespace, name, "UID", uid, "")
                 if not create:
                     raise absent(storage.resource, name)
                 new = transform(None)
                 new.metadata.resource_version = ""
                 return await self.create(storage, namespace, new, context, tracked=tracked, turn=turn), True
             old, served = storage.object(head), storage.served(head)
-            self.check_identity(storage, old, uid=uid)
+            check_identity(storage, old, uid=uid)
             operation = Operation("UPDATE", storage, namespace, name, None, served, subresource, context)
             waits = self.admission.waits(operation)
             # What is tried again begins with what the client sent.
             new = operation.obj = _copy(transform(served)) if waits or storage.strategy.may_be_slow else transform(served)
-            self._begin_update(storage, namespace, name, new, old)
+            begin_update(storage, namespace, name, new, old)
             storage.set_defaults(new)
             if not tracked:
                 self._track(storage, subresource, served, new, context, self.now())
@@ -403,46 +400,6 @@ class Registry:
         fields = self.field_managers.of(storage, subresource)
         new.metadata.managed_fields = fields.update(old, new, context.field_manager, now)
 
-    def check_identity(self, storage: Storage, obj: Any, *, uid: str, resource_version: str = "") -> None:
-        """Make sure that an object is the one meant; "" means any.
-
-        Raises: ConflictError.
-        """
-        meta = obj.metadata
-        for what, asked, known in (("UID", uid, meta.uid), ("ResourceVersion", resource_version, meta.resource_version)):
-            if asked and asked != known:
-                raise self._other_object(storage, meta.namespace, meta.name, what, asked, known)
-
-    def _other_object(self, storage: Storage, namespace: str, name: str, what: str, asked: str, known: str) -> ConflictError:
-        """The error about an object that is another than the one meant, in the words of upstream's storage."""
-        why = f"Precondition failed: {what} in precondition: {asked}, {what} in object meta: {known}"
-        return conflict(
-            storage.resource.group, storage.resource.plural, name,
-            f"StorageError: invalid object, Code: 4, Key: {storage.path(namespace, name)}, ResourceVersion: 0, AdditionalErrorMsg: {why}",
-        )
-
-    def _begin_update(self, storage: Storage, namespace: str, name: str, new: Any, old: Any) -> None:
-        resource, meta, known = storage.resource, new.metadata, old.metadata
-        namespace = namespace if resource.namespaced else ""
-        check_name(meta, name, namespace)
-        meta.namespace = namespace
-        version = meta.resource_version
-        if version != known.resource_version:
-            number = parse_version(version) if version else 0
-            if number == 0 and not storage.strategy.unconditional_update:
-                why = "Invalid value: 0x0: must be specified for an update"
-                raise invalid(resource.group, resource.plural, name, [Cause("FieldValueInvalid", why, "metadata.resourceVersion")])
-            if number not in (0, int(known.resource_version)):
-                raise conflict(resource.group, resource.plural, name, MODIFIED)
-        new.kind, new.api_version = resource.kind, resource.group_version
-        # What an update says of these is checked; it need not say anything.
-        meta.uid = meta.uid or known.uid
-        meta.creation_timestamp = known.creation_timestamp
-        meta.deletion_timestamp = known.deletion_timestamp or meta.deletion_timestamp
-        if meta.deletion_grace_period_seconds is None:
-            meta.deletion_grace_period_seconds = known.deletion_grace_period_seconds
-        meta.self_link = ""
-
     def _prepare_update(self, storage: Storage, stored: Any, old: Any, subresource: str, context: Context) -> None:
         strategy = storage.strategy
         if not subresource:
@@ -455,7 +412,7 @@ class Registry:
     async def _replace(self, storage: Storage, key: str, stored: Any, head: Entry, context: Context, encode_: Encode) -> Entry:
         """Store a new version; one that equals the old is not written, one whose deletion is complete goes."""
         strategy = storage.strategy
-        data = self._encode_without_mere_time(storage, stored, head)
+        data = encode_without_mere_time(storage, stored, head)
         if context.dry_run:
             strategy.abandon(stored, storage.object(head))
             return Entry(key, head.revision, data, stored, head.row)
@@ -464,26 +421,10 @@ class Registry:
             # Watchers get the last state that was stored, the client the one that it sent.
             await self._remove(storage, key, _copy(storage.object(head)), head)
             return Entry(key, head.revision, data, stored, head.row)
-        if data == head.data or (len(data) == len(head.data) and _same(stored, storage.object(head))):
+        if data == head.data or (len(data) == len(head.data) and same(stored, storage.object(head))):
             return head
         write = self.store.update(storage.collection, key, stored, encode_, previous=head.revision, durable=strategy.durable)
         return await self._write(write, storage, key)
-
-    def _encode_without_mere_time(self, storage: Storage, stored: Any, head: Entry) -> bytes:
-        """The JSON of a new version. If it differs from the old one in times of managedFields alone, it gets the old times.
-
-        Source: k8s.io/apiserver/pkg/endpoints/handlers/fieldmanager/equality.go
-        """
-        meta, entries = stored.metadata, stored.metadata.managed_fields
-        known = storage.object(head).metadata.managed_fields
-        if not differ_in_time(entries, known):
-            return encode_versioned(stored, head.revision)
-        meta.managed_fields = known
-        data = encode_versioned(stored, head.revision)
-        if data == head.data or (len(data) == len(head.data) and _same(stored, storage.object(head))):
-            return data
-        meta.managed_fields = entries
-        return encode_versioned(stored, head.revision)
 
     async def _remove(self, storage: Storage, key: str, final: Any, head: Entry) -> Entry:
         write = self.store.delete(
@@ -566,43 +507,11 @@ def _forget_warnings(context: Context, first: int) -> None:
         del context.warnings[first:]
 
 
-def encode_checked(obj: Any, revision: int) -> bytes:
-    """`encode_versioned` for objects that a client sent: they have a largest size."""
-    data = encode_versioned(obj, revision)
-    if len(data) > limits.OBJECT_BYTES_MAX:
-        raise too_large(len(data))
-    return data
-
-
-def encode_fitting(obj: Any, revision: int) -> bytes:
-    """`encode_checked`, but an object that is too large with managedFields has none.
-
-    Source: k8s.io/apiserver/pkg/endpoints/handlers/create.go (isTooLargeError)
-    """
-    data = encode_versioned(obj, revision)
-    if len(data) > limits.OBJECT_BYTES_MAX:
-        obj.metadata.managed_fields = []
-        return encode_checked(obj, revision)
-    return data
-
-
 def _copy(obj: Any) -> Any:
     """A copy of a stored object, to be changed."""
     copy = deep_copy(obj)
     copy.metadata.managed_fields = obj.metadata.managed_fields
     return copy
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Whether two objects differ in nothing but the order of their maps."""
-    return encode_sorted(one) == encode_sorted(other)
-
-
-def too_large(size: int) -> StatusError:
-    """Source: etcd's "request is too large", as the API server passes it on."""
-    return RequestEntityTooLargeError(
-        f"etcdserver: request is too large: the object has {size} bytes, the limit is {limits.OBJECT_BYTES_MAX}"
-    )
 
 
 def generated_name(base: str) -> str:

@@ -15,6 +15,7 @@ from minikube_py.apis.core_v1 import Service
 from minikube_py.apis.meta_v1 import Condition, ObjectMeta
 from minikube_py.apis.networking_v1 import IPAddress, IPAddressSpec, ParentReference, ServiceCIDR, ServiceCIDRSpec
 from minikube_py.apis.scheme import deep_copy
+from minikube_py.apis.service_addresses import ALLOCATOR, FAMILY, MANAGED_BY
 from minikube_py.client.informer import key_of
 from minikube_py.core.clock import rfc3339
 from minikube_py.core.errors import AlreadyExistsError, ConflictError, NotFoundError
@@ -24,7 +25,6 @@ from .status import age_s, with_condition
 
 DEFAULT = "kubernetes"
 FINALIZER = "networking.k8s.io/service-cidr-finalizer"
-FAMILY, MANAGED_BY, ALLOCATOR = "ipaddress.kubernetes.io/ip-family", "ipaddress.kubernetes.io/managed-by", "ipallocator.k8s.io"
 # How long a range that nothing holds stays, so that all who give out addresses have seen that it goes.
 # Source: pkg/controller/servicecidrs/servicecidrs_controller.go (deletionGracePeriod)
 _DELETION_GRACE_S = 10.0

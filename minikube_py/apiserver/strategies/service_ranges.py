@@ -16,6 +16,7 @@ from typing import TypeVar
 from minikube_py.apis import networking_v1
 from minikube_py.apis.object import Object
 from minikube_py.apis.scheme import decoder
+from minikube_py.apis.service_addresses import ALLOCATOR, MANAGED_BY
 from minikube_py.core.errors import internal
 from minikube_py.store.interface import Entry, Store, WatchEvent
 
@@ -24,7 +25,6 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 T = TypeVar("T", bound=Object)
 
 CIDRS, ADDRESSES = "servicecidrs.networking.k8s.io", "ipaddresses.networking.k8s.io"
-MANAGED_BY, ALLOCATOR = "ipaddress.kubernetes.io/managed-by", "ipallocator.k8s.io"
 # The lower part of a range is for addresses that people choose: a sixteenth of it, within these limits.
 _CHOSEN_SHARE, _CHOSEN_MIN, _CHOSEN_MAX = 16, 16, 256
 # Random tries before a range is searched in order.
