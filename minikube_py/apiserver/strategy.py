@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from minikube_py.apis.disabled import drop_disabled_fields
-from minikube_py.apis.scheme import encode
 from minikube_py.apis.validation import validate_create, validate_update
 from minikube_py.apis.warnings import warnings_on_create, warnings_on_update
 from minikube_py.core.errors import Cause
@@ -90,11 +89,11 @@ class Strategy:
         if self.generation and self.desired(new) != self.desired(old):
             new.metadata.generation = old.metadata.generation + 1
 
-    def desired(self, obj: Any) -> bytes:
-        """The desired state, for comparison: the spec, or everything but metadata and status."""
+    def desired(self, obj: Any) -> Any:
+        """The desired state, for comparison: the spec, or everything but metadata and status. The order of maps means nothing."""
         if hasattr(obj, "spec"):
-            return encode(obj.spec)
-        return encode([getattr(obj, name) for name in obj.__struct_fields__ if name not in ("metadata", "status", "kind", "api_version")])
+            return obj.spec
+        return [getattr(obj, name) for name in obj.__struct_fields__ if name not in ("metadata", "status", "kind", "api_version")]
 
     def causes_of_create(self, obj: Any, context: Context) -> list[Cause]:
         """All that is wrong with a new object; its author is told what may be better when nothing is."""

@@ -107,6 +107,15 @@ async def test_generations(control_plane: ControlPlane, kind: str, change: tuple
     assert new.metadata.generation == second
 
 
+async def test_the_order_of_a_map_is_no_change(control_plane: ControlPlane) -> None:
+    document = document_of("apps/v1/Deployment")
+    document["spec"]["template"]["spec"]["nodeSelector"] = {"a": "1", "b": "2"}
+    old = await create(control_plane, "apps/v1/Deployment", document)
+    spec = scheme.deep_copy(old.spec)
+    spec.template.spec.node_selector = {"b": "2", "a": "1"}
+    assert (await update(control_plane, "apps/v1/Deployment", old, spec=spec)).metadata.generation == 1
+
+
 def test_generations_are_told_of_every_kind() -> None:
     told = {kind for kind, *_ in GENERATIONS}
     kinds = {f"{resource.group_version}/{resource.kind}" for resource in RESOURCES if stored(resource) and resource.gvr not in SHARED}

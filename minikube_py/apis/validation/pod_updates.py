@@ -25,7 +25,7 @@ from .causes import WHOLE, Causes, forbidden, invalid, required
 from .differences import difference
 from .pod_annotations import MIRROR
 from .pod_annotations import updated as annotations_updated
-from .pods import DEADLINE_S_MAX, pod_itself
+from .pods import DEADLINE_S_MAX, annotations_of, pod_itself
 
 _UPDATABLE = (
     "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
@@ -38,14 +38,16 @@ _IN_PLACE = ("cpu", "memory")
 
 
 def update(causes: Causes, new: Pod, old: Pod) -> None:
-    """A pod is made once: little of its spec may change."""
+    """A pod is made once: little of its spec may change. A spec that stays was judged when it came."""
+    own, was = new.spec, old.spec
+    if own == was:
+        annotations_of(causes, new)
+        _annotations(causes, new, old)
+        return
     pod_itself(causes, new)
     _annotations(causes, new, old)
-    own, was = new.spec, old.spec
     if not (_images(causes, "spec.containers", own.containers, was.containers)
             and _images(causes, "spec.initContainers", own.init_containers, was.init_containers)):
-        return
-    if own == was:
         return
     if not _deadline(causes, own.active_deadline_seconds, was.active_deadline_seconds):
         return

@@ -36,9 +36,8 @@ def create(causes: Causes, pod: Pod) -> None:
 
 def pod_itself(causes: Causes, pod: Pod) -> None:
     """What holds for a pod whenever its spec is written; its metadata is checked before."""
-    spec, annotations = pod.spec, pod.metadata.annotations
-    if annotations:
-        pod_annotations(causes, "metadata.annotations", annotations, spec)
+    spec = pod.spec
+    annotations_of(causes, pod)
     pod_spec(causes, "spec", spec, pod=pod)
     if not spec.service_account_name:
         for index, volume in enumerate(spec.volumes):
@@ -51,6 +50,12 @@ def pod_itself(causes: Causes, pod: Pod) -> None:
             containers.pod_only(causes, f"spec.containers[{index}]", container)
     for index, container in enumerate(spec.init_containers):
         containers.pod_only(causes, f"spec.initContainers[{index}]", container)
+
+
+def annotations_of(causes: Causes, pod: Pod) -> None:
+    """What a pod's annotations say of its spec."""
+    if pod.metadata.annotations:
+        pod_annotations(causes, "metadata.annotations", pod.metadata.annotations, pod.spec)
 
 
 def pod_spec(causes: Causes, path: str, spec: PodSpec, *, pod: Pod | None = None) -> None:

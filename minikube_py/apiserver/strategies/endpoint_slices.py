@@ -5,8 +5,9 @@ Source: pkg/registry/discovery/endpointslice/strategy.go
 
 from __future__ import annotations
 
+from typing import Any
+
 from minikube_py.apis.discovery_v1 import EndpointSlice
-from minikube_py.apis.scheme import encode
 from minikube_py.apis.syntax import dns_subdomain
 
 from ..context import Context
@@ -31,8 +32,8 @@ class EndpointSliceStrategy(Strategy):
             known = (endpoint.deprecated_topology.get(_HOSTNAME, "") for endpoint in old.endpoints or ())
             _drop_topology(new, frozenset(filter(None, known)))
 
-    def desired(self, obj: EndpointSlice) -> bytes:
-        return encode([obj.address_type, obj.endpoints, obj.ports, sorted(obj.metadata.labels.items())])
+    def desired(self, obj: EndpointSlice) -> tuple[Any, ...]:
+        return obj.address_type, obj.endpoints, obj.ports, obj.metadata.labels
 
 
 def _drop_topology(obj: EndpointSlice, nodes: frozenset[str]) -> None:

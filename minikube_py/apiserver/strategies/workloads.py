@@ -5,6 +5,8 @@ Source: pkg/registry/apps/{deployment,daemonset}/strategy.go, pkg/apis/apps/v1/c
 
 from __future__ import annotations
 
+from typing import Any
+
 from minikube_py.apis.apps_v1 import DaemonSet, Deployment
 from minikube_py.apis.meta_v1 import ObjectMeta
 from minikube_py.apis.scheme import encode
@@ -25,8 +27,8 @@ class DeploymentStrategy(Strategy):
         super().prepare_status_update(new, old, context)
         new.metadata.labels = old.metadata.labels
 
-    def desired(self, obj: Deployment) -> bytes:
-        return encode([obj.spec, sorted(obj.metadata.annotations.items())])
+    def desired(self, obj: Deployment) -> tuple[Any, ...]:
+        return obj.spec, obj.metadata.annotations
 
 
 class DaemonSetStrategy(Strategy):
