@@ -6,11 +6,15 @@ Parts are api, policy, rules, scheduling, store, tunnel and cluster; none named 
 from __future__ import annotations
 
 import argparse
+import compileall
 import subprocess
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
+
+import minikube_py
 
 from . import api, cluster, figures, policy, program, store, wrk
 
@@ -75,6 +79,8 @@ def main() -> int:
     unknown = set(options.parts) - set(PARTS)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    # As pip does when it installs; where the environment keeps Python from writing bytecode, each start would compile everything.
+    compileall.compile_dir(str(Path(minikube_py.__file__).parent), quiet=1)
     program.allow_open_files()
     begun = time.monotonic()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -24,9 +26,26 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     return made
 
 
+@pytest.fixture(scope="session")
+def new_cluster(pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a server has stored that has started once: each test begins with a copy."""
+    home = tmp_path_factory.mktemp("new-cluster")
+    store = SqliteStore(home / "state.db")
+
+    async def start_once() -> None:
+        await store.open()
+        async with api_server(home, pki, store):
+            pass
+        await store.close()
+
+    asyncio.run(start_once())
+    return home / "state.db"
+
+
 @pytest.fixture
-async def lab(pki: Pki, tmp_path: Path) -> AsyncIterator[Lab]:
+async def lab(pki: Pki, new_cluster: Path, tmp_path: Path) -> AsyncIterator[Lab]:
     """A running API server on SQLite."""
+    shutil.copy(new_cluster, tmp_path / "state.db")
     store = SqliteStore(tmp_path / "state.db")
     await store.open()
     async with api_server(tmp_path, pki, store) as running:

@@ -126,7 +126,7 @@ class Watcher:
 
 @asynccontextmanager
 async def api_server(home: Path, pki: Pki, store: SqliteStore | MemoryStore, args: ApiServerArgs | None = None) -> AsyncIterator[Lab]:
-    """A server over an open store, with the namespaces and the service account that a new cluster has."""
+    """A server over an open store; a new one gets the namespaces, the service account and the roles that a new cluster has."""
     tokens = home / "tokens.csv"
     tokens.write_text(TOKENS)
     api = Api(store, pki, RegistryOptions(), args or ApiServerArgs(token_auth_file=tokens))
@@ -134,10 +134,8 @@ async def api_server(home: Path, pki: Pki, store: SqliteStore | MemoryStore, arg
     api.authentication.changed.append(lambda: trust(context, api.authentication.authorities))
     port = await api.server.listen("127.0.0.1", 0, context)
     client = api.client("admin")
-    for name in ("default", "kube-system"):
-        await client.create(core_v1.Namespace(metadata=meta_v1.ObjectMeta(name=name)))
-    await client.create(core_v1.ServiceAccount(metadata=meta_v1.ObjectMeta(name="default", namespace="default")))
-    await bootstrap_policy.reconcile(client)
+    if not await client.list(core_v1.Namespace):
+        await _fill(client)
     lab = Lab(api, store, f"https://127.0.0.1:{port}", home, pki)
     running = [asyncio.create_task(component.run()) for component in (api.definitions, api.authentication)]
     try:
@@ -148,6 +146,13 @@ async def api_server(home: Path, pki: Pki, store: SqliteStore | MemoryStore, arg
         await asyncio.wait(running)
         await lab.session.close()
         await api.close()
+
+
+async def _fill(client: Client) -> None:
+    for name in ("default", "kube-system"):
+        await client.create(core_v1.Namespace(metadata=meta_v1.ObjectMeta(name=name)))
+    await client.create(core_v1.ServiceAccount(metadata=meta_v1.ObjectMeta(name="default", namespace="default")))
+    await bootstrap_policy.reconcile(client)
 
 
 async def until(condition: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from ..lab import Answer, Lab
 
+pytestmark = pytest.mark.fuzz
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 VALUES = (
     "", "0", "-1", "\u00b2", "9" * 5000, "\x00", "%", "1_0", " 5", "true", "null", "[]", "\u00fc", "a=b", "a in (", ",", "=", "a" * 3000,
