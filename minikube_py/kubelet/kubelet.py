@@ -144,7 +144,7 @@ class Kubelet:
             self.options, self.cri, self.cache, self._volumes, self._references, puller, self._hooks, self._killer, self.recorder,
             NodeView(facts, lambda: self.node.allocatable, self._services_of, self._runtime_handler),
         )
-        resizing = PodResizing(self.options, self.cri, tree, self.recorder, facts, self._room)
+        resizing = PodResizing(self.options, self.cri, tree, self.recorder, facts, self._room, self._retry_resizes)
         sync = PodSync(
             self.options, self.cri, self.cache, launcher, self._killer, self._volumes, self._references, puller, self._probes,
             self.recorder, self._writer, tree, self.checkpoints, self.host_ports, resizing,
@@ -226,7 +226,7 @@ class Kubelet:
 
     def _pod_gone(self, uid: str) -> None:
         log.debug("pod removed uid=%s", uid)
-        self.workers.wake_pending()
+        self.workers.retry_resizes()
 
     def _network_ready(self) -> None:
         if self.ready.is_set():
@@ -255,7 +255,12 @@ class Kubelet:
         return ("Deferred", full[1]) if full is not None else None
 
     def _admitted(self) -> list[core_v1.Pod]:
-        return [other for other in self.workers.pods() if (state := self.workers.state(other.metadata.uid)) is not None and state.admitted]
+        """The pods that the node has taken and that are not over."""
+        states = (self.workers.state(pod.metadata.uid) for pod in self.workers.pods())
+        return [state.pod for state in states if state is not None and state.admitted and not state.terminal]
+
+    def _retry_resizes(self) -> None:
+        self.workers.retry_resizes()
 
     async def _runtime_handler(self, name: str) -> str:
         try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
 from minikube_py.apis import core_v1
@@ -52,10 +53,12 @@ class PodResizing:
 
     Args:
         room: whether there is room for a pod as it wants to be.
+        room_made: called when a pod has become smaller or ended: resizes that wait may be granted.
     """
 
     def __init__(
-        self, options: KubeletOptions, runtime: RuntimeService, cgroups: CgroupTree, recorder: EventRecorder, facts: NodeFacts, room: Room
+        self, options: KubeletOptions, runtime: RuntimeService, cgroups: CgroupTree, recorder: EventRecorder, facts: NodeFacts, room: Room,
+        room_made: Callable[[], None],
     ) -> None:
         self._options = options
         self._runtime = runtime
@@ -63,6 +66,7 @@ class PodResizing:
         self._recorder = recorder
         self._facts = facts
         self._room = room
+        self.room_made = room_made
 
     def begin(self, state: PodState) -> None:
         """Give a pod that is taken what it asks for, or, if it runs already, what it has."""
@@ -82,7 +86,8 @@ class PodResizing:
             state.pending, state.progress = None, InProgress(generation)
             self._event(state, "Normal", "ResizeStarted", event_message("started", desired, generation))
             return
-        pending = Pending(*refusal, generation)
+        since_s = state.pending.since_s if state.pending is not None else time.monotonic()
+        pending = Pending(*refusal, generation, since_s)
         if state.pending != pending:
             self._event(state, "Warning", f"Resize{pending.reason}", event_message(pending.reason, desired, generation, pending.message))
         state.pending = pending
@@ -138,6 +143,7 @@ class PodResizing:
         await self.make_cgroup(state)
         state.progress = None
         self._event(state, "Normal", "ResizeCompleted", event_message("completed", state.pod, progress.generation))
+        self.room_made()
 
     async def _update(self, state: PodState, name: str, runtime: PodRuntime) -> None:
         container = next(item for item in all_containers(state.pod) if item.name == name)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from minikube_py.apis import core_v1
 
-from .resize import InProgress, Pending, with_allocation
+from .qos import qos_class
+from .resize import InProgress, Pending, asks_for_more, with_allocation
 
 
 @dataclass(slots=True)
@@ -55,3 +56,13 @@ class PodState:
     @property
     def uid(self) -> str:
         return self.pod.metadata.uid
+
+
+def urgency(state: PodState) -> tuple[bool, int, bool, float]:
+    """In which order waiting resizes are granted, the smallest first: those that need no room, then by priority, class and age.
+
+    Source: kubernetes pkg/kubelet/allocation/allocation_manager.go (sortPendingResizes)
+    """
+    pod = state.desired
+    since_s = state.pending.since_s if state.pending is not None else 0.0
+    return asks_for_more(pod, state.pod), -(pod.spec.priority or 0), qos_class(pod) != "Guaranteed", since_s

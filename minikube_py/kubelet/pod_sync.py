@@ -254,6 +254,7 @@ class PodSync:
         self._probes.forget(state.uid)
         state.terminal = True
         self._publish(state)
+        self._resizing.room_made()
 
     async def release(self, state: PodState) -> None:
         """Give back what a pod that has ended held on the node, but for its containers and logs.
@@ -292,6 +293,10 @@ class PodSync:
         """Count a pod that the node has taken before, by what the runtime or its status knows of it, from its first moment."""
         if not self._cache.get(state.uid).empty or state.pod.status.container_statuses:
             self._take(state)
+
+    def grant_resize(self, state: PodState) -> None:
+        """Give a pod that waits for a resize what it asks for, if there is room by now; the next sync carries it out."""
+        self._resizing.grant(state)
 
     def _take(self, state: PodState) -> None:
         state.admitted = True

@@ -23,7 +23,7 @@ from minikube_py.core.backoff import Backoff
 from minikube_py.core.clock import Clock, rfc3339
 from minikube_py.cri.errors import CriError
 
-from .pod_state import PodState
+from .pod_state import PodState, urgency
 from .pod_status import OWNED_CONDITIONS
 from .pod_sync import PodSync
 from .status_writer import status_patch
@@ -236,11 +236,12 @@ class PodWorkers:
         for worker in self._workers.values():
             worker.wake()
 
-    def wake_pending(self) -> None:
-        """There may be room for pods that wait to be resized."""
-        for worker in self._workers.values():
-            if worker.state.pending is not None:
-                worker.wake()
+    def retry_resizes(self) -> None:
+        """There may be room for pods that wait to be resized: the most urgent is asked first."""
+        waiting = [worker for worker in self._workers.values() if worker.state.pending is not None]
+        for worker in sorted(waiting, key=lambda worker: urgency(worker.state)):
+            self._sync.grant_resize(worker.state)
+            worker.wake()
 
     def pods(self) -> list[core_v1.Pod]:
         """The pods that have workers, as last seen."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -40,12 +40,14 @@ class Pending:
     """A resize that the node has not granted.
 
     Attributes:
-        reason: Infeasible can never be, Deferred may be once other pods have gone.
+        reason: Infeasible can never be, Deferred may be once other pods have gone or become smaller.
+        since_s: of the monotonic clock, when it was refused first.
     """
 
     reason: str
     message: str
     generation: int
+    since_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,16 @@ def infeasible(pod: core_v1.Pod, allocatable: Mapping[str, Quantity]) -> str:
     return ""
 
 
+def asks_for_more(desired: core_v1.Pod, pod: core_v1.Pod) -> bool:
+    """Whether a pod requests more than it was given.
+
+    Args:
+        pod: with its allocation.
+    """
+    wanted, has = pod_total(desired, requests_of), pod_total(pod, requests_of)
+    return any(wanted.get(name, 0) > has.get(name, 0) for name in RESIZABLE)
+
+
 def plan_resize(pod: core_v1.Pod, runtime: PodRuntime, actual: Resources) -> ResizePlan:
     """What is to be done.
 
@@ -185,9 +197,9 @@ def conditions(pending: Pending | None, progress: InProgress | None) -> list[cor
 def event_message(what: str, pod: core_v1.Pod, generation: int, error: str = "") -> str:
     """The text of an event of a resize: what became of it, and what the pod's containers have or should have."""
     summary: dict[str, Any] = {}
-    for field, containers in (("initContainers", pod.spec.init_containers), ("containers", pod.spec.containers)):
+    for side, containers in (("initContainers", pod.spec.init_containers), ("containers", pod.spec.containers)):
         if containers:
-            summary[field] = [{"name": item.name, "resources": _sorted(to_document(item.resources))} for item in containers]
+            summary[side] = [{"name": item.name, "resources": _sorted(to_document(item.resources))} for item in containers]
     summary["generation"] = generation
     if error:
         summary["error"] = error
