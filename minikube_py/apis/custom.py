@@ -15,6 +15,7 @@ from typing import Any, ClassVar, cast
 import msgspec
 
 from . import meta_v1
+from .go_numbers import in_go_form
 from .resources import ResourceType
 
 # By way of JSON: sets of fields in managedFields stay as they are written, which plain values cannot show.
@@ -103,8 +104,13 @@ def custom_type(resource: ResourceType) -> type[CustomObject]:
     return cast("type[CustomObject]", type(resource.kind, (CustomObject,), {"__slots__": (), "resource": resource}))
 
 
-def to_wire(value: Any) -> Any:
-    """Encoder hook: what the JSON encoder does not know by itself."""
+def to_plain(value: Any) -> Any:
+    """Encoder hook: what the JSON encoder does not know by itself, as what it knows."""
     if isinstance(value, CustomObject):
         return value.wire()
     raise NotImplementedError(f"Objects of type {type(value).__name__} are not supported")
+
+
+def to_wire(value: Any) -> Any:
+    """Encoder hook: what the JSON encoder does not know by itself, as it goes over the wire, with numbers as Go writes them."""
+    return msgspec.Raw(in_go_form(_encoder.encode(to_plain(value))))

@@ -11,13 +11,13 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from .custom import CustomDecoder, CustomObject, to_wire
+from .custom import CustomDecoder, CustomObject, to_plain, to_wire
 from .object import Object
 from .resources import BY_GVK, ResourceType
 
 T = TypeVar("T", bound=Object)
 _encoder = msgspec.json.Encoder(enc_hook=to_wire)
-_sorting_encoder = msgspec.json.Encoder(enc_hook=to_wire, order="sorted")
+_sorting_encoder = msgspec.json.Encoder(enc_hook=to_plain, order="sorted")
 _LINE_BREAKS = dict.fromkeys(map(ord, "\r\n"))
 _decoders: dict[type[Object], msgspec.json.Decoder[Any]] = {}
 

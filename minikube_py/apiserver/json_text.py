@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from minikube_py.apis.go_numbers import go_number
 from minikube_py.core import limits
 
 STRICT_ERRORS_MAX = 100
@@ -27,8 +28,6 @@ _SPACES = re.compile(rb"[ \t\r\n]*")
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _ESCAPES = ((b"<", b"\\u003c"), (b">", b"\\u003e"), (b"&", b"\\u0026"))
-# Floats below this are written without an exponent, whole ones as integers. Source: go.dev/src/encoding/json/encode.go
-_WHOLE_MAX = 1e21
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
@@ -129,11 +128,6 @@ def plain(tree: Any) -> Any:
     if isinstance(tree, Number):
         return _plain_number(tree)
     return whole(tree) if isinstance(tree, str) else tree
-
-
-def go_number(value: float) -> int | float:
-    """A float as Go writes it, and reads it again: one that is whole is an integer."""
-    return int(value) if value.is_integer() and abs(value) < _WHOLE_MAX else value
 
 
 def read_float(text: str) -> int | float:

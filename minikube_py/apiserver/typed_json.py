@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from minikube_py.apis import shapes
+from minikube_py.apis.go_numbers import go_number
 from minikube_py.apis.object import Object
 from minikube_py.apis.quantity import FORMAT_WRONG
 from minikube_py.apis.shapes import Shape, fields_of, go_path
 
 from .go_time import canonical_time, time_problem
-from .json_text import JsonSyntaxError, Members, Number, StrictErrors, go_number, plain, whole
+from .json_text import JsonSyntaxError, Members, Number, StrictErrors, plain, whole
 
 INTEGER = re.compile(r"-?[0-9]{1,19}")
 BITS = {"int32": 31, "int64": 63}

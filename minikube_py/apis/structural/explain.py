@@ -15,8 +15,9 @@ from typing import Any
 
 from ...core.errors import Cause
 from ..correlation import Correlation
+from ..go_numbers import show_number
 from ..syntax import quote
-from ..validation.causes import invalid, json_text, not_supported, required, show_number, too_long, too_many, type_invalid
+from ..validation.causes import invalid, json_text, not_supported, required, too_long, too_many, type_invalid
 from .formats import FLOAT32_MAX, INTEGER_FORMATS
 from .nodes import INT64_MAX, INT64_MIN, Node, is_whole, kind_of
 

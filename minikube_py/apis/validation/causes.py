@@ -10,19 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from ...core.errors import Cause
+from ..go_numbers import json_number, show_number
 from ..syntax import quote
 from .go_values import go_json, is_typed
 
 Causes = list[Cause]
 IMMUTABLE = "field is immutable"
 WHOLE = "[]"  # the path of the object as a whole, as field.NewPath("") shows
-_EXACT_BELOW = 2**53  # Whole numbers below are the only ones that their digits mean.
 
 
 class _Omitted:
@@ -54,20 +53,6 @@ def show(value: Any) -> str:
     return go_json(value) if not value or is_typed(value) else json_text(value)
 
 
-def show_number(value: int | float) -> str:
-    """A number as Go's %v prints it: the shortest digits, with an exponent below 10^-4 and from 10^21."""
-    if isinstance(value, int):
-        return str(value)
-    if value.is_integer() and abs(value) < 1e21:
-        return str(_shortest(value))
-    return repr(value)
-
-
-def _shortest(value: float) -> int:
-    """A whole number by the fewest digits that tell it from other floats, with zeros behind them."""
-    return int(value) if abs(value) < _EXACT_BELOW else int(Decimal(repr(value)))
-
-
 _HTML = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
@@ -84,15 +69,6 @@ def _in_go_form(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_in_go_form(item) for item in value]
     return value
-
-
-def json_number(value: float) -> int | float | msgspec.Raw:
-    """A number to be encoded as Go encodes it: whole ones have no fraction; exponents stand below 10^-6 and, with a sign, from 10^21."""
-    if abs(value) >= 1e21:
-        return msgspec.Raw(repr(value).encode())
-    if value.is_integer():
-        return _shortest(value)
-    return msgspec.Raw(f"{Decimal(repr(value)):f}".encode()) if 1e-6 <= abs(value) < 1e-5 else value
 
 
 def _with(text: str, detail: str) -> str:

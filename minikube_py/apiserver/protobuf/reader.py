@@ -11,7 +11,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..json_text import go_number
+from minikube_py.apis.go_numbers import go_number
+
 from .shapes import READERS, UNSET, Reader, base64_text, schema_readers
 from .wire import BYTES, EOF, FIXED64, VARINT, ProtobufError, signed, signed32, skip, varint
 from .wire_table import WIRE

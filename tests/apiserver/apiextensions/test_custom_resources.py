@@ -443,3 +443,14 @@ async def test_rules_that_do_not_compile_are_told_of_at_once(lab: Lab) -> None:
     assert refused.status == 422
     assert "undefined field 'nothing'" in refused.json["message"]
     assert "spec.validation.openAPIV3Schema.x-kubernetes-validations[0].rule" in refused.json["message"]
+
+
+async def test_numbers_are_written_as_by_go(lab: Lab) -> None:
+    await define(lab, definition(version(schema={"type": "object", "x-kubernetes-preserve-unknown-fields": True})))
+    body = b'{"apiVersion":"example.com/v1","kind":"Widget","metadata":{"name":"w"},"spec":{"n":[1e21,0.0000015,1E-7,2.0],"s":"[1e21]"}}'
+    shown = b'"spec":{"n":[1e+21,0.0000015,1e-7,2],"s":"[1e21]"}'
+    assert shown in (await lab.send("POST", WIDGETS, body=body, headers={"Content-Type": "application/json"})).body
+    assert shown in (await lab.get(f"{WIDGETS}/w")).body
+    assert shown in (await lab.get(WIDGETS)).body
+    patch = {"metadata": {"labels": {"a": "b"}}}
+    assert shown in (await lab.send("PATCH", f"{WIDGETS}/w", patch, headers={"Content-Type": "application/merge-patch+json"})).body
