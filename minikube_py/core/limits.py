@@ -8,10 +8,8 @@ DOCUMENT_LEVELS_MAX = 200
 # Largest request body and largest stored object. Source: apiserver's MaxRequestBodyBytes, etcd's --max-request-bytes.
 REQUEST_BYTES_MAX = 3 * 1024 * 1024
 OBJECT_BYTES_MAX = 1536 * 1024
-# A request's line, each of its headers (tokens with hundreds of groups are long), and how many of those it may have.
-REQUEST_LINE_BYTES_MAX = 64 * 1024
-HEADER_BYTES_MAX = 64 * 1024
-HEADERS_MAX = 1024
+# Headers that a request may have. Go bounds their bytes alone; front proxies send one for each of a user's groups.
+HEADERS_MAX = 8192
 # Seconds that a request waits for a revision that is yet to come. Source: k8s.io/apiserver/pkg/storage/cacher/watch_cache.go (blockTimeout)
 REVISION_WAIT_S = 3.0
 # Watch events kept per resource for clients that resume; beyond it they get 410 Expired.

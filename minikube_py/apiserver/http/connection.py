@@ -2,10 +2,11 @@
 
 Nearly every request is a plain head and a short body, there in one or two reads. For these there is no need of a parser that can stop
 anywhere, a stream for the body, and a second task: together these cost more than a read of an object does. A request is usual if its head
-came in one piece and has the strict form of RFC 9112, with HTTP/1.1, each header once, in ASCII, and none that says how to read on but
-Content-Length. About all others - chunked bodies, upgrades, what is malformed - aiohttp judges, and it keeps the connection from then on.
+has the strict form of RFC 9112, with HTTP/1.1, each header once, in ASCII, and none that says how to read on but Content-Length. About
+all others - chunked bodies, upgrades, what is malformed - aiohttp judges, and it keeps the connection from then on.
 
-Invariant: one request at a time; what comes meanwhile waits, unread beyond a bound.
+Invariants: one request at a time; what comes meanwhile waits, unread beyond a bound. A head that comes in pieces waits here until it is
+whole, and none is larger than Go's server takes (`head_bound.py`).
 Source: RFC 9112, sections 2 to 6; aiohttp's web_protocol.RequestHandler; pkg.go.dev/net/http (conn.serve, DefaultMaxHeaderBytes)
 """
 
@@ -27,14 +28,23 @@ from yarl import URL
 
 from minikube_py.core import limits
 
+from .head_bound import HEAD_BYTES_MAX, HeadBound
+
 log = logging.getLogger(__name__)
 
-HEAD_BYTES_MAX = 8190
+# Heads of this size are remembered from one request to the next.
+KNOWN_BYTES_MAX = 8190
 HEADERS_MAX = 64
 # Bytes that are read of the next request while one is answered.
 READ_AHEAD_BYTES_MAX = 64 * 1024
 END = b"\r\n\r\n"
+# Where a head may end for others; the second of them is an END, too.
+_ENDS = (b"\n\n", b"\n\r\n")
+# How long a client that sends too much is still listened to, so that it reads why. Source: net/http (rstAvoidanceDelay)
+REFUSAL_S = 0.5
+TOO_LARGE = "431 Request Header Fields Too Large"
 # Paths that begin with two slashes, and fragments, are read in more than one way.
+_LINE = re.compile(rb"(?:GET|POST|PUT|PATCH|DELETE) /(?!/)[!\"$-~]* HTTP/1\.1\r\n")
 _HEAD = re.compile(
     rb"(GET|POST|PUT|PATCH|DELETE) (/(?!/)[!\"$-~]*) HTTP/1\.1\r\n((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~]*\r\n)*)\r\n"
 )
@@ -45,16 +55,11 @@ _BODILESS = frozenset({204, 304})
 
 
 class Connections(web.Server):
-    """aiohttp's server, with these connections.
-
-    Go bounds the head of a request as a whole (1 MiB), aiohttp each line and their number: what is taken is what tokens with hundreds of
-    groups need, and front proxies that name as many.
-    """
+    """aiohttp's server, with these connections. A HeadBound is reached before its own bounds of lines are."""
 
     def __init__(self, handler: Any, **options: Any) -> None:
         super().__init__(
-            handler, max_line_size=limits.REQUEST_LINE_BYTES_MAX, max_field_size=limits.HEADER_BYTES_MAX, max_headers=limits.HEADERS_MAX,
-            **options,
+            handler, max_line_size=2 * HEAD_BYTES_MAX, max_field_size=2 * HEAD_BYTES_MAX, max_headers=limits.HEADERS_MAX, **options
         )
 
     def __call__(self) -> RequestHandler:
@@ -64,24 +69,26 @@ class Connections(web.Server):
 class Connection(RequestHandler):
     """See the module."""
 
-    __slots__ = ("_answering", "_head", "_known", "_needed", "_usual", "_waiting")
+    __slots__ = ("_answering", "_bound", "_head", "_known", "_line_known", "_needed", "_usual", "_waiting")
 
     def __init__(self, server: web.Server, **options: Any) -> None:
         super().__init__(server, **options)
         self._usual = True
         self._answering: asyncio.Task[None] | None = None
-        # What has come of the next request, and how much of it there must be before it is looked at.
+        self._bound = HeadBound()
+        # What has come of the next request, and how much of it there must be before it is looked at; 0 while its head has no end.
         self._waiting = bytearray()
         self._needed = 0
+        self._line_known = False
         # The latest head and what it says: many requests of a client are alike.
         self._head = b""
         self._known: tuple[RawRequestMessage, int] | None = None
 
     def data_received(self, data: bytes) -> None:
-        if not self._usual:
-            super().data_received(data)
-            return
         if self._force_close or self._close:
+            return
+        if not self._usual:
+            self._pass_on(data)
             return
         waiting = self._waiting
         if self._answering is not None:
@@ -89,24 +96,40 @@ class Connection(RequestHandler):
             if len(waiting) > READ_AHEAD_BYTES_MAX:
                 self._pause_transport_reading()
         elif waiting:
+            known = len(waiting)
             waiting += data
-            if len(waiting) >= self._needed:
+            if len(waiting) >= self._needed if self._needed else self._head_may_count(known):
                 self._take_waiting()
         else:
             self._take(data)
 
+    def _head_may_count(self, known: int) -> bool:
+        """Whether the waiting part of a head says more than its first `known` bytes: its first line, its end, or that it is too large."""
+        waiting = self._waiting
+        first_line = not self._line_known and waiting.find(b"\n", known) >= 0
+        return first_line or len(waiting) > HEAD_BYTES_MAX or any(waiting.find(end, max(0, known - 2)) >= 0 for end in _ENDS)
+
     def _take_waiting(self) -> None:
         data = bytes(self._waiting)
         self._waiting.clear()
+        self._needed = 0
         self._take(data)
 
     def _take(self, data: bytes) -> None:
         """Begin with what has come after the last request."""
-        end = data.find(END) + len(END)
-        known = self._read_head(data[:end]) if len(END) <= end <= HEAD_BYTES_MAX else None
+        found = data.find(END)
+        end = len(data) if found < 0 else found + len(END)
+        if end > HEAD_BYTES_MAX:
+            self._refuse()
+            return
+        if found < 0 and _may_become_usual(data):
+            self._waiting += data
+            self._line_known = b"\n" in data
+            return
+        known = self._read_head(data[:end]) if found >= 0 else None
         if known is None:
             self._usual = False
-            super().data_received(data)
+            self._pass_on(data)
             return
         message, length = known
         needed = end + length
@@ -117,8 +140,32 @@ class Connection(RequestHandler):
         self._waiting += data[needed:]
         self._begin(message, data[end:needed])
 
+    def _pass_on(self, data: bytes) -> None:
+        """Give to aiohttp's parser, which has the connection from now on."""
+        count = self._request_count
+        super().data_received(data)
+        if self._request_count != count and self._messages:
+            self._bound.begin(self._messages[-1][1])
+        elif not self._upgraded and self._bound.exceeded(len(data)):
+            self._refuse()
+
+    def _refuse(self) -> None:
+        """Answer to a head that is too large, if it is its turn, and close the connection."""
+        transport = self.transport
+        self._close = True
+        if transport is None:
+            return
+        if self._answering is None and self._current_request is None and not self._messages:
+            log.debug("not a request reason=TooLarge")
+            transport.write(
+                f"HTTP/1.1 {TOO_LARGE}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n{TOO_LARGE}".encode()
+            )
+        self._loop.call_later(REFUSAL_S, transport.close)
+
     def _read_head(self, head: bytes) -> tuple[RawRequestMessage, int] | None:
         """The head of a usual request, and the length of its body; None for all others."""
+        if len(head) > KNOWN_BYTES_MAX:
+            return read_head(head)
         if head != self._head:
             self._known = read_head(head)
             self._head = head
@@ -193,6 +240,11 @@ class Connection(RequestHandler):
             self._keepalive_handle = self._loop.call_later(self._keepalive_timeout, self._process_keepalive)
         else:
             super()._process_keepalive()
+
+
+def _may_become_usual(data: bytes) -> bool:
+    """Whether the beginning of a head may be one of a usual request."""
+    return (b"\n" not in data or _LINE.match(data) is not None) and not any(end in data for end in _ENDS)
 
 
 def read_head(head: bytes) -> tuple[RawRequestMessage, int] | None:

@@ -19,7 +19,7 @@ from minikube_py.apiserver.http import connection
 from minikube_py.apiserver.http.connection import read_head
 from minikube_py.core import limits
 
-from ..lab import Lab, until
+from ..lab import PATIENCE_S, Lab, until
 
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 USUAL = [
@@ -196,3 +196,57 @@ async def test_closing_server_closes_idle_connections_and_waits_for_no_client(la
         await until(lambda: len(lab.api.server._server.connections) >= 2)  # type: ignore[union-attr]
         await lab.api.close()
         assert await reader.read() == await half.read() == b""
+
+
+TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large"
+CHUNKED = request("POST", CONFIG_MAPS).replace(b"Content-Length: 0", b"Content-Type: application/json\r\nTransfer-Encoding: chunked")
+
+
+def chunked(body: bytes, size: int) -> bytes:
+    pieces = [body[start : start + size] for start in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize("first", [b"", request("GET", "/version", b"", "TE: trailers")])
+async def test_a_head_that_never_ends_is_refused(lab: Lab, first: bytes) -> None:
+    async with connected(lab) as (reader, writer):
+        if first:
+            writer.write(first)
+            await answer(reader)
+        writer.write(b"GET / HTTP/1.1\r\nX: ")
+        for _ in range(80):
+            writer.write(b"a" * 16_384)
+            await asyncio.sleep(0)
+        assert (await reader.readline()).strip() == TOO_LARGE
+
+
+async def test_a_long_head_may_come_in_pieces(lab: Lab) -> None:
+    async with connected(lab) as (reader, writer):
+        for more in ("X: 1", "TE: trailers", "X: 1"):
+            sent = request("GET", "/version", b"", f"X-Long: {'a' * 900_000}", more)
+            for start in range(0, len(sent), 10_000):
+                writer.write(sent[start : start + 10_000])
+                await asyncio.sleep(0)
+            assert (await answer(reader))[0] == 200
+
+
+async def test_heads_that_are_written_in_another_way_wait_for_nothing_more(lab: Lab) -> None:
+    for data in (b"GET /version HTTP/1.1\r\nHost: x\r\n\n", b"GET /version HTTP/1.1\r\nHost: x\n\n", b"nonsense\r\n"):
+        async with connected(lab) as (reader, writer):
+            for start in range(len(data)):
+                writer.write(data[start : start + 1])
+                await asyncio.sleep(0)
+            async with asyncio.timeout(PATIENCE_S):
+                assert (await reader.readline()).startswith(b"HTTP/1.")
+
+
+async def test_chunks_may_be_small_and_trailers_not_without_end(lab: Lab) -> None:
+    async with connected(lab) as (reader, writer):
+        writer.write(CHUNKED + chunked(config_map("small", k="v" * 100_000), 1))
+        assert (await answer(reader))[0] == 201
+        writer.write(CHUNKED + chunked(config_map("trailed"), 5)[:-2])
+        for number in range(1200):
+            writer.write(b"X-%d: " % number + b"a" * 1000 + b"\r\n")
+            await asyncio.sleep(0)
+        async with asyncio.timeout(PATIENCE_S):
+            assert await reader.read() == b""
