@@ -12,11 +12,11 @@ from minikube_py.client.kubeconfig import Kubeconfig, KubeconfigError
 from minikube_py.client.transport import Transport
 
 from .auditor import Auditor
-from .backends import LogBackend, Truncation
+from .backends import Backend, BatchLog, LogBackend, Truncation
 from .log_file import DAY_S, DEFAULT_MEBIBYTES, MEBIBYTE, RotatingFile
 from .options import AuditArgs
 from .policy import LEVEL_NAMES, PolicyEvaluator, read_policy
-from .webhook import WebhookBackend
+from .webhook import TRY_TIMEOUT_S, BatchWebhook, BlockingWebhook, Receiver
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Audit:
         """Raises: AuditPolicyError, OSError, ValueError for files that cannot be used."""
         self._errors: Counter[str] = Counter()
         self._log: LogBackend | None = None
-        self._webhook: WebhookBackend | None = None
+        self._webhook: BatchWebhook | BlockingWebhook | None = None
         self.auditor: Auditor | None = None
         if args.policy_file is None:
             if args.log_path or args.webhook_config_file is not None:
@@ -43,14 +43,17 @@ class Audit:
             self._log = _log_backend(args, self._errors)
         if args.webhook_config_file is not None:
             self._webhook = _webhook_backend(args, self._errors)
-        backends = [backend for backend in (self._log, self._webhook) if backend is not None]
-        if backends:
-            self.auditor = Auditor(policy, backends, self._errors, strict=args.log_mode == "blocking-strict")
+        blocking = self._webhook if isinstance(self._webhook, BlockingWebhook) else None
+        backends: list[Backend] = [self._log] if self._log is not None else []
+        if isinstance(self._webhook, BatchWebhook):
+            backends.append(self._webhook)
+        if backends or blocking is not None:
+            self.auditor = Auditor(policy, backends, self._errors, blocking)
 
     async def run(self) -> None:
-        """Send what goes to another server, until cancelled; returns at once if nothing does."""
-        if self._webhook is not None:
-            await self._webhook.run()
+        """Write and send what goes in batches, until cancelled; returns at once if nothing does."""
+        batched = [backend for backend in (self._log, self._webhook) if isinstance(backend, BatchLog | BatchWebhook)]
+        await asyncio.gather(*(backend.run() for backend in batched))
 
     async def close(self) -> None:
         """Write and send what is left."""
@@ -61,13 +64,14 @@ class Audit:
         from prometheus_client.core import CounterMetricFamily
 
         auditor = self.auditor
-        if auditor is None:
-            return
         yield CounterMetricFamily(
-            "apiserver_audit_event", "Counter of audit events generated and sent to the audit backend.", value=auditor.events)
+            "apiserver_audit_event", "Counter of audit events generated and sent to the audit backend.",
+            value=0 if auditor is None else auditor.events)
         yield CounterMetricFamily(
             "apiserver_audit_requests_rejected", "Counter of apiserver requests rejected due to an error in audit logging backend.",
-            value=auditor.rejected)
+            value=0 if auditor is None else auditor.rejected)
+        if auditor is None:
+            return
         levels = CounterMetricFamily(
             "apiserver_audit_level", "Counter of policy levels for audit events (1 per request).", labels=("level",))
         for name, count in zip(LEVEL_NAMES, auditor.levels, strict=True):
@@ -91,14 +95,21 @@ def _log_backend(args: AuditArgs, errors: Counter[str]) -> LogBackend:
     file.open()
     truncation = Truncation(
         "log", errors, enabled=args.log_truncate_enabled, event_bytes_max=args.log_truncate_max_event_size)
-    return LogBackend(file, truncation, errors, mode=args.log_mode, legacy=args.log_format == "legacy")
+    legacy = args.log_format == "legacy"
+    limits = args.batch_limits("log")
+    if args.log_mode == "batch" and (limits.max_size > 1 or limits.throttle_enable):
+        return BatchLog(file, truncation, errors, limits, legacy=legacy)
+    return LogBackend(file, truncation, errors, mode=args.log_mode, legacy=legacy)
 
 
-def _webhook_backend(args: AuditArgs, errors: Counter[str]) -> WebhookBackend:
+def _webhook_backend(args: AuditArgs, errors: Counter[str]) -> BatchWebhook | BlockingWebhook:
     try:
         connection = Kubeconfig.load(str(args.webhook_config_file)).connection()
     except KubeconfigError as error:
         raise ValueError(f"initializing audit webhook: {error}") from error
     truncation = Truncation(
         "webhook", errors, enabled=args.webhook_truncate_enabled, event_bytes_max=args.webhook_truncate_max_event_size)
-    return WebhookBackend(Transport(connection), args, truncation, errors)
+    receiver = Receiver(Transport(connection, request_timeout_s=TRY_TIMEOUT_S), args.webhook_initial_backoff, errors)
+    if args.webhook_mode == "batch":
+        return BatchWebhook(receiver, args.batch_limits("webhook"), truncation, errors)
+    return BlockingWebhook(receiver, truncation, strict=args.webhook_mode == "blocking-strict")

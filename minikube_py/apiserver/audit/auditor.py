@@ -41,6 +41,7 @@ from .policy import LEVEL_NAMES, NONE, REQUEST, REQUEST_RESPONSE, PolicyEvaluato
 
 if TYPE_CHECKING:
     from .backends import Backend
+    from .webhook import BlockingWebhook
 
 LONG_VERBS = frozenset({"watch", "proxy"})
 LONG_SUBRESOURCES = frozenset({"attach", "exec", "proxy", "log", "portforward"})
@@ -71,7 +72,8 @@ class Auditor:
     """Begins records.
 
     Args:
-        strict: whether a request that cannot be recorded is refused.
+        backends: take events while nothing waits, but for `written`.
+        blocking: the server that a request waits for; None for none.
 
     Attributes:
         errors: events that were lost, by plugin.
@@ -80,16 +82,18 @@ class Auditor:
         rejected: requests that were refused because they could not be recorded.
     """
 
-    def __init__(self, policy: PolicyEvaluator, backends: Sequence[Backend], errors: Counter[str], *, strict: bool) -> None:
+    def __init__(
+        self, policy: PolicyEvaluator, backends: Sequence[Backend], errors: Counter[str], blocking: BlockingWebhook | None = None
+    ) -> None:
         self._policy = policy
         self._backends = tuple(backends)
-        self._strict = strict
+        self._blocking = blocking
         self.errors = errors
         self.levels = [0] * len(LEVEL_NAMES)
         self.events = 0
         self.rejected = 0
 
-    def begin(self, http: HttpRequest, info: RequestInfo, user: UserInfo, received: float) -> Record | None:
+    async def begin(self, http: HttpRequest, info: RequestInfo, user: UserInfo, received: float) -> Record | None:
         """The record of a request whose sender is known; None if the policy wants none.
 
         Args:
@@ -101,12 +105,12 @@ class Auditor:
         if verdict.level == NONE:
             return None
         record = Record(self, verdict, _event(http, info, wire_user(user), verdict, received), is_long_running(info))
-        if not self.process(record.event, verdict) and self._strict:
+        if not record.begin() or (record.posted is not None and not await _outcome(record.posted)):
             self.rejected += 1
             raise internal("failed to store audit event")
         return record
 
-    def refused(self, http: HttpRequest, info: RequestInfo, received: float) -> None:
+    async def refused(self, http: HttpRequest, info: RequestInfo, received: float) -> None:
         """Record a request whose sender could not be authenticated."""
         verdict = self._policy.evaluate(None, info)
         self.levels[verdict.level] += 1
@@ -115,20 +119,29 @@ class Auditor:
         event = _event(http, info, WireUser(), verdict, received)
         event.stage, event.stage_timestamp = "ResponseStarted", micro_time(time.time())
         event.response_status = ResponseStatus(EMPTY, message=_attempted(http), code=401)
-        self.process(event, verdict)
+        _, posted = self.process(event, verdict)
+        if posted is not None:
+            await _outcome(posted)
 
-    def process(self, event: Event, verdict: Verdict) -> bool:
-        """Record an event at the stage that it has; return whether it is safe, or is before `written` is done."""
+    def process(
+        self, event: Event, verdict: Verdict, earlier: asyncio.Task[bool] | None = None
+    ) -> tuple[bool, asyncio.Task[bool] | None]:
+        """Record an event at the stage that it has.
+
+        Args:
+            earlier: sends the last event of the same request.
+        Returns: False if its request is to be refused for it, and what sends it, if an answer has to wait for that.
+        """
         if event.stage in verdict.omit_stages:
-            return True
+            return True, earlier
         self.events += 1
         line, safe = encode_event(event), True
         for backend in self._backends:
             safe = backend.take(event, line) and safe
-        return safe
+        return safe, self._blocking.post(event, line, earlier) if self._blocking is not None else None
 
     def written(self) -> asyncio.Future[None] | None:
-        """What an answer has to wait for before it leaves, if anything."""
+        """What an answer has to wait for before it leaves, if anything, beside what its record has `posted`."""
         for backend in self._backends:
             written = backend.written()
             if written is not None:
@@ -146,10 +159,11 @@ class Record:
 
     Attributes:
         event: what is known so far.
+        posted: sends the latest event, if an answer has to wait for that.
         wants_request, wants_response: whether objects are to be told.
     """
 
-    __slots__ = ("_auditor", "_long_running", "_started", "_status", "_verdict", "event", "wants_request", "wants_response")
+    __slots__ = ("_auditor", "_long_running", "_started", "_status", "_verdict", "event", "posted", "wants_request", "wants_response")
 
     def __init__(self, auditor: Auditor, verdict: Verdict, event: Event, long_running: bool) -> None:
         self._auditor = auditor
@@ -158,9 +172,20 @@ class Record:
         self._started = False
         self._status: ResponseStatus | None = None
         self.event = event
+        self.posted: asyncio.Task[bool] | None = None
         is_resource = event.object_ref is not None
         self.wants_request = is_resource and verdict.level >= REQUEST
         self.wants_response = is_resource and verdict.level >= REQUEST_RESPONSE and not long_running
+
+    def begin(self) -> bool:
+        """The request has come; return whether it may go on, for all that is known at once."""
+        safe, self.posted = self._auditor.process(self.event, self._verdict)
+        return safe
+
+    async def wait_posted(self) -> None:
+        """Until what was sent of the request has come to the other server, or is lost."""
+        if self.posted is not None:
+            await _outcome(self.posted)
 
     def impersonated(self, user: UserInfo, constraint: str) -> None:
         """The request acts as somebody else; `constraint` is the verb that allowed it, if not the old one."""
@@ -255,12 +280,18 @@ class Record:
     def _reach(self, stage: str) -> None:
         event = self.event
         event.stage, event.stage_timestamp = stage, micro_time(time.time())
-        self._auditor.process(event, self._verdict)
+        _, self.posted = self._auditor.process(event, self._verdict, self.posted)
 
     def _shown(self, document: bytes) -> Any:
         if not self._verdict.omit_managed_fields or b"managedFields" not in document:
             return msgspec.Raw(document)
         return _without_managed_fields(msgspec.json.decode(document))
+
+
+async def _outcome(posted: asyncio.Task[bool]) -> bool:
+    """Whether a request may go on. Cancellation: what is being sent is sent nevertheless."""
+    await asyncio.wait([posted])
+    return not posted.cancelled() and posted.result()
 
 
 def is_long_running(info: RequestInfo) -> bool:

@@ -1,6 +1,6 @@
 """Where audit events go: a file, or another server. Events come encoded; both may shorten those that are too long.
 
-Source: k8s.io/apiserver/plugin/pkg/audit/{log,buffered,truncate}
+Source: k8s.io/apiserver/plugin/pkg/audit/{log,truncate}
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from .batches import BatchLimits, Buffer
 from .event import Event, encode_event, legacy_line
 from .log_file import RotatingFile
 from .policy import LEVEL_NAMES, METADATA
@@ -25,7 +26,10 @@ class Backend(Protocol):
     """Takes events."""
 
     def take(self, event: Event, line: bytes) -> bool:
-        """Take an event, which the caller changes afterwards, and its JSON; return whether it is safe, or is about to be."""
+        """Take an event, which the caller changes afterwards, and its JSON.
+
+        Returns: False if it is lost, and a request that cannot be recorded is to be refused.
+        """
 
     def written(self) -> asyncio.Future[None] | None:
         """Done when nothing is about to be written of what answers wait for; None if that is so already."""
@@ -86,15 +90,18 @@ class LogBackend:
     def take(self, event: Event, line: bytes) -> bool:
         fitted = self._truncation.fitted(event, line)
         if fitted is None:
-            return False
+            return True
         if self._legacy:
             fitted = legacy_line(event)
+        return self._keep(fitted + b"\n")
+
+    def _keep(self, line: bytes) -> bool:
         if self._strict:
-            return self._write(fitted + b"\n", 1)
+            return self._write(line, 1)
         if not self._lines:
             self._loop = self._loop or asyncio.get_running_loop()
             self._loop.call_soon(self._flush)
-        self._lines.append(fitted + b"\n")
+        self._lines.append(line)
         return True
 
     def written(self) -> asyncio.Future[None] | None:
@@ -146,3 +153,30 @@ class LogBackend:
         if self._pruning is not None:
             await asyncio.wait([self._pruning])
         self._file.close()
+
+
+class BatchLog(LogBackend):
+    """Lines in a file that wait for a batch; to be run."""
+
+    def __init__(self, file: RotatingFile, truncation: Truncation, errors: Counter[str], limits: BatchLimits, *, legacy: bool) -> None:
+        super().__init__(file, truncation, errors, mode="batch", legacy=legacy)
+        self._buffer = Buffer(limits, errors)
+
+    def _keep(self, line: bytes) -> bool:
+        self._buffer.add(line)
+        return True
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            await self._buffer.wait_batch()
+            self._write_batch()
+
+    def _write_batch(self) -> None:
+        batch = self._buffer.batch()
+        self._write(b"".join(batch), len(batch))
+
+    async def close(self) -> None:
+        while self._buffer:
+            self._write_batch()
+        await super().close()

@@ -14,7 +14,11 @@ from minikube_py.apiserver.authentication.options import read_path
 from minikube_py.core.duration import parse_duration
 from minikube_py.core.flags import parse_bool
 
-LOG_MODES = ("batch", "blocking", "blocking-strict")
+from .batches import BatchLimits
+from .event import VERSION
+
+MODES = ("batch", "blocking", "blocking-strict")
+FORMATS = ("legacy", "json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +29,10 @@ class AuditArgs:
         policy_file: without one nothing is recorded.
         log_path: "-" for the standard output.
         log_maxage: days; log_maxsize: MiB; with log_maxbackup 0 stands for no bound (of the size: 100 MiB).
-        log_mode: "blocking" writes before the request goes on; "blocking-strict" also refuses requests that cannot be recorded; "batch"
-            writes a moment later.
-        webhook_config_file: kubeconfig of the server that gets events, in batches.
+        log_mode, webhook_mode: "blocking" lets the answer wait until its events are where they go; "blocking-strict" also refuses requests
+            that cannot be recorded; "batch" lets nothing wait.
+        log_batch_max_size, webhook_batch_max_size: events; ..._max_wait: until a batch goes that is not full.
+        webhook_config_file: kubeconfig of the server that gets events.
     """
 
     policy_file: Path | None = None
@@ -37,11 +42,19 @@ class AuditArgs:
     log_maxsize: int = 0
     log_compress: bool = False
     log_format: str = "json"
+    log_version: str = VERSION
     log_mode: str = "blocking"
+    log_batch_buffer_size: int = 10000
+    log_batch_max_size: int = 1
+    log_batch_max_wait: float = 0.0
+    log_batch_throttle_enable: bool = False
+    log_batch_throttle_qps: float = 0.0
+    log_batch_throttle_burst: int = 0
     log_truncate_enabled: bool = False
     log_truncate_max_event_size: int = 102400
     log_truncate_max_batch_size: int = 10485760
     webhook_config_file: Path | None = None
+    webhook_version: str = VERSION
     webhook_mode: str = "batch"
     webhook_initial_backoff: float = 10.0
     webhook_batch_buffer_size: int = 10000
@@ -55,34 +68,51 @@ class AuditArgs:
     webhook_truncate_max_batch_size: int = 10485760
 
     def __post_init__(self) -> None:
-        """Raises: ValueError for values that do not go together."""
-        for plugin, event, batch in (
-            ("log", self.log_truncate_max_event_size, self.log_truncate_max_batch_size),
-            ("webhook", self.webhook_truncate_max_event_size, self.webhook_truncate_max_batch_size),
-        ):
-            if event <= 0:
-                raise ValueError(f"invalid audit truncate {plugin} max event size {event}, must be a positive number")
-            if batch < event:
-                raise ValueError(
-                    f"invalid audit truncate {plugin} max batch size {batch}, must be greater than max event size ({event})")
-        for name in ("buffer_size", "max_size", "throttle_qps", "throttle_burst"):
-            value = getattr(self, f"webhook_batch_{name}")
+        """Raises: ValueError for values that do not go together. Those of a backend that is not asked for do not count."""
+        if self.log_path:
+            self._check_backend("log")
+            if self.log_format not in FORMATS:
+                raise ValueError(f'invalid audit log format {self.log_format}, allowed formats are "{",".join(FORMATS)}"')
+            for name in ("maxage", "maxbackup", "maxsize"):
+                if getattr(self, f"log_{name}") < 0:
+                    raise ValueError(f"--audit-log-{name} {getattr(self, f'log_{name}')} can't be a negative number")
+        if self.webhook_config_file is not None:
+            self._check_backend("webhook")
+
+    def batch_limits(self, plugin: str) -> BatchLimits:
+        """How the events of a backend ("log", "webhook") become batches."""
+        return BatchLimits(
+            **{name: self._of(plugin, f"batch_{name}") for name in _BATCH},
+            bytes_max=self._of(plugin, "truncate_max_batch_size") if self._of(plugin, "truncate_enabled") else None,
+        )
+
+    def _of(self, plugin: str, name: str) -> Any:
+        return getattr(self, f"{plugin}_{name}")
+
+    def _check_backend(self, plugin: str) -> None:
+        mode = self._of(plugin, "mode")
+        if mode not in MODES:
+            raise ValueError(f'invalid audit {plugin} mode {mode}, allowed modes are "{",".join(MODES)}"')
+        if mode == "batch":
+            self._check_batches(plugin, self.batch_limits(plugin))
+        event, batch = self._of(plugin, "truncate_max_event_size"), self._of(plugin, "truncate_max_batch_size")
+        if event <= 0:
+            raise ValueError(f"invalid audit truncate {plugin} max event size {event}, must be a positive number")
+        if batch < event:
+            raise ValueError(f"invalid audit truncate {plugin} max batch size {batch}, must be greater than max event size ({event})")
+        if self._of(plugin, "version") != VERSION:
+            raise ValueError(f'invalid group version, allowed versions are ["{VERSION}"]')
+
+    def _check_batches(self, plugin: str, limits: BatchLimits) -> None:
+        values: list[tuple[str, float]] = [("buffer size", limits.buffer_size), ("max batch size", limits.max_size)]
+        if limits.throttle_enable:
+            values += [("throttle QPS", limits.throttle_qps), ("throttle burst", limits.throttle_burst)]
+        for words, value in values:
             if value <= 0:
-                words = name.replace("max_size", "max batch size").replace("_qps", " QPS").replace("_", " ")
-                raise ValueError(f"invalid audit batch webhook {words} {value}, must be a positive number")
-        for name in ("maxage", "maxbackup", "maxsize"):
-            if getattr(self, f"log_{name}") < 0:
-                raise ValueError(f"--audit-log-{name} {getattr(self, f'log_{name}')} can't be a negative number")
+                raise ValueError(f"invalid audit batch {plugin} {words} {value:g}, must be a positive number")
 
 
-def _one_of(*known: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in known:
-            raise ValueError(f"known are {', '.join(known)}")
-        return text
-
-    return read
-
+_BATCH = ("buffer_size", "max_size", "max_wait", "throttle_enable", "throttle_qps", "throttle_burst")
 
 READERS: dict[str, Callable[[str], Any]] = {
     "audit-policy-file": read_path,
@@ -91,14 +121,21 @@ READERS: dict[str, Callable[[str], Any]] = {
     "audit-log-maxbackup": int,
     "audit-log-maxsize": int,
     "audit-log-compress": parse_bool,
-    "audit-log-format": _one_of("json", "legacy"),
-    "audit-log-mode": _one_of(*LOG_MODES),
+    "audit-log-format": str,
+    "audit-log-version": str,
+    "audit-log-mode": str,
+    "audit-log-batch-buffer-size": int,
+    "audit-log-batch-max-size": int,
+    "audit-log-batch-max-wait": parse_duration,
+    "audit-log-batch-throttle-enable": parse_bool,
+    "audit-log-batch-throttle-qps": float,
+    "audit-log-batch-throttle-burst": int,
     "audit-log-truncate-enabled": parse_bool,
     "audit-log-truncate-max-event-size": int,
     "audit-log-truncate-max-batch-size": int,
     "audit-webhook-config-file": read_path,
-    # A request never waits for another server to have been told of it.
-    "audit-webhook-mode": _one_of("batch"),
+    "audit-webhook-version": str,
+    "audit-webhook-mode": str,
     "audit-webhook-initial-backoff": parse_duration,
     "audit-webhook-batch-buffer-size": int,
     "audit-webhook-batch-max-size": int,

@@ -39,8 +39,11 @@ class HttpRequest(web.BaseRequest):
         self.ticket: Ticket | None = None
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
-        if self.record is not None:
-            self.record.started(response.status)
+        record = self.record
+        if record is not None:
+            record.started(response.status)
+            if record.posted is not None:
+                await record.wait_posted()
         headers = response.headers
         headers["Audit-Id"] = self.audit_id
         ticket = self.ticket

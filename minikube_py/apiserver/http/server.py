@@ -198,6 +198,8 @@ class ApiServer:
             code, response = await self._outcome(http, info, query, task)
             if self._auditor is not None and (written := self._auditor.written()) is not None:
                 await written
+            if http.record is not None and http.record.posted is not None:
+                await http.record.wait_posted()
         finally:
             if http.ticket is not None:
                 http.ticket.finish()
@@ -323,9 +325,9 @@ class ApiServer:
         try:
             user = await self._authenticate(http)
         except UnauthorizedError:
-            auditor.refused(http, info, received)
+            await auditor.refused(http, info, received)
             raise
-        http.record = auditor.begin(http, info, user, received)
+        http.record = await auditor.begin(http, info, user, received)
         if http.record is not None:
             for key, value in http.remarks:
                 http.record.annotate(key, value)

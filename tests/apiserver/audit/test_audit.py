@@ -354,18 +354,81 @@ async def test_events_are_lost_and_counted_when_the_webhook_is_too_slow(make: Ma
         assert b'apiserver_audit_level_total{level="Metadata"} 6.0' in metrics and b"apiserver_audit_event_total 11.0" in metrics
 
 
-@pytest.mark.parametrize(("argument", "message"), [
-    ("audit-log-mode=lazy", "known are batch, blocking, blocking-strict"),
-    ("audit-log-format=xml", "known are json, legacy"),
-    ("audit-webhook-mode=blocking", "known are batch"),
-    ("audit-log-maxage=-1", "can't be a negative number"),
-    ("audit-log-truncate-max-event-size=0", "invalid audit truncate log max event size 0, must be a positive number"),
-    ("audit-webhook-truncate-max-batch-size=1", "invalid audit truncate webhook max batch size 1, must be greater than max event size"),
-    ("audit-webhook-batch-throttle-qps=0", "invalid audit batch webhook throttle QPS 0.0, must be a positive number"),
+@pytest.mark.parametrize("mode", ["blocking", "blocking-strict"])
+async def test_answers_wait_until_the_webhook_has_their_events(make: Make, receiver: Receiver, tmp_path: Path, mode: str) -> None:
+    args = {"webhook_config_file": tmp_path / "webhook.yaml", "webhook_mode": mode, "webhook_initial_backoff": 0.001, "log_path": ""}
+    async with make({"level": "Metadata"}, **args) as audited:
+        receiver.failures = 2
+        assert (await audited.lab.send("POST", MAPS, CONFIG_MAP)).status == 201
+        assert receiver.stages() == ["RequestReceived", "ResponseComplete"] and len(receiver.batches) == 2
+        async with audited.lab.watch(MAPS) as watch:
+            await watch.next()
+            assert receiver.stages()[2:] == ["RequestReceived", "ResponseStarted"]
+        await until(lambda: receiver.stages()[4:] == ["ResponseComplete"])
+        lab = audited.lab
+        async with lab.session.get(MAPS, ssl=lab.anonymous_tls, headers={"Authorization": "Bearer wrong"}) as answer:
+            assert answer.status == 401
+        assert receiver.stages()[5:] == ["ResponseStarted"]
+
+
+async def test_request_that_the_webhook_does_not_get_to_know_is_refused_when_that_is_asked_for(
+    make: Make, receiver: Receiver, tmp_path: Path
+) -> None:
+    args = {"webhook_config_file": tmp_path / "webhook.yaml", "webhook_initial_backoff": 0.001}
+    receiver.failures = 10_000
+    async with make({"level": "Metadata"}, webhook_mode="blocking-strict", **args) as strict:
+        answer = await strict.lab.send("POST", MAPS, CONFIG_MAP)
+        assert (answer.status, answer.json["message"]) == (500, "Internal error occurred: failed to store audit event")
+        receiver.failures = 0
+        assert (await strict.lab.get(MAPS + "/c")).status == 404
+        metrics = (await strict.lab.get("/metrics")).body
+        assert b"apiserver_audit_requests_rejected_total 1.0" in metrics and b'apiserver_audit_error_total{plugin="webhook"} 1.0' in metrics
+        assert [event["stage"] for event in strict.events(requestURI=MAPS)] == ["RequestReceived"], "the file has what it has"
+    receiver.failures = 10_000
+    async with make({"level": "Metadata"}, webhook_mode="blocking", **args) as loose:
+        assert (await loose.lab.send("POST", MAPS, CONFIG_MAP)).status == 201
+
+
+async def test_log_in_batches_waits_for_full_ones(make: Make) -> None:
+    bounds = {"log_mode": "batch", "log_batch_max_size": 3, "log_batch_max_wait": 3600.0}
+    async with make({"level": "Metadata"}, **bounds) as audited:
+        await audited.lab.get(MAPS)
+        assert audited.events() == []
+        await audited.lab.get(MAPS)
+        await until(lambda: len(audited.events()) == 3)
+
+
+async def test_event_that_is_too_large_refuses_no_request(make: Make) -> None:
+    bounds = {"log_mode": "blocking-strict", "log_truncate_enabled": True, "log_truncate_max_event_size": 10}
+    async with make({"level": "Metadata"}, **bounds) as audited:
+        assert (await audited.lab.get(MAPS)).status == 200
+        assert audited.events() == []
+
+
+LOG, WEBHOOK = "audit-log-path=/l", "audit-webhook-config-file=/w"
+
+
+@pytest.mark.parametrize(("backend", "argument", "message"), [
+    (LOG, "audit-log-mode=lazy", 'invalid audit log mode lazy, allowed modes are "batch,blocking,blocking-strict"'),
+    (LOG, "audit-log-format=xml", 'invalid audit log format xml, allowed formats are "legacy,json"'),
+    (LOG, "audit-log-version=audit.k8s.io/v1beta1", 'invalid group version, allowed versions are ["audit.k8s.io/v1"]'),
+    (LOG, "audit-log-maxage=-1", "--audit-log-maxage -1 can't be a negative number"),
+    (LOG, "audit-log-truncate-max-event-size=0", "invalid audit truncate log max event size 0, must be a positive number"),
+    (WEBHOOK, "audit-webhook-mode=lazy", 'invalid audit webhook mode lazy, allowed modes are "batch,blocking,blocking-strict"'),
+    (WEBHOOK, "audit-webhook-truncate-max-batch-size=1",
+     "invalid audit truncate webhook max batch size 1, must be greater than max event size (102400)"),
+    (WEBHOOK, "audit-webhook-batch-throttle-qps=0", "invalid audit batch webhook throttle QPS 0, must be a positive number"),
+    (WEBHOOK, "audit-webhook-batch-max-size=0", "invalid audit batch webhook max batch size 0, must be a positive number"),
 ])
-def test_wrong_options_are_refused(argument: str, message: str) -> None:
+def test_wrong_options_are_refused_of_a_backend_that_is_asked_for(backend: str, argument: str, message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
-        ApiServerArgs.parse([argument])
+        ApiServerArgs.parse([backend, argument])
+    ApiServerArgs.parse([argument])
+
+
+def test_options_of_batches_count_in_batches_alone() -> None:
+    ApiServerArgs.parse([WEBHOOK, "audit-webhook-mode=blocking", "audit-webhook-batch-max-size=0"])
+    ApiServerArgs.parse([WEBHOOK, "audit-webhook-batch-throttle-enable=false", "audit-webhook-batch-throttle-qps=0"])
 
 
 def test_options_have_upstreams_names() -> None:

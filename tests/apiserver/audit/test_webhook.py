@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 import pytest
 
 from minikube_py.apiserver.audit import webhook
 from minikube_py.apiserver.audit.backends import Truncation
+from minikube_py.apiserver.audit.batches import BatchLimits
 from minikube_py.apiserver.audit.event import Event, WireUser, encode_event
-from minikube_py.apiserver.audit.options import AuditArgs
-from minikube_py.apiserver.audit.webhook import WebhookBackend
+from minikube_py.apiserver.audit.webhook import BatchWebhook, BlockingWebhook
 from minikube_py.client.transport import Transport
 
 EVENT = Event(
@@ -39,9 +39,13 @@ class Receiver:
         return None
 
 
-def backend(receiver: Receiver, errors: Counter[str]) -> WebhookBackend:
-    args: Any = AuditArgs(webhook_batch_max_size=1, webhook_batch_throttle_enable=False)
-    return WebhookBackend(cast(Transport, receiver), args, Truncation("webhook", errors, enabled=False, event_bytes_max=0), errors)
+def parts(receiver: Receiver, errors: Counter[str]) -> tuple[webhook.Receiver, Truncation]:
+    return webhook.Receiver(cast(Transport, receiver), 0.001, errors), Truncation("webhook", errors, enabled=False, event_bytes_max=0)
+
+
+def backend(receiver: Receiver, errors: Counter[str]) -> BatchWebhook:
+    target, truncation = parts(receiver, errors)
+    return BatchWebhook(target, BatchLimits(100, 1, 30.0, False, 10.0, 15), truncation, errors)
 
 
 async def test_all_that_is_not_sent_in_time_counts_as_lost(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
@@ -70,3 +74,16 @@ async def test_end_of_the_server_at_any_turn_of_the_loop_loses_nothing(turns: in
     receiver.answers = True
     await made.close()
     assert receiver.events == 3 and not errors
+
+
+async def test_events_of_one_request_are_sent_in_order_and_the_end_waits_for_none_forever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "CLOSE_TIMEOUT_S", 0.01)
+    errors: Counter[str] = Counter()
+    receiver = Receiver(answers=False)
+    target, truncation = parts(receiver, errors)
+    blocking = BlockingWebhook(target, truncation, strict=False)
+    first = blocking.post(EVENT, encode_event(EVENT), None)
+    second = blocking.post(EVENT, encode_event(EVENT), first)
+    await blocking.close()
+    assert first is not None and second is not None and first.done() and second.done()
+    assert receiver.events == 0 and errors == {"webhook": 2}
