@@ -107,6 +107,7 @@ class Server:
             self._encryption = encryption = SecretsEncryption(
                 self._home / "cred" / "encryption-config.json", provider=options.secrets_encryption_provider,
                 enabled=options.secrets_encryption, given=args.encryption_provider_config,
+                follow=args.encryption_provider_config_automatic_reload,
             )
             if isinstance(self._store, SqliteStore):
                 await encryption.attach(self._store)
@@ -118,6 +119,7 @@ class Server:
             self._join = self._join_endpoint(api)
             for path in JOIN_PATHS:
                 api.server.add_extra(path, self._join.respond)
+            api.exposition.add(encryption.families)
             api.paths.add(SECRETS_ENCRYPT_PATH, SecretsEncryptPath(encryption).respond)
             for name, made in self._hooks.items():
                 api.health.add(f"poststarthook/{name}", partial(_unfinished, made))
@@ -171,6 +173,7 @@ class Server:
             group.create_task(registration.run(), name="api-service-registration")
             group.create_task(api.event_expiry.run(), name="event-expiry")
             group.create_task(api.audit.run(), name="audit")
+            group.create_task(encryption.run(), name="encryption")
             if api.flow_control is not None:
                 group.create_task(api.flow_control.run(), name="flow-control")
             events = EventRecorder(api.client("system:apiserver"), "certificate-renewal", options.node.node_name)

@@ -36,6 +36,7 @@ class ApiServerArgs:
         authentication: who else may log in, and how.
         authorization: who decides about requests.
         encryption_provider_config: EncryptionConfiguration, in place of keys of this server's own.
+        encryption_provider_config_automatic_reload: whether that file is followed while the server runs.
         enable_priority_and_fairness: whether requests get their turns by FlowSchemas.
         event_ttl: how long an Event is kept after its last write.
         max_requests_inflight, max_mutating_requests_inflight: seats that requests share.
@@ -51,6 +52,7 @@ class ApiServerArgs:
     authentication: AuthenticationArgs = field(default_factory=AuthenticationArgs)
     authorization: AuthorizationArgs = field(default_factory=AuthorizationArgs)
     encryption_provider_config: Path | None = None
+    encryption_provider_config_automatic_reload: bool = False
     enable_priority_and_fairness: bool = True
     event_ttl: float = 3600.0
     max_requests_inflight: int = MAX_REQUESTS_INFLIGHT
@@ -58,6 +60,11 @@ class ApiServerArgs:
     profiling: bool = True
     shutdown_delay_duration: float = 0.0
     shutdown_send_retry_after: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises: ValueError for values that do not go together."""
+        if self.encryption_provider_config_automatic_reload and self.encryption_provider_config is None:
+            raise ValueError("--encryption-provider-config-automatic-reload must be set with --encryption-provider-config")
 
     @classmethod
     def parse(cls, arguments: Sequence[str]) -> ApiServerArgs:
@@ -128,6 +135,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "token-auth-file": read_path,
     "anonymous-auth": parse_bool,
     "encryption-provider-config": read_path,
+    "encryption-provider-config-automatic-reload": parse_bool,
     "enable-priority-and-fairness": parse_bool,
     "max-requests-inflight": int,
     "max-mutating-requests-inflight": int,

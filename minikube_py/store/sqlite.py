@@ -60,6 +60,8 @@ class SqliteStore(WritableStore):
         super().__init__()
         self._path = path
         self._file = SqliteFile(path, transformer or Plain())
+        # Which resources the present transformer, and those since the last rewriting, may have encrypted.
+        self._covered = [self._file.transformer.covers]
         self._flush_s = flush_s
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -114,7 +116,8 @@ class SqliteStore(WritableStore):
             await self._end_thread()
 
     async def transform(self, transformer: Transformer) -> None:
-        """Write with another transformer from now on; it must be able to read what the present one wrote."""
+        """Write with another transformer from now on. What the present one wrote, if the other cannot read it, is to be rewritten."""
+        self._covered.append(transformer.covers)
 
         def use() -> None:
             self._file.transformer = transformer
@@ -125,16 +128,19 @@ class SqliteStore(WritableStore):
             await self._on_thread(use)
 
     async def rewrite(self) -> int:
-        """Write everything anew that the transformer covers, and leave nothing of the old in the file; return the number of objects.
+        """Write everything anew that the transformer covers, or one before it did, and leave nothing of the old in the file.
 
+        Returns: the number of objects.
         Objects and revisions stay as they are, and nobody waits but the writers, for the moment that it takes.
         Raises: FullError, StoreError; what is stored is then as it was, or in part anew.
         Cancellation: goes on in the background.
         """
         if self._closed:
             raise StoreError(f"{self._path} is not open")
-        covers, count = self._file.transformer.covers, 0
-        for resource in filter(covers, self.state.counts()):
+        covered, count = list(self._covered), 0
+        for resource in self.state.counts():
+            if not any(covers(resource) for covers in covered):
+                continue
             for entry in self.state.list(resource).entries:
                 self._dirty[entry.row] = (resource, entry)
                 count += 1
@@ -144,6 +150,7 @@ class SqliteStore(WritableStore):
             self._flush()
             await done
         await self._on_thread(self._file.forget)
+        del self._covered[:len(covered) - 1]
         self.stale = False
         return count
 

@@ -108,6 +108,8 @@ class Authentication:
         """Metric families."""
         yield from self.authenticator.metrics.families()
         yield from self.service_accounts.counters.families()
+        if self._issuers is not None:
+            yield from self._issuers.families()
 
     async def run(self) -> None:
         """Follow the files that name authorities and issuers, if there are any, until cancelled."""

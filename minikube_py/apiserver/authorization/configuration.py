@@ -6,6 +6,7 @@ kubernetes.io/docs/reference/access-authn-authz/authorization/#configuring-the-a
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from msgspec import field
@@ -85,16 +86,28 @@ def read_configuration(path: Path) -> bytes:
     return read_file(path, "authorization configuration")
 
 
-def configured(path: Path, content: bytes) -> list[AuthorizerConfiguration]:
+def configured(path: Path, content: bytes, kept: Collection[str] = ()) -> list[AuthorizerConfiguration]:
     """The authorizers of a file, in order.
 
+    Args:
+        kept: the types that there must be.
     Raises: ConfigurationError.
+    Source: pkg/kubeapiserver/authorizer/config.go (LoadAndValidateData)
     """
     authorizers = decode_text(AuthorizationConfiguration, content, KIND, GROUP_VERSIONS).authorizers
     causes = _check(authorizers)
     if causes:
         shown = [f"{cause.field}: {cause.message}" for cause in causes]
         raise ConfigurationError(f"{path}: {aggregate_texts(shown)}")
+    names = {one.type: one.name for one in authorizers if one.type != "Webhook"}
+    problems = [
+        f"expected name {type_.lower()} for authorizer {type_} instead of {name}" for type_, name in names.items() if name != type_.lower()
+    ]
+    missing = set(kept).difference(names)
+    if missing:
+        problems.append(f"missing required types: [{' '.join(sorted(missing))}]")
+    if problems:
+        raise ConfigurationError(aggregate_texts(problems))
     return authorizers
 
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from minikube_py.core.duration import parse_duration
 from minikube_py.core.inotify import file_contents
 
+from ..reload_metrics import ReloadMetrics, content_hash
 from ..webhook_client import TIMEOUT_S, WebhookClient
 from .abac import PolicyFile
 from .attributes import AlwaysAllow, AlwaysDeny, Authorizer, AuthorizerChain, ListsRules, PrivilegedGroup, RuleLists
@@ -28,6 +29,8 @@ from .webhook import Conditions, WebhookAuthorizer
 
 log = logging.getLogger(__name__)
 
+# Authorizers that a changed file cannot bring in.
+_FROM_THE_START = ("Node", "RBAC", "ABAC")
 # Lets a function know each object of a resource (group, version, plural) that is there or changes.
 Follow = Callable[[str, str, str, Callable[[Any, Any], None]], None]
 
@@ -50,9 +53,6 @@ class Authorization:
         self.rbac = RbacAuthorizer()
         self._args = args
         self._graph = NodeGraph()
-        # How to know what nodes need, until somebody asks for it.
-        self._follow_later: Follow | None = None
-        self._node = False
         self._modes: list[CountedMode] = []
         self._webhooks: list[WebhookClient] = []
         self._retired: list[WebhookClient] = []
@@ -61,24 +61,36 @@ class Authorization:
         self.rules: ListsRules = self._lists
         file = args.authorization_config
         self._content = read_configuration(file) if file is not None else b""
-        self._use(configured(file, self._content) if file is not None else _wanted(args))
+        self._wanted = configured(file, self._content) if file is not None else _wanted(args)
+        # They may neither go nor, for those that need to know more, come later.
+        self._types = {one.type for one in self._wanted} - {"Webhook"}
+        self._reloads = ReloadMetrics("authorization")
+        self._use(self._wanted)
 
     def families(self) -> Iterator[Any]:
         """Metric families."""
-        return families(self._modes)
+        yield from families(self._modes)
+        yield from self._reloads.families()
 
     async def run(self) -> None:
         """Follow the configuration file until cancelled; one that cannot be used changes nothing."""
         file = self._args.authorization_config
         if file is None:
             return
+        self._reloads.use(content_hash(self._content))
         async for content in file_contents(file, self._content):
             self._content = content
             try:
-                await self._change(configured(file, content))
+                wanted = configured(file, content, self._types)
+                if wanted == self._wanted:
+                    continue
+                self._wanted = wanted
+                await self._change(wanted)
             except ValueError as error:
+                self._reloads.failed()
                 log.error("authorization configuration is not used file=%s reason=%s", file, error)
             else:
+                self._reloads.succeeded(content_hash(content))
                 log.info("authorization configuration changed file=%s", file)
 
     async def close(self) -> None:
@@ -101,14 +113,13 @@ class Authorization:
     def _use(self, wanted: list[AuthorizerConfiguration]) -> None:
         """Raises: ValueError for files that do not read; then whom the server asks has not changed."""
         modes = [CountedMode(one.type, one.name, self._mode(one, self._args.authorization_policy_file)) for one in wanted]
-        self._node = self._node or any(one.type == "Node" for one in wanted)
-        if self._follow_later is not None and self._node:
-            self._follow_nodes(self._follow_later)
         self._modes = modes
         self._chain.replace(PrivilegedGroup(), *modes)
         self._lists.replace(modes)
 
     def _mode(self, wanted: AuthorizerConfiguration, policy_file: Path | None) -> Mode:
+        if wanted.type in _FROM_THE_START and wanted.type not in self._types:
+            raise ValueError(f"authorizer type {wanted.type} is not allowed if it was not enabled at initial server startup")
         match wanted.type:
             case "RBAC":
                 return self.rbac
@@ -148,16 +159,12 @@ class Authorization:
         follow(group, version, "roles", rbac.role_changed)
         follow(group, version, "clusterrolebindings", rbac.cluster_role_binding_changed)
         follow(group, version, "rolebindings", rbac.role_binding_changed)
-        self._follow_later = follow
-        if self._node:
-            self._follow_nodes(follow)
-
-    def _follow_nodes(self, follow: Follow) -> None:
-        graph, self._follow_later = self._graph, None
-        follow("", "v1", "pods", graph.pod_changed)
-        follow("", "v1", "persistentvolumes", graph.volume_changed)
-        follow("storage.k8s.io", "v1", "volumeattachments", graph.attachment_changed)
-        follow("resource.k8s.io", "v1", "resourceslices", graph.slice_changed)
+        if "Node" in self._types:
+            graph = self._graph
+            follow("", "v1", "pods", graph.pod_changed)
+            follow("", "v1", "persistentvolumes", graph.volume_changed)
+            follow("storage.k8s.io", "v1", "volumeattachments", graph.attachment_changed)
+            follow("resource.k8s.io", "v1", "resourceslices", graph.slice_changed)
 
 
 def _wanted(args: AuthorizationArgs) -> list[AuthorizerConfiguration]:

@@ -99,8 +99,22 @@ class EncryptionConfiguration(Object, omit_defaults=False):
 
 def read_configuration(path: Path) -> EncryptionConfiguration:
     """Raises: EncryptionConfigurationError."""
+    return parse_configuration(path, read_content(path))
+
+
+def read_content(path: Path) -> bytes:
+    """Raises: EncryptionConfigurationError."""
     try:
-        configuration = _decoded(path)
+        return path.read_bytes()
+    except OSError as error:
+        problem = f"error while loading file: error reading {_named(path)}: {open_problem(path, error)}"
+        raise EncryptionConfigurationError(f"error while parsing file: {problem}") from error
+
+
+def parse_configuration(path: Path, text: bytes) -> EncryptionConfiguration:
+    """The configuration in the content of a file. Raises: EncryptionConfigurationError."""
+    try:
+        configuration = _decoded(path, text)
         problems = list(_problems(configuration))
         if problems:
             raise ConfigurationError(aggregate_texts(problems))
@@ -109,13 +123,13 @@ def read_configuration(path: Path) -> EncryptionConfiguration:
     return configuration
 
 
-def _decoded(path: Path) -> EncryptionConfiguration:
+def _named(path: Path) -> str:
+    return f"encryption provider configuration file {quote(str(path))}"
+
+
+def _decoded(path: Path, text: bytes) -> EncryptionConfiguration:
     """Raises: ConfigurationError."""
-    file = f"encryption provider configuration file {quote(str(path))}"
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"error while loading file: error reading {file}: {open_problem(path, error)}") from error
+    file = _named(path)
     if not text:
         raise ConfigurationError(f"error while loading file: {file} is empty")
     try:

@@ -10,16 +10,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from minikube_py.core.errors import BadRequestError, ConflictError, internal
 from minikube_py.core.files import private_directory, write_atomic
+from minikube_py.core.inotify import file_contents
 from minikube_py.store.interface import StoreError, Transformer
 
+from ..reload_metrics import ReloadMetrics
 from .configuration import (
     EncryptionConfiguration,
     EncryptionConfigurationError,
@@ -29,7 +33,9 @@ from .configuration import (
     ResourceConfiguration,
     encode_configuration,
     encode_key,
+    parse_configuration,
     read_configuration,
+    read_content,
 )
 from .transformer import EncryptionTransformer
 
@@ -58,10 +64,16 @@ class SecretsEncryption:
         provider: the cipher of new keys.
         enabled: whether keys are made at the first start.
         given: the administrator's own configuration, which stands in place of all this.
+        follow: whether that is taken over when it changes.
     """
 
-    def __init__(self, path: Path, *, provider: str = "aesgcm", enabled: bool = True, given: Path | None = None) -> None:
+    def __init__(
+        self, path: Path, *, provider: str = "aesgcm", enabled: bool = True, given: Path | None = None, follow: bool = False
+    ) -> None:
         self._path = given or path
+        self._follow = follow
+        self._content = b""
+        self._reloads = ReloadMetrics("encryption")
         self._own = given is None
         self._provider = provider
         self._enabled = enabled
@@ -78,7 +90,8 @@ class SecretsEncryption:
             if not self._enabled:
                 return None
             self._write(_configuration([self._new_key()], self._provider))
-        self._configuration = read_configuration(self._path)
+        self._content = read_content(self._path)
+        self._configuration = parse_configuration(self._path, self._content)
         return EncryptionTransformer(self._configuration)
 
     async def attach(self, store: EncryptingStore) -> None:
@@ -99,6 +112,38 @@ class SecretsEncryption:
         async with self._lock:
             count = await store.rewrite()
         log.info("objects written in their encrypted form objects=%d", count)
+
+    async def run(self) -> None:
+        """Follow the administrator's configuration, if that is asked for, until cancelled; one that cannot be used changes nothing.
+
+        Unlike upstream, what is stored is then written anew: keys that the file no longer has are no longer needed, also after a restart.
+        """
+        if not self._follow or self._own:
+            return
+        self._reloads.use(_hash(self._content))
+        async for content in file_contents(self._path, self._content):
+            self._content = content
+            try:
+                async with self._lock:
+                    await self._reload(content)
+            except (EncryptionConfigurationError, StoreError, OSError) as error:
+                self._reloads.failed()
+                log.error("encryption configuration is not used file=%s reason=%s", self._path, error)
+            else:
+                self._reloads.succeeded(_hash(content))
+                log.info("encryption configuration changed file=%s", self._path)
+
+    async def _reload(self, content: bytes) -> None:
+        configuration = parse_configuration(self._path, content)
+        store, transformer = self._store, await asyncio.to_thread(EncryptionTransformer, configuration)
+        self._configuration = configuration
+        if store is not None:
+            await store.transform(transformer)
+            await store.rewrite()
+
+    def families(self) -> Iterator[Any]:
+        """Metric families."""
+        return self._reloads.families()
 
     # What administrators ask.
 
@@ -200,6 +245,11 @@ class SecretsEncryption:
     def _new_key(self) -> Key:
         stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
         return Key(f"{self._key_provider()}key-{stamp}-{os.urandom(3).hex()}", encode_key(os.urandom(KEY_BYTES)))
+
+
+def _hash(content: bytes) -> str:
+    """Source: k8s.io/apiserver/pkg/server/options/encryptionconfig/config.go (computeEncryptionConfigHash)"""
+    return f"k8s:enc:unstable:1:{sha256(content).hexdigest()}"
 
 
 def _configuration(keys: list[Key], provider: str, *, enabled: bool = True) -> EncryptionConfiguration:

@@ -102,6 +102,12 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, authorizers: list
     assert str(caught.value) == f"{file}: {problem}"
 
 
+def test_authorizers_have_the_names_of_their_types(tmp_path: Path) -> None:
+    file = write(tmp_path, {"type": "RBAC", "name": "roles"})
+    with pytest.raises(ConfigurationError, match="^expected name rbac for authorizer RBAC instead of roles$"):
+        configured(file, file.read_bytes())
+
+
 async def test_a_file_names_webhooks_before_and_after_others(tmp_path: Path) -> None:
     review = {"kind": "SubjectAccessReview", "apiVersion": "authorization.k8s.io/v1"}
     async with webhook(lambda asked: (200, review | {"status": {"allowed": False, "denied": True, "reason": "closed"}})) as hook:
@@ -109,7 +115,7 @@ async def test_a_file_names_webhooks_before_and_after_others(tmp_path: Path) -> 
         conditions = [{"expression": "has(request.resourceAttributes)"}, {"expression": "request.resourceAttributes.verb == 'get'"}]
         file = write(tmp_path, {"type": "Webhook", "name": "first", "webhook": connection(
             connectionInfo=info, matchConditionSubjectAccessReviewVersion="v1", matchConditions=conditions,
-        )}, {"type": "AlwaysAllow", "name": "then"})
+        )}, {"type": "AlwaysAllow", "name": "alwaysallow"})
         authorization = Authorization(AuthorizationArgs(authorization_config=file))
         try:
             refused = await authorization.authorizer.authorize(GET_POD)
@@ -155,10 +161,9 @@ async def test_flags_name_one_webhook(tmp_path: Path) -> None:
 async def test_a_file_is_followed_and_one_that_cannot_be_used_changes_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    file = write(tmp_path, {"type": "AlwaysDeny", "name": "x"})
+    deny, allow = {"type": "AlwaysDeny", "name": "alwaysdeny"}, {"type": "AlwaysAllow", "name": "alwaysallow"}
+    file = write(tmp_path, deny)
     authorization = Authorization(AuthorizationArgs(authorization_config=file))
-    followed: list[str] = []
-    authorization.follow(lambda group, version, plural, changed: followed.append(plural))
     running = asyncio.create_task(authorization.run())
 
     async def allowed() -> bool:
@@ -169,19 +174,38 @@ async def test_a_file_is_followed_and_one_that_cannot_be_used_changes_nothing(
             while await allowed() is not wanted:
                 await asyncio.sleep(0.005)
 
+    async def refused(words: str) -> None:
+        await until(lambda: words in caplog.text)
+        assert await allowed()
+
+    def counted() -> dict[str, float]:
+        found = {sample.labels["status"]: sample.value for family in authorization.families() for sample in family.samples
+                 if sample.name == "apiserver_authorization_config_controller_automatic_reloads_total"}
+        return found
+
     try:
         assert not await allowed()
-        assert "pods" not in followed
-        write(tmp_path, {"type": "Node", "name": "nodes"}, {"type": "AlwaysAllow", "name": "x"})
+        write(tmp_path, allow, deny)
         await becomes(True)
-        assert "pods" in followed
         file.write_text("nonsense")
-        await until(lambda: "nonsense" in caplog.text)
-        assert await allowed()
-        write(tmp_path, {"type": "AlwaysDeny", "name": "x"})
+        await refused("nonsense")
+        write(tmp_path, allow)
+        await refused("missing required types: [AlwaysDeny]")
+        write(tmp_path, {"type": "Node", "name": "node"}, deny)
+        await refused("authorizer type Node is not allowed if it was not enabled at initial server startup")
+        assert counted() == {"success": 1, "failure": 3}
+        write(tmp_path, deny)
         await becomes(False)
-        assert followed.count("pods") == 1
+        assert counted() == {"success": 2, "failure": 3}
     finally:
         running.cancel()
         await asyncio.wait([running])
         await authorization.close()
+
+
+async def test_what_nodes_need_is_followed_where_their_authorizer_is_named(tmp_path: Path) -> None:
+    for name, wanted in (("Node", True), ("RBAC", False)):
+        authorization = Authorization(AuthorizationArgs(authorization_config=write(tmp_path, {"type": name, "name": name.lower()})))
+        followed: list[str] = []
+        authorization.follow(lambda group, version, plural, changed, followed=followed: followed.append(plural))  # type: ignore[misc]
+        assert ("pods" in followed) is wanted

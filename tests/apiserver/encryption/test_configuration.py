@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from minikube_py.apiserver.encryption.configuration import EncryptionConfigurationError, encode_key, read_configuration
+from minikube_py.apiserver.options import ApiServerArgs
 
 KEY = encode_key(b"k" * 32)
 
@@ -137,3 +138,10 @@ def test_a_file_that_cannot_be_read_or_is_empty_is_told(tmp_path: Path) -> None:
     with pytest.raises(EncryptionConfigurationError) as refused:
         read_configuration(file)
     assert str(refused.value).endswith(f': encryption provider configuration file "{file}" is empty')
+
+
+def test_only_a_given_configuration_can_be_followed() -> None:
+    with pytest.raises(ValueError, match="^--encryption-provider-config-automatic-reload must be set with --encryption-provider-config$"):
+        ApiServerArgs.parse(["encryption-provider-config-automatic-reload=true"])
+    args = ApiServerArgs.parse(["encryption-provider-config=/c", "encryption-provider-config-automatic-reload"])
+    assert args.encryption_provider_config_automatic_reload

@@ -235,6 +235,45 @@ async def test_configuration_of_the_administrator_stands_in_place_of_own_keys(tm
         assert not (tmp_path / "cred").exists()
 
 
+async def test_configuration_that_is_followed_encrypts_everything_anew_when_it_changes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "given.json"
+
+    def give(name: str, *resources: str) -> None:
+        key = Provider(aesgcm=Keys([Key(name, encode_key(name.encode() * 32))]))
+        rule = ResourceConfiguration([*resources], [key, Provider(identity=Identity())])
+        path.write_bytes(encode_configuration(EncryptionConfiguration(resources=[rule])))
+
+    def counted(encryption: SecretsEncryption) -> dict[str, float]:
+        return {sample.labels["status"]: sample.value for family in encryption.families() for sample in family.samples
+                if sample.name == "apiserver_encryption_config_controller_automatic_reloads_total"}
+
+    async def until_counted(encryption: SecretsEncryption, wanted: dict[str, float]) -> None:
+        async with asyncio.timeout(10):
+            while counted(encryption) != wanted:
+                await asyncio.sleep(0.005)
+
+    give("a", "secrets", "configmaps")
+    async with opened(tmp_path, given=path, follow=True) as (store, encryption):
+        running = asyncio.create_task(encryption.run())
+        await fill(store)
+        assert b"aesgcm:v1:a:" in on_disk(tmp_path)
+        path.write_text("nonsense")
+        await until_counted(encryption, {"failure": 1})
+        assert "encryption configuration is not used" in caplog.text and key_names(encryption) == ["a"]
+        give("b", "secrets")
+        await until_counted(encryption, {"failure": 1, "success": 1})
+        found = on_disk(tmp_path)
+        assert b"aesgcm:v1:b:" in found and b"aesgcm:v1:a:" not in found and b"plain words" in found
+        assert any(sample.labels["hash"].startswith("k8s:enc:unstable:1:") for family in encryption.families() for sample in family.samples
+                   if sample.name == "apiserver_encryption_config_controller_last_config_info")
+        running.cancel()
+        await asyncio.wait([running])
+    async with opened(tmp_path, given=path) as (store, _):
+        assert store.count("secrets") == store.count("configmaps") == 5, "no key of before is needed"
+
+
 async def test_store_whose_key_is_lost_is_not_opened(tmp_path: Path) -> None:
     async with opened(tmp_path) as (store, _):
         await fill(store)

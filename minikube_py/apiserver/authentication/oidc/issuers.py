@@ -7,11 +7,13 @@ nothing. Source: pkg/kubeapiserver/options/authentication.go (loadAuthentication
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from minikube_py.core.inotify import file_contents
 
+from ...reload_metrics import ReloadMetrics, content_hash
 from ..tokens import TokenIdentity
 from .configuration import AuthenticationConfiguration, parse
 from .provider import Provider
@@ -33,6 +35,7 @@ class Issuers:
         """Raises: ValueError, with all that is wrong with the configuration."""
         self._algorithms = algorithms
         self._own_issuers = own_issuers
+        self._reloads = ReloadMetrics("authentication")
         self._issuers: list[JwtTokens] = self._made(configuration)
 
     async def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity | None:
@@ -44,10 +47,13 @@ class Issuers:
 
     async def follow(self, path: Path, known: bytes) -> None:
         """Take over the configuration of a file each time that it is another than the known one, until cancelled."""
+        self._reloads.use(content_hash(known))
         async for text in file_contents(path, known):
             try:
                 await self.replace(parse(text))
+                self._reloads.succeeded(content_hash(text))
             except ValueError as error:
+                self._reloads.failed()
                 log.error("authentication configuration is wrong, the one before stays file=%s reason=%s", path, error)
 
     async def replace(self, configuration: AuthenticationConfiguration) -> None:
@@ -59,6 +65,10 @@ class Issuers:
         log.info("authentication configuration is taken over issuers=%d", len(self._issuers))
         for tokens in old:
             await tokens.close(patient=True)
+
+    def families(self) -> Iterator[Any]:
+        """Metric families."""
+        return self._reloads.families()
 
     async def close(self) -> None:
         """Ask nobody any more."""

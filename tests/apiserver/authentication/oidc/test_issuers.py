@@ -56,6 +56,9 @@ async def test_a_changed_file_counts_from_then_on(issuer: Issuer, tmp_path: Path
             assert await name(issuers, other.token()) == "new:jane"
             written(path)
             await until(other.token(), "")
+        counts = {sample.labels["status"]: sample.value for family in issuers.families() for sample in family.samples
+                  if sample.name == "apiserver_authentication_config_controller_automatic_reloads_total"}
+        assert counts == {"success": 2, "failure": 1}
     finally:
         following.cancel()
         await asyncio.wait([following])
