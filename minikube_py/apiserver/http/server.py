@@ -35,7 +35,7 @@ from minikube_py.core.errors import (
 )
 
 from ..audit.auditor import Auditor, is_long_running
-from ..authentication.user import UserInfo
+from ..authentication.user import ANONYMOUS, UserInfo
 from ..authorization.attributes import Attributes, Authorizer, forbidden, forbidden_resource, sanitized
 from ..authorization.impersonation import Impersonation
 from ..authorization.impersonation_headers import is_impersonation
@@ -264,8 +264,11 @@ class ApiServer:
         return self.metrics.series(target.info, apply=apply, dry_run=dry_run) if apply or dry_run else target.series
 
     async def _answer(self, http: HttpRequest, info: RequestInfo, query: Query) -> web.StreamResponse:
-        if info.path in self._extras:
-            return await self._extras[info.path](http)
+        extra = self._extras.get(info.path)
+        if extra is not None:
+            if self._auditor is not None:
+                await self._begin_record(http, info, self._auditor)
+            return await extra(http)
         user = await self._authenticate(http) if self._auditor is None else await self._authenticate_audited(http, info, self._auditor)
         if is_impersonation(http.headers):
             acting = await self.impersonation.acting(http.headers, self._attributes(user, info, query))
@@ -332,6 +335,15 @@ class ApiServer:
             for key, value in http.remarks:
                 http.record.annotate(key, value)
         return user
+
+    async def _begin_record(self, http: HttpRequest, info: RequestInfo, auditor: Auditor) -> None:
+        """Begin the record of a request for a path that lets in whom it will: who has no credentials that count here is nobody."""
+        received = time.time()
+        try:
+            user = await self._authenticate(http)
+        except UnauthorizedError:
+            user = ANONYMOUS
+        http.record = await auditor.begin(http, info, user, received)
 
     def _attributes(self, user: UserInfo, info: RequestInfo, query: Query | None) -> Attributes:
         """What a request wants; `query` says what a list, watch or deletion of a collection is restricted to."""

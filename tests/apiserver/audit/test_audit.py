@@ -234,6 +234,27 @@ async def test_the_verb_that_allowed_to_act_as_somebody_is_told(make: Make) -> N
         assert "authenticationMetadata" not in old
 
 
+async def test_requests_of_nodes_that_join_are_told(make: Make) -> None:
+    async with make({"level": "RequestResponse"}) as audited:
+        lab = audited.lab
+
+        async def join(http: web.BaseRequest) -> web.StreamResponse:
+            return web.Response(body=b"{}", status=401)
+
+        lab.api.server.add_extra("/v1-minikube-py/join", join)
+        for headers in ({"Authorization": "Basic c2VydmVyOnNlY3JldA=="}, {"Authorization": "Bearer wrong"}):
+            async with lab.session.post("/v1-minikube-py/join", data=b'{"a":"secret"}', ssl=lab.anonymous_tls, headers=headers) as answer:
+                assert answer.status == 401
+        await lab.get("/v1-minikube-py/connect")
+        received, complete, *_ = events = audited.events()
+        assert [event["stage"] for event in events] == ["RequestReceived", "ResponseComplete"] * 3
+        assert received["requestURI"] == "/v1-minikube-py/join" and received["verb"] == "post"
+        assert received["user"] == {"username": "system:anonymous", "groups": ["system:unauthenticated"]}
+        assert complete["responseStatus"] == {"metadata": {}, "code": 401}
+        assert "secret" not in json.dumps(events) and "c2VydmVy" not in json.dumps(events)
+        assert (events[-1]["responseStatus"]["code"], events[-1]["responseStatus"]["message"]) == (403, '"system:admin" is no node')
+
+
 async def test_nothing_is_recorded_without_policy_or_beside_it(make: Make, tmp_path: Path) -> None:
     async with make({"level": "None"}) as audited:
         await audited.lab.get(MAPS)

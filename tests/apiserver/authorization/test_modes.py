@@ -104,7 +104,7 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, authorizers: list
 
 def test_authorizers_have_the_names_of_their_types(tmp_path: Path) -> None:
     file = write(tmp_path, {"type": "RBAC", "name": "roles"})
-    with pytest.raises(ConfigurationError, match="^expected name rbac for authorizer RBAC instead of roles$"):
+    with pytest.raises(ConfigurationError, match=r"^expected name rbac for authorizer RBAC instead of roles$"):
         configured(file, file.read_bytes())
 
 

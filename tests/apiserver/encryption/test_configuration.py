@@ -141,7 +141,7 @@ def test_a_file_that_cannot_be_read_or_is_empty_is_told(tmp_path: Path) -> None:
 
 
 def test_only_a_given_configuration_can_be_followed() -> None:
-    with pytest.raises(ValueError, match="^--encryption-provider-config-automatic-reload must be set with --encryption-provider-config$"):
+    with pytest.raises(ValueError, match=r"^--encryption-provider-config-automatic-reload must be set with --encryption-provider-config$"):
         ApiServerArgs.parse(["encryption-provider-config-automatic-reload=true"])
     args = ApiServerArgs.parse(["encryption-provider-config=/c", "encryption-provider-config-automatic-reload"])
     assert args.encryption_provider_config_automatic_reload
