@@ -146,7 +146,7 @@ class Connection(RequestHandler):
         super().data_received(data)
         if self._request_count != count and self._messages:
             self._bound.begin(self._messages[-1][1])
-        elif not self._upgraded and self._bound.exceeded(len(data)):
+        elif not self._upgraded and self._payload_parser is None and self._bound.exceeded(len(data)):
             self._refuse()
 
     def _refuse(self) -> None:
