@@ -18,6 +18,8 @@ from .relay import Relay
 from .tunnels import TunnelConnector, Tunnels
 
 KUBELET_PORT = 10250
+# Until a node must answer whose tunnel has not come back: most likely it is off.
+LOST_CONNECT_TIMEOUT_S = 5.0
 # Names of nodes are rarely names of hosts here: addresses first. Source: kube-apiserver --kubelet-preferred-address-types
 ADDRESS_TYPES = ("InternalIP", "ExternalIP", "Hostname")
 
@@ -45,11 +47,12 @@ class Kubelets:
         self._tunnels = tunnels
         self.egress = Egress(lambda: self.list("", "nodes", ""), tunnels)
         self._direct = Relay(context)
+        self._lost = Relay(context, connect_timeout_s=LOST_CONNECT_TIMEOUT_S)
         self._tunnelled = Relay(connector=lambda: TunnelConnector(self._dial))
 
     async def close(self) -> None:
-        await self._direct.close()
-        await self._tunnelled.close()
+        for relay in (self._direct, self._lost, self._tunnelled):
+            await relay.close()
 
     async def route(self, node_name: str) -> Route:
         """The way to a node's kubelet. A tunnel that has just been lost is waited for: it comes back, or the node is gone.
@@ -57,13 +60,14 @@ class Kubelets:
         Raises: NotFoundError; UnreasonedError if the node has no address.
         """
         node, tunnel = self.object("nodes", "", node_name), self._tunnels.find(node_name)
+        direct = self._direct
         if tunnel is None and ANNOTATION in node.metadata.annotations:
-            tunnel = await self._tunnels.wait(node_name)
+            tunnel, direct = await self._tunnels.wait(node_name), self._lost
         if tunnel is not None:
             # Connections are kept by the URL's authority, so it names the node.
             return Route("http", f"{node_name}:{kubelet_port(node)}", self._tunnelled)
         host, port = self.address(node_name)
-        return Route("https", authority(host, str(port)), self._direct)
+        return Route("https", authority(host, str(port)), direct)
 
     async def _dial(self, node_name: str, _: int, protocol: asyncio.BaseProtocol) -> None:
         tunnel = self._tunnels.find(node_name)

@@ -47,10 +47,15 @@ class Relay:
     Args:
         tls: how backends are trusted that speak TLS, and what they are shown; False trusts all.
         connector: makes what opens connections, if that is not the network.
+        connect_timeout_s: until a connection must stand.
     """
 
-    def __init__(self, tls: ssl.SSLContext | bool = False, *, connector: Callable[[], aiohttp.BaseConnector] | None = None) -> None:
+    def __init__(
+        self, tls: ssl.SSLContext | bool = False, *, connector: Callable[[], aiohttp.BaseConnector] | None = None,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+    ) -> None:
         self._connector = connector or (lambda: aiohttp.TCPConnector(ssl=tls, limit=0))
+        self._connect_timeout_s = connect_timeout_s
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -61,7 +66,7 @@ class Relay:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=self._connector(), auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S), skip_auto_headers=AUTOMATIC_HEADERS,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout_s), skip_auto_headers=AUTOMATIC_HEADERS,
             )
         return self._session
 
@@ -84,9 +89,14 @@ class Relay:
     async def pass_on_bytes(self, http: web.BaseRequest, url: URL) -> web.StreamResponse:
         """Answer a request with what a backend answers, to a client that wants a WebSocket in messages of one; other upgrades are not made.
 
-        Raises: BadRequestError, ForbiddenError, ServiceUnavailableError.
+        Raises: BadRequestError, ForbiddenError, UnreasonedError.
+        Source: k8s.io/apiserver/pkg/registry/generic/rest/streamer.go (InputStream), net/url (Error)
         """
-        async with await self._ask(http, url, None) as answer:
+        try:
+            answer = await self._send(http, url, None)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise UnreasonedError(f'Get "{url}": {_why(error, url)}') from error
+        async with answer:
             if not is_socket(http):
                 return await _copy_answer(http, answer, None)
             if answer.status < 400:
@@ -96,13 +106,17 @@ class Relay:
             return refused
 
     async def _ask(self, http: web.BaseRequest, url: URL, rewriting: Rewriting | None) -> aiohttp.ClientResponse:
+        try:
+            return await self._send(http, url, rewriting)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ServiceUnavailableError(f"error trying to reach service: {_why(error, url)}") from error
+
+    async def _send(self, http: web.BaseRequest, url: URL, rewriting: Rewriting | None) -> aiohttp.ClientResponse:
+        """Raises: aiohttp.ClientError, TimeoutError."""
         headers = _forwarded(http)
         if rewriting is not None:
             headers["X-Forwarded-Uri"] = rewriting.forwarded_uri
-        try:
-            return await self._client().request(http.method, url, headers=headers, data=await _body(http), allow_redirects=False)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise ServiceUnavailableError(f"error trying to reach service: {_why(error)}") from error
+        return await self._client().request(http.method, url, headers=headers, data=await _body(http), allow_redirects=False)
 
     async def _upgrade(self, http: web.BaseRequest, url: URL) -> web.StreamResponse:
         """Let the backend answer, and if it takes the other protocol, join the connections."""
@@ -113,7 +127,7 @@ class Relay:
         try:
             answer = await self._client().request(http.method, url, headers=headers, data=body or None, allow_redirects=False)
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise UnreasonedError(f"error dialing backend: {_why(error)}") from error
+            raise UnreasonedError(f"error dialing backend: {_why(error, url)}") from error
         try:
             if answer.status != 101:
                 if answer.status < 400:
@@ -197,12 +211,12 @@ async def _copy_answer(http: web.BaseRequest, answer: aiohttp.ClientResponse, re
     return response
 
 
-def _why(error: BaseException) -> str:
+def _why(error: BaseException, url: URL) -> str:
     """An error of a connection in the words of Go's net package."""
     if isinstance(error, aiohttp.ClientConnectorError) and error.os_error is not None:
         known = REASONS.get(error.os_error.errno or 0)
         host = f"[{error.host}]" if ":" in error.host else error.host
         return f"dial tcp {host}:{error.port}: {known or error.os_error.strerror or error.os_error}"
     if isinstance(error, TimeoutError):
-        return "dial tcp: i/o timeout"
+        return f"dial tcp {url.authority}: i/o timeout"
     return "EOF" if isinstance(error, aiohttp.ServerDisconnectedError) else str(error)

@@ -33,8 +33,8 @@ STREAMS_MAX = 512
 # Frames without data that wait to be sent; a peer that reads does not let them become so many.
 CONTROL_FRAMES_MAX = 4 * STREAMS_MAX
 OPEN_TIMEOUT_S = 15.0
-# Seconds of silence after which a peer is asked for a sign of life; half as many more and it counts as dead.
-HEARTBEAT_S = 15.0
+# Seconds of silence after which a peer is asked for a sign of life; half as many more and it counts as dead: within OPEN_TIMEOUT_S.
+HEARTBEAT_S = 10.0
 
 # Makes the protocol at the end of a new stream. Raises: ConnectionError or OSError to refuse it.
 Accept = Callable[[str], Awaitable[asyncio.BaseProtocol]]

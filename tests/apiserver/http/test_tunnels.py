@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from minikube_py.apiserver.assembly import Api, RegistryOptions
+from minikube_py.apiserver.http import tunnels
 from minikube_py.apiserver.http.tunnels import Tunnels
 from minikube_py.apiserver.options import ApiServerArgs
 from minikube_py.apiserver.pki import Pki
@@ -150,6 +152,29 @@ async def test_tunnel_that_was_just_lost_is_waited_for(lab: Lab, pki: Pki, tmp_p
     async with Node(lab, node_tls(pki, tmp_path, "n"), "n").running():
         assert (await asking).json["path"] == "/containerLogs/default/web/app"
     assert lab.api.tunnels._waiting == {}
+
+
+async def test_node_whose_tunnel_does_not_come_back_is_given_up_soon(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tunnels, "RETURN_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(lab.api.streams._kubelets._lost, "_connect_timeout_s", 0.05)
+    with socket.socket() as full:
+        # Where no connection comes to stand, as on a machine that is off.
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        async with asyncio.TaskGroup() as group:
+            waiting = [group.create_task(asyncio.open_connection("127.0.0.1", port)) for _ in range(3)]
+            await add_node(lab, "n", "127.0.0.1", port)
+            await add_pod(lab, "web", "192.0.2.7", 80, node="n")
+            merge = {"Content-Type": "application/merge-patch+json"}
+            await lab.send("PATCH", "/api/v1/nodes/n", {"metadata": {"annotations": {ANNOTATION: "true"}}}, headers=merge)
+            answer = await lab.get(f"{POD}/log")
+            assert (answer.status, answer.json["message"]) == (
+                500, f'Get "https://127.0.0.1:{port}/containerLogs/default/web/app": dial tcp 127.0.0.1:{port}: i/o timeout')
+            for task in waiting:
+                if task.done():
+                    task.result()[1].close()
+                task.cancel()
 
 
 async def test_newer_tunnel_of_a_node_takes_the_place_of_the_old(lab: Lab, node: Node, pki: Pki, tmp_path: Path) -> None:
