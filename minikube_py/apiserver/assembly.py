@@ -53,6 +53,7 @@ from .http.streams import Streams
 from .http.tunnels import Tunnels
 from .http.virtual_resources import VirtualResources
 from .http.watch import Watches
+from .ip_addresses import IPAddresses
 from .kept_config_map import KeptConfigMap
 from .legacy_token_tracking import LegacyTokenTracking
 from .local_client import LocalClient
@@ -93,6 +94,7 @@ def build_registry(
     usage = QuotaUsage(store, clock, lambda resource: _is_counted(registry, resource))
     registry = Registry(store, storages, build_admission(store, args, usage, plugins), clock, usage)
     QuotaStatus(registry, usage)
+    IPAddresses(registry)
     return registry
 
 

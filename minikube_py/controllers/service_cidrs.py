@@ -1,7 +1,7 @@
 """ServiceCIDRs and IPAddresses: the ranges of cluster IPs as objects, and which service holds which address.
 
-Owns the default ServiceCIDR, the finalizer and the condition of all of them, and the IPAddresses of services. Does not give out
-addresses: the API server does, from the ranges that are ready here.
+Owns the default ServiceCIDR, the finalizer and the condition of all of them, and puts right IPAddresses of services that are not as they
+should be. Does not give out addresses: the API server does, from the ranges that are ready here, and makes their IPAddresses.
 Source: pkg/controlplane/controller/defaultservicecidr, pkg/controller/servicecidrs,
 pkg/registry/core/service/ipallocator/controller/repairip.go
 """
@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 from minikube_py.apis.core_v1 import Service
 from minikube_py.apis.meta_v1 import Condition, ObjectMeta
-from minikube_py.apis.networking_v1 import IPAddress, IPAddressSpec, ParentReference, ServiceCIDR, ServiceCIDRSpec
+from minikube_py.apis.networking_v1 import IPAddress, ServiceCIDR, ServiceCIDRSpec
 from minikube_py.apis.scheme import deep_copy
-from minikube_py.apis.service_addresses import ALLOCATOR, FAMILY, MANAGED_BY
+from minikube_py.apis.service_addresses import ALLOCATOR, MANAGED_BY, allocated, cluster_ips
 from minikube_py.client.informer import key_of
 from minikube_py.core.clock import rfc3339
 from minikube_py.core.errors import AlreadyExistsError, ConflictError, NotFoundError
@@ -171,7 +171,7 @@ class ServiceAddresses(Controller):
         self.addresses.add_handler(self.enqueue_changed)
 
     def _service_changed(self, old: Service | None, new: Service | None) -> None:
-        before, after = _addresses(old), _addresses(new)
+        before, after = ([] if service is None else cluster_ips(service) for service in (old, new))
         for address in before:
             if address not in after and old is not None and self._holders.get(address) == key_of(old):
                 del self._holders[address]
@@ -185,7 +185,7 @@ class ServiceAddresses(Controller):
         found, holder = self.addresses.get(key), self._holders.get(key)
         if found is not None and holder is None and found.metadata.labels.get(MANAGED_BY) != ALLOCATOR:
             return None
-        wanted = None if holder is None else _address(key, holder)
+        wanted = None if holder is None else allocated(key, holder)
         if found is not None:
             if wanted is not None and (found.spec, found.metadata.labels) == (wanted.spec, wanted.metadata.labels):
                 return None
@@ -200,23 +200,6 @@ class ServiceAddresses(Controller):
                 # The cache does not show it yet; its event brings it here again.
                 return None
         return None
-
-
-def _address(name: str, holder: str) -> IPAddress:
-    namespace, _, service = holder.partition("/")
-    family = f"IPv{ipaddress.ip_address(name).version}"
-    return IPAddress(
-        api_version="networking.k8s.io/v1", kind="IPAddress",
-        metadata=ObjectMeta(name=name, labels={FAMILY: family, MANAGED_BY: ALLOCATOR}),
-        spec=IPAddressSpec(parent_ref=ParentReference(resource="services", namespace=namespace, name=service)),
-    )
-
-
-def _addresses(service: Service | None) -> list[str]:
-    """The cluster IPs of a service, in the form that names of IPAddresses have."""
-    if service is None or service.spec.type == "ExternalName":
-        return []
-    return [str(ipaddress.ip_address(ip)) for ip in service.spec.cluster_ips if ip and ip != "None"]
 
 
 def _networks(cidr: ServiceCIDR) -> Sequence[Network]:

@@ -236,6 +236,12 @@ class Store(Protocol):
     def submit_update(self, resource: str, key: str, obj: Any, encode: Encode, *, previous: int) -> Future[Entry]:
         """`update`, durable, that is accepted when this returns; the future ends as `update` does."""
 
+    def submit_create(self, resource: str, key: str, obj: Any, encode: Encode) -> Future[Entry]:
+        """`create`, durable, that is accepted when this returns; the future ends as `create` does."""
+
+    def submit_delete(self, resource: str, key: str, obj: Any, encode: Encode, *, previous: int) -> Future[Entry]:
+        """`delete`, durable, that is accepted when this returns; the future ends as `delete` does."""
+
     async def delete(self, resource: str, key: str, obj: Any, encode: Encode, *, previous: int, durable: bool = True) -> Entry:
         """Remove the version of revision `previous`; `obj` is its last state, which watchers get.
 

@@ -171,9 +171,15 @@ class WritableStore:
         return None
 
     async def create(self, resource: str, key: str, obj: Any, encode: Encode, *, durable: bool = True) -> Entry:
+        return await self._create(resource, key, obj, encode, durable)
+
+    def submit_create(self, resource: str, key: str, obj: Any, encode: Encode) -> asyncio.Future[Entry]:
+        return self._create(resource, key, obj, encode, True)
+
+    def _create(self, resource: str, key: str, obj: Any, encode: Encode, durable: bool) -> asyncio.Future[Entry]:
         if self.head(resource, key) is not None:
             raise ExistsError(f"{resource}/{key} exists")
-        return await self._accept("create", resource, key, obj, encode, self._row_for(resource, key), durable)
+        return self._accept("create", resource, key, obj, encode, self._row_for(resource, key), durable)
 
     async def update(self, resource: str, key: str, obj: Any, encode: Encode, *, previous: int, durable: bool = True) -> Entry:
         row = self._expect(resource, key, previous)
@@ -181,6 +187,9 @@ class WritableStore:
 
     def submit_update(self, resource: str, key: str, obj: Any, encode: Encode, *, previous: int) -> asyncio.Future[Entry]:
         return self._accept("update", resource, key, obj, encode, self._expect(resource, key, previous), True)
+
+    def submit_delete(self, resource: str, key: str, obj: Any, encode: Encode, *, previous: int) -> asyncio.Future[Entry]:
+        return self._accept("delete", resource, key, obj, encode, self._expect(resource, key, previous), True)
 
     async def delete(self, resource: str, key: str, obj: Any, encode: Encode, *, previous: int, durable: bool = True) -> Entry:
         row = self._expect(resource, key, previous)

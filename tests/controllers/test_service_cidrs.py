@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from minikube_py.apis.core_v1 import Event, Service
 from minikube_py.apis.meta_v1 import ObjectMeta
 from minikube_py.apis.networking_v1 import IPAddress, ParentReference, ServiceCIDR, ServiceCIDRSpec
-from minikube_py.apis.scheme import from_document
+from minikube_py.apis.scheme import deep_copy, from_document
 from minikube_py.controllers.service_cidrs import DefaultServiceCidr, ServiceAddresses, ServiceCidrController
 
 from .world import World
@@ -75,6 +76,24 @@ async def test_a_range_within_another_goes_whatever_its_addresses(world: World) 
     await world.until(lambda: world.find(IPAddress, "192.0.2.5"))
     await world.client.delete(ServiceCIDR, "narrow")
     await world.until(lambda: world.find(ServiceCIDR, "narrow") is None)
+
+
+async def test_who_has_made_a_service_finds_the_object_of_its_address(world: World) -> None:
+    made = await world.client.create(service("one"))
+    ip = made.spec.cluster_ip
+    found = world.get(IPAddress, ip)
+    assert found.spec.parent_ref == ParentReference(resource="services", namespace="default", name="one")
+    assert found.metadata.uid and found.metadata.creation_timestamp == made.metadata.creation_timestamp
+    assert [(entry.manager, entry.operation) for entry in found.metadata.managed_fields] == [("kube-apiserver", "Update")]
+    made = deep_copy(made)
+    made.spec = replace(made.spec, type="ExternalName", external_name="example.com", ip_families=[], ip_family_policy=None)
+    changed = deep_copy(await world.client.update(made))
+    assert world.find(IPAddress, ip) is None
+    changed.spec = replace(changed.spec, type="ClusterIP", external_name="", cluster_ip=ip)
+    await world.client.update(changed)
+    assert world.get(IPAddress, ip).metadata.uid != found.metadata.uid
+    await world.client.delete(Service, "one", "default")
+    assert world.find(IPAddress, ip) is None
 
 
 async def test_every_cluster_ip_has_its_address_object(world: World) -> None:
