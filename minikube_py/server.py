@@ -162,7 +162,7 @@ class Server:
         self._hooks[ROLES].set()
         await system_priority_classes.ensure(api.client("system:apiserver"))
         self._hooks[PRIORITY_CLASSES].set()
-        registration = ApiServiceRegistration(api.client("system:apiserver"))
+        registration = ApiServiceRegistration(api.client("system:apiserver"), api.enablement)
         api.health.add("autoregister-completion", registration.problem)
         async with asyncio.TaskGroup() as group:
             group.create_task(api.definitions.run(), name="definitions")

@@ -22,6 +22,7 @@ from minikube_py.client.interface import Client
 from minikube_py.core.workqueue import WorkQueue
 
 from .discovery import CUSTOM_GROUP_PRIORITY, CUSTOM_VERSION_PRIORITY
+from .enablement import ALL, Enablement
 
 AUTOMANAGED: Final = "kube-aggregator.kubernetes.io/automanaged"
 ON_START: Final = "onstart"
@@ -33,17 +34,20 @@ WORKERS: Final = 5
 class ApiServiceRegistration:
     """Keeps the APIServices of local group-versions.
 
+    Args:
+        enablement: which of the built-in ones are served.
+
     Attributes:
         ready: set once every wanted object is there.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, enablement: Enablement = ALL) -> None:
         self._client = client
         self._queue: WorkQueue[str] = WorkQueue("autoregister")
         self._informers = Informers(client)
         self._services = self._informers.of(APIService)
         self._definitions = self._informers.of(CustomResourceDefinition)
-        self._builtin = {service.metadata.name: service for service in builtin_services()}
+        self._builtin = {service.metadata.name: service for service in builtin_services(enablement)}
         self._at_start: frozenset[str] = frozenset()
         self._synced: set[str] = set()
         self.ready = asyncio.Event()
@@ -115,12 +119,12 @@ class ApiServiceRegistration:
             await self._client.update(changed)
 
 
-def builtin_services() -> list[APIService]:
-    """The APIServices of the built-in group-versions. The group of APIServices itself has none."""
+def builtin_services(enablement: Enablement = ALL) -> list[APIService]:
+    """The APIServices of the built-in group-versions that are served. The group of APIServices itself has none."""
     return [
         _service(group, version, GROUP_PRIORITIES[group], priority, ON_START)
         for (group, version), priority in VERSION_PRIORITIES.items()
-        if group != OWN_GROUP
+        if group != OWN_GROUP and (group, version) in enablement.group_versions
     ]
 
 

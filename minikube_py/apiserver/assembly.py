@@ -35,6 +35,7 @@ from .authorization.modes import Authorization
 from .cluster_authentication import ClusterAuthenticationTrust
 from .component_statuses import ComponentStatuses
 from .discovery import Discovery
+from .enablement import Enablement
 from .event_expiry import EventExpiry
 from .flow_control.exposition import families
 from .flow_control.flow_control import FlowControl
@@ -58,6 +59,7 @@ from .kept_config_map import KeptConfigMap
 from .legacy_token_tracking import LegacyTokenTracking
 from .local_client import LocalClient
 from .openapi import OpenApi
+from .openapi_enablement import EnabledArchive
 from .options import ApiServerArgs
 from .pki import Pki
 from .quota.status import QuotaStatus
@@ -153,11 +155,13 @@ class Api:
         kept: ConfigMaps that the server itself keeps; to be run.
         tunnels: those that nodes have opened.
         definitions: serves custom resources; to be run.
+        enablement: which of the built-in resources are served.
     """
 
     def __init__(
         self, store: SqliteStore | MemoryStore, pki: Pki, options: RegistryOptions, args: ApiServerArgs, tunnels: Tunnels | None = None
     ) -> None:
+        self.enablement = Enablement(args.runtime_config)
         self.authorization = authorization = Authorization(args.authorization)
         authorizer = authorization.authorizer
         plugins = [
@@ -199,8 +203,8 @@ class Api:
         self.exposition.add(self.registry.admission.families)
         self.audit = Audit(args.audit)
         self.exposition.add(self.audit.families)
-        self.discovery = Discovery()
-        self.openapi = OpenApi()
+        self.discovery = Discovery(enablement=self.enablement)
+        self.openapi = OpenApi(EnabledArchive(self.enablement) if self.enablement.disabled else None)
         publishing = Publishing(self.discovery, self.openapi)
         follow(self.registry, "apiextensions.k8s.io", "v1", "customresourcedefinitions", publishing.changed)
         self.flow_control = self._flow_control_of(args) if args.enable_priority_and_fairness else None
@@ -218,7 +222,7 @@ class Api:
         self.server = ApiServer(
             self.registry, Handlers(self.registry, self.subresources, self.watches), authenticate=authentication.authenticator.authenticate,
             authorizer=authorizer, paths=self.paths, metrics=metrics, lifecycle=self.lifecycle, virtual=virtual,
-            streams=self.streams.handle, auditor=self.audit.auditor, flow_control=control,
+            streams=self.streams.handle, auditor=self.audit.auditor, flow_control=control, enablement=self.enablement,
         )
         self.exposition.add(self.server.impersonation.families)
         self.server.add_extra(CONNECT_PATH, self.tunnels.respond)
@@ -254,6 +258,8 @@ class Api:
 
     def served(self, group: str, version: str, plural: str) -> ResourceType | None:
         """The resource of that name, if it is served."""
+        if not self.enablement.serves(group, version, plural):
+            return None
         storage = self.registry.storage(group, version, plural)
         return storage.resource if storage is not None else BY_GVR.get((group, version, plural))
 

@@ -31,6 +31,7 @@ from .discovery_documents import (
     api_versions,
     in_order,
 )
+from .enablement import ALL, Enablement
 
 CUSTOM_GROUP_PRIORITY: Final = 1000
 """groupPriorityMinimum of a group of custom resources. Source: pkg/controlplane/controller/crdregistration."""
@@ -48,22 +49,25 @@ class AggregatedDocument:
 class Discovery:
     """The documents of one server: built-in resources and those added at run time.
 
+    Args:
+        enablement: which of the built-in ones are served.
+
     Every method is synchronous and meant for the event loop's thread.
 
     Attributes:
         server_address: `host:port` that /api names for clients of any network; "" leaves the list empty.
     """
 
-    def __init__(self, server_address: str = "") -> None:
+    def __init__(self, server_address: str = "", enablement: Enablement = ALL) -> None:
         self._server_address = server_address
         self._group_versions: dict[tuple[str, str], GroupVersion] = {}
         self._legacy: dict[str, bytes] = {}
         self._aggregated: dict[str, AggregatedDocument] = {}
-        for group, version in builtin.GROUP_VERSIONS:
+        for group, version in enablement.group_versions:
             self._group_versions[group, version] = GroupVersion(
                 group,
                 version,
-                tuple(r for r in builtin.RESOURCES if (r.group, r.version) == (group, version)),
+                tuple(r for r in builtin.RESOURCES if (r.group, r.version) == (group, version) and enablement.serves(*r.gvr)),
                 builtin.GROUP_PRIORITIES[group],
                 builtin.VERSION_PRIORITIES[group, version],
                 foreign=False,
@@ -142,7 +146,8 @@ class Discovery:
     def _legacy_document(self, path: str) -> Document | None:
         match path.split("/")[1:]:
             case ["api"]:
-                return api_versions(self._groups()[""], self._server_address)
+                core = self._groups().get("")
+                return api_versions(core, self._server_address) if core else None
             case ["apis"]:
                 return api_group_list(self._groups())
             case ["apis", group] if group:

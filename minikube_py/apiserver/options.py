@@ -19,6 +19,7 @@ from .authentication.options import READERS as AUTHENTICATION
 from .authentication.options import AuthenticationArgs, read_path
 from .authorization.options import READERS as AUTHORIZATION
 from .authorization.options import AuthorizationArgs
+from .enablement import Enablement, Pairs, read_pairs
 from .flow_control.flow_control import MAX_MUTATING_REQUESTS_INFLIGHT, MAX_REQUESTS_INFLIGHT
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class ApiServerArgs:
         profiling: whether /debug is served.
         shutdown_delay_duration: how long the server goes on answering, not ready, before it ends.
         shutdown_send_retry_after: whether late requests are answered with 429 until the running ones have ended.
+        runtime_config: which built-in resources are served.
     """
 
     token_auth_file: Path | None = None
@@ -60,11 +62,13 @@ class ApiServerArgs:
     profiling: bool = True
     shutdown_delay_duration: float = 0.0
     shutdown_send_retry_after: bool = False
+    runtime_config: Pairs = ()
 
     def __post_init__(self) -> None:
         """Raises: ValueError for values that do not go together."""
         if self.encryption_provider_config_automatic_reload and self.encryption_provider_config is None:
             raise ValueError("--encryption-provider-config-automatic-reload must be set with --encryption-provider-config")
+        Enablement(self.runtime_config)
 
     @classmethod
     def parse(cls, arguments: Sequence[str]) -> ApiServerArgs:
@@ -143,4 +147,5 @@ READERS: dict[str, Callable[[str], Any]] = {
     "profiling": parse_bool,
     "shutdown-delay-duration": parse_duration,
     "shutdown-send-retry-after": parse_bool,
+    "runtime-config": read_pairs,
 }

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from minikube_py.apis.resources import BY_GVR, GROUPS
+from minikube_py.apis.resources import BY_GVR
 from minikube_py.apis.scheme import encode
 from minikube_py.apis.syntax import quote
 from minikube_py.core.errors import (
@@ -39,6 +39,7 @@ from ..authentication.user import ANONYMOUS, UserInfo
 from ..authorization.attributes import Attributes, Authorizer, forbidden, forbidden_resource, sanitized
 from ..authorization.impersonation import Impersonation
 from ..authorization.impersonation_headers import is_impersonation
+from ..enablement import ALL, Enablement
 from ..flow_control.flow_control import FlowControl
 from ..flow_control.queue_set import RejectedError
 from ..registry import Registry
@@ -94,6 +95,7 @@ class ApiServer:
         virtual: answers resources that nothing is stored of.
         auditor: records requests; None where none are.
         flow_control: gives requests their turns; None where all go on at once.
+        enablement: which of the built-in resources are served.
 
     Attributes:
         lifecycle: whether the server goes on.
@@ -104,9 +106,10 @@ class ApiServer:
     def __init__(
         self, registry: Registry, handlers: Handlers, *, authenticate: Authenticate, authorizer: Authorizer, paths: Paths,
         metrics: ServerMetrics, lifecycle: Lifecycle, virtual: VirtualResources, streams: Stream | None = None,
-        auditor: Auditor | None = None, flow_control: FlowControl | None = None,
+        auditor: Auditor | None = None, flow_control: FlowControl | None = None, enablement: Enablement = ALL,
     ) -> None:
         self._registry = registry
+        self._groups, self._disabled = enablement.groups, enablement.disabled
         self._handlers = handlers
         self._authenticate = authenticate
         self._authorizer = authorizer
@@ -233,7 +236,7 @@ class ApiServer:
         except StatusError as error:
             if http.record is not None:
                 http.record.complete(error.code, error)
-            return error.code, _error_response(http, error)
+            return error.code, self._error_response(http, error)
         except ConnectionError:
             # The client went away.
             if http.record is not None:
@@ -252,7 +255,7 @@ class ApiServer:
             log.exception("request failed method=%s path=%s", http.method, http.raw_path)
             if http.record is not None:
                 http.record.panicked(error)
-            return 500, _error_response(http, InternalError(f"Internal error occurred: {error}"))
+            return 500, self._error_response(http, InternalError(f"Internal error occurred: {error}"))
         finally:
             if task is not None:
                 self._deadlines.finish(task)
@@ -287,6 +290,8 @@ class ApiServer:
             return await self._paths.respond(http, info.path, query)
         if info.path.startswith("//"):
             # Permissions are told of what it would be with one slash; but there is no such path.
+            raise unknown_path()
+        if self._disabled and (info.group, info.version, info.resource) in self._disabled:
             raise unknown_path()
         storage = self._registry.storage(info.group, info.version, info.resource)
         resource = storage.resource if storage is not None else BY_GVR.get((info.group, info.version, info.resource))
@@ -397,21 +402,29 @@ class ApiServer:
                 raise internal(decision.error)
             raise forbidden(attributes, decision.reason)
 
+    def _error_response(self, http: web.BaseRequest, error: StatusError) -> web.Response:
+        """The Status; when an answer has begun already, its end: the rest of it cannot become an error message."""
+        if http.writer.output_size:
+            return _cut(http)
+        if isinstance(error, UnknownPathError) and not self._is_routed(unquote(http.raw_path.partition("?")[0])):
+            return not_found_page()
+        headers = http.headers
+        query = parse_query(http.raw_path.partition("?")[2])
+        return status_response(error, headers.get("Accept", ""), pretty=wants_pretty(query, headers.get("User-Agent", "")))
+
+    def _is_routed(self, path: str) -> bool:
+        """Whether a path lies below one that upstream routes by itself, where what is not found is a Status.
+
+        Source: k8s.io/apiserver/pkg/server/handler.go (director), pkg/server/config.go (serviceErrorHandler)
+        """
+        root, _, rest = path.removeprefix("/").partition("/")
+        groups = self._groups
+        return root == "version" or (root == "api" and "" in groups) or (root == "apis" and rest.partition("/")[0] in groups)
+
 
 def _names_namespace(info: RequestInfo) -> bool:
     """Whether a path's namespace is the object itself, and not where the object is."""
     return info.resource == "namespaces" and info.namespace == info.name and f"/namespaces/{info.name}/namespaces/" not in info.path
-
-
-def _error_response(http: web.BaseRequest, error: StatusError) -> web.Response:
-    """The Status; when an answer has begun already, its end: the rest of it cannot become an error message."""
-    if http.writer.output_size:
-        return _cut(http)
-    if isinstance(error, UnknownPathError) and not _is_routed(unquote(http.raw_path.partition("?")[0])):
-        return not_found_page()
-    headers = http.headers
-    query = parse_query(http.raw_path.partition("?")[2])
-    return status_response(error, headers.get("Accept", ""), pretty=wants_pretty(query, headers.get("User-Agent", "")))
 
 
 def _late_response(http: web.BaseRequest, error: TimeoutStatusError) -> web.Response:
@@ -423,15 +436,6 @@ def _late_response(http: web.BaseRequest, error: TimeoutStatusError) -> web.Resp
     response = web.Response(body=encode(status) + b"\n", status=error.code)
     response.headers["Content-Type"] = "text/plain; charset=utf-8"
     return response
-
-
-def _is_routed(path: str) -> bool:
-    """Whether a path lies below one that upstream routes by itself, where what is not found is a Status.
-
-    Source: k8s.io/apiserver/pkg/server/handler.go (director), pkg/server/config.go (serviceErrorHandler)
-    """
-    root, _, rest = path.removeprefix("/").partition("/")
-    return root in ("api", "version") or (root == "apis" and rest.partition("/")[0] in GROUPS)
 
 
 def _cut(http: web.BaseRequest) -> web.Response:
