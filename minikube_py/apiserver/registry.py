@@ -171,12 +171,13 @@ class Registry:
         meta.uid = meta.creation_timestamp = meta.deletion_timestamp = meta.self_link = ""
         meta.deletion_grace_period_seconds = None
         obj.kind, obj.api_version = resource.kind, resource.group_version
+        operation = Operation("CREATE", storage, namespace, meta.name, obj, None, "", context)
+        await self.admission.settle(operation)
         drop_duplicates(meta, context)
         storage.set_defaults(obj)
         now = self.now()
         if not tracked:
             self._track(storage, "", None, obj, context, now)
-        operation = Operation("CREATE", storage, namespace, meta.name, obj, None, "", context)
         waits = self.admission.waits(operation)
         if waits:
             await self.admission.mutate_waiting(operation)

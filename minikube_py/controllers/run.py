@@ -40,7 +40,7 @@ from .replicaset import ReplicaSetController
 from .replicationcontroller import ReplicationControllerController
 from .service_cidrs import DefaultServiceCidr, ServiceAddresses, ServiceCidrController
 from .statefulset import StatefulSetController
-from .storage_protection import ClaimProtection, VolumeProtection
+from .storage_protection import AttributesClassProtection, ClaimProtection, VolumeProtection
 from .ttl_after_finished import TtlAfterFinishedController
 
 
@@ -71,7 +71,8 @@ _PLAIN: tuple[type[Controller], ...] = (
     ReplicationControllerController, StatefulSetController, DaemonSetController, CronJobController, DisruptionController,
     EndpointSliceController, EndpointSliceMirroringController, EndpointsController, NodeLifecycleController, TaintEvictionController,
     GarbageCollector, PodGcController, TtlAfterFinishedController, BootstrapTokenCleaner, BootstrapSigner, ClusterRoleAggregation,
-    CertificateCleaning, ClaimProtection, VolumeProtection, NodeTtlController, ServiceCidrController, ServiceAddresses,
+    CertificateCleaning, ClaimProtection, VolumeProtection, AttributesClassProtection, NodeTtlController, ServiceCidrController,
+    ServiceAddresses,
 )
 
 

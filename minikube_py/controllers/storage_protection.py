@@ -1,7 +1,9 @@
-"""Volumes and claims that are deleted stay until nothing uses them: the finalizers that admission gives them are taken away here.
+"""Volumes, claims and classes of attributes that are deleted stay until nothing uses them: the finalizers that admission gives them are
+taken away here.
 
-A claim is used by the pods on nodes that mount it, a volume by the claim that it is bound to.
-Source: pkg/controller/volume/pvcprotection, pkg/controller/volume/pvprotection
+A claim is used by the pods on nodes that mount it, a volume by the claim that it is bound to, a class by the claims and volumes that
+name it.
+Source: pkg/controller/volume/{pvcprotection,pvprotection,vacprotection}
 """
 
 from __future__ import annotations
@@ -10,24 +12,28 @@ from collections.abc import Iterator
 
 from minikube_py.apis.core_v1 import PersistentVolume, PersistentVolumeClaim, Pod
 from minikube_py.apis.scheme import deep_copy
+from minikube_py.apis.storage_v1 import VolumeAttributesClass
 from minikube_py.client.informer import key_of
 from minikube_py.core.errors import ConflictError, NotFoundError
 
 from .base import Context, Controller
 
 CLAIM_FINALIZER, VOLUME_FINALIZER = "kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"
+CLASS_FINALIZER = "kubernetes.io/vac-protection"
+
+Protected = PersistentVolume | PersistentVolumeClaim | VolumeAttributesClass
 
 
 class _Protection(Controller):
-    """What both controllers do with their finalizer."""
+    """What all controllers do with their finalizer."""
 
     finalizer: str
 
-    def _due(self, obj: PersistentVolume | PersistentVolumeClaim) -> bool:
+    def _due(self, obj: Protected) -> bool:
         """Whether the finalizer is to be added or, if nothing uses the object, taken away."""
         return bool(obj.metadata.deletion_timestamp) == (self.finalizer in obj.metadata.finalizers)
 
-    async def _settle(self, obj: PersistentVolume | PersistentVolumeClaim, *, used: bool) -> None:
+    async def _settle(self, obj: Protected, *, used: bool) -> None:
         if not self._due(obj) or (used and obj.metadata.deletion_timestamp):
             return
         new = deep_copy(obj)
@@ -101,6 +107,55 @@ class VolumeProtection(_Protection):
         if volume is not None:
             await self._settle(volume, used=volume.status.phase == "Bound")
         return None
+
+
+class AttributesClassProtection(_Protection):
+    """Keeps classes of volume attributes that claims and volumes name."""
+
+    name = "vacprotection"
+    component = "volumeattributesclass-protection-controller"
+    finalizer = CLASS_FINALIZER
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.classes = self.informer(VolumeAttributesClass)
+        # Class -> keys of the claims and volumes that name it; the key of a claim has a slash.
+        self._users: dict[str, set[str]] = {}
+        self.classes.add_handler(self._class_changed)
+        self.informer(PersistentVolumeClaim).add_handler(self._user_changed)
+        self.informer(PersistentVolume).add_handler(self._user_changed)
+
+    def _class_changed(self, old: VolumeAttributesClass | None, new: VolumeAttributesClass | None) -> None:
+        if new is not None and self._due(new):
+            self.enqueue(new)
+
+    def _user_changed(
+        self, old: PersistentVolume | PersistentVolumeClaim | None, new: PersistentVolume | PersistentVolumeClaim | None
+    ) -> None:
+        before, after = (set(_classes_of(obj)) if obj is not None else set() for obj in (old, new))
+        for name in before - after:
+            users = self._users.get(name, set())
+            users.discard(key_of(old) if old is not None else "")
+            if not users:
+                self._users.pop(name, None)
+                self.queue.add(name)
+        for name in after:
+            self._users.setdefault(name, set()).add(key_of(new) if new is not None else "")
+
+    async def reconcile(self, key: str) -> float | None:
+        found = self.classes.get_key(key)
+        if found is not None:
+            await self._settle(found, used=key in self._users)
+        return None
+
+
+def _classes_of(obj: PersistentVolume | PersistentVolumeClaim) -> Iterator[str]:
+    """Names of the classes that a claim or volume has, had or is to have."""
+    names = [obj.spec.volume_attributes_class_name]
+    if isinstance(obj, PersistentVolumeClaim):
+        modifying = obj.status.modify_volume_status
+        names += [obj.status.current_volume_attributes_class_name, modifying.target_volume_attributes_class_name if modifying else None]
+    yield from filter(None, names)
 
 
 def _claims_of(pod: Pod) -> Iterator[str]:

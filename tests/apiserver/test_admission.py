@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from minikube_py.apis import core_v1, meta_v1, scheduling_v1
 from minikube_py.apis.scheme import encode, to_document
 from minikube_py.apiserver import system_priority_classes
-from minikube_py.apiserver.admission.pods import token_projection
+from minikube_py.apiserver.admission import service_account
+from minikube_py.apiserver.admission.service_account import token_projection
 from minikube_py.core.errors import ForbiddenError, NotFoundError
 from tests.conftest import ControlPlane
 
@@ -67,6 +69,68 @@ async def test_account_must_exist(control_plane: ControlPlane) -> None:
         'pods "p" is forbidden: error looking up service account default/none: serviceaccount "none" not found')
 
 
+async def test_pod_waits_for_the_account_of_a_new_namespace(control_plane: ControlPlane) -> None:
+    await control_plane.client.create(core_v1.Namespace(metadata=meta_v1.ObjectMeta(name="new")))
+    early = pod()
+    early.metadata.namespace = "new"
+    async with asyncio.TaskGroup() as group:
+        making = group.create_task(control_plane.client.create(early))
+        await asyncio.sleep(0)
+        await control_plane.client.create(core_v1.ServiceAccount(metadata=meta_v1.ObjectMeta(name="default", namespace="new")))
+    assert making.result().spec.service_account_name == "default"
+
+
+async def test_pod_does_not_wait_for_ever_for_its_account(control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_account, "DEFAULT_ACCOUNT_WAIT_S", 0.01)
+    await control_plane.client.delete(core_v1.ServiceAccount, "default", "default")
+    with pytest.raises(ForbiddenError, match='error looking up service account default/default: serviceaccount "default" not found'):
+        await control_plane.client.create(pod())
+
+
+@pytest.mark.parametrize(("fields", "message"), [
+    ({"service_account_name": "default"}, "a mirror pod may not reference service accounts"),
+    ({"image_pull_secrets": [core_v1.LocalObjectReference(name="s")]}, "a mirror pod may not reference secrets"),
+    ({"volumes": [core_v1.Volume(name="v", projected=core_v1.ProjectedVolumeSource(sources=[core_v1.VolumeProjection(
+        service_account_token=core_v1.ServiceAccountTokenProjection(path="t"))]))]},
+     "a mirror pod may not use ServiceAccountToken volume projections"),
+])
+async def test_mirror_pod_has_nothing_that_an_account_gives(control_plane: ControlPlane, fields: dict[str, Any], message: str) -> None:
+    mirror = pod(node_name="n", **fields)
+    mirror.metadata.annotations = {"kubernetes.io/config.mirror": "x"}
+    with pytest.raises(ForbiddenError) as refused:
+        await control_plane.client.create(mirror)
+    assert str(refused.value) == f'pods "p" is forbidden: {message}'
+
+
+_FOREIGN = 'secret.secretName="s" is not allowed because service account strict does not reference that secret'
+_VARIABLE = core_v1.EnvVar(name="E", value_from=core_v1.EnvVarSource(secret_key_ref=core_v1.SecretKeySelector(name="s", key="k")))
+_SOURCE = core_v1.EnvFromSource(secret_ref=core_v1.SecretEnvSource(name="s"))
+
+
+@pytest.mark.parametrize(("spec", "message"), [
+    ({"volumes": [core_v1.Volume(name="v", secret=core_v1.SecretVolumeSource(secret_name="s"))]}, f"volume with {_FOREIGN}"),
+    ({"containers": [core_v1.Container(name="c", image="i", env=[_VARIABLE])]}, f"container c with envVar E referencing {_FOREIGN}"),
+    ({"containers": [core_v1.Container(name="c", image="i", env_from=[_SOURCE])]}, f"container c with envFrom referencing {_FOREIGN}"),
+    ({"init_containers": [core_v1.Container(name="a", image="i", env=[_VARIABLE])]},
+     f"init container a with envVar E referencing {_FOREIGN}"),
+    ({"image_pull_secrets": [core_v1.LocalObjectReference(name="listed"), core_v1.LocalObjectReference(name="s")]},
+     'imagePullSecrets[1].name="s" is not allowed because service account strict does not reference that imagePullSecret'),
+])
+async def test_account_may_restrict_its_pods_to_its_own_secrets(control_plane: ControlPlane, spec: dict[str, Any], message: str) -> None:
+    meta = meta_v1.ObjectMeta(name="strict", namespace="default", annotations={"kubernetes.io/enforce-mountable-secrets": "true"})
+    listed, pulled = [core_v1.ObjectReference(name="own")], [core_v1.LocalObjectReference(name="listed")]
+    await control_plane.client.create(core_v1.ServiceAccount(metadata=meta, secrets=listed, image_pull_secrets=pulled))
+    own = core_v1.Volume(name="own", secret=core_v1.SecretVolumeSource(secret_name="own"))
+    await control_plane.client.create(pod(service_account_name="strict", volumes=[own]))
+    await control_plane.client.delete(core_v1.Pod, "p", "default")
+    made = pod(service_account_name="strict")
+    for field, value in spec.items():
+        setattr(made.spec, field, value)
+    with pytest.raises(ForbiddenError) as refused:
+        await control_plane.client.create(made)
+    assert str(refused.value) == f'pods "p" is forbidden: {message}'
+
+
 async def test_pods_tolerate_lost_nodes_for_a_while(control_plane: ControlPlane) -> None:
     made = (await control_plane.client.create(pod())).spec.tolerations
     assert {(t.key, t.operator, t.effect, t.toleration_seconds) for t in made} == {
@@ -112,6 +176,24 @@ async def test_priority_cannot_be_chosen_nor_a_class_invented(control_plane: Con
         await control_plane.client.create(pod(priority_class_name="none"))
     with pytest.raises(ForbiddenError, match=r"the integer value of priority \(5\) must not be provided in pod spec"):
         await control_plane.client.create(pod(priority=5))
+    with pytest.raises(ForbiddenError) as refused:
+        await control_plane.client.create(pod(preemption_policy="Never"))
+    assert str(refused.value) == (
+        'pods "p" is forbidden: the string value of PreemptionPolicy (Never) must not be provided in pod spec; priority admission '
+        "controller computed PreemptLowerPriority from the given PriorityClass name")
+
+
+async def test_one_priority_class_at_most_is_the_default_one(control_plane: ControlPlane) -> None:
+    await priority_class(control_plane, "usual", 7, global_default=True)
+    await priority_class(control_plane, "other", 8)
+    only = "is forbidden: PriorityClass usual is already marked as default. Only one default can exist"
+    with pytest.raises(ForbiddenError) as refused:
+        await priority_class(control_plane, "second", 9, global_default=True)
+    assert str(refused.value) == f'priorityclasses.scheduling.k8s.io "second" {only}'
+    for name, fields in (("usual", {"description": "still"}), ("other", {"description": "none"})):
+        await control_plane.client.patch(scheduling_v1.PriorityClass, name, "", fields)
+    with pytest.raises(ForbiddenError, match=only):
+        await control_plane.client.patch(scheduling_v1.PriorityClass, "other", "", {"globalDefault": True})
 
 
 async def test_updates_are_not_admitted_again(control_plane: ControlPlane) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from minikube_py.apis.core_v1 import (
     Container,
     HostPathVolumeSource,
+    ModifyVolumeStatus,
     PersistentVolume,
     PersistentVolumeClaim,
     PersistentVolumeClaimSpec,
@@ -18,7 +19,8 @@ from minikube_py.apis.core_v1 import (
     VolumeResourceRequirements,
 )
 from minikube_py.apis.meta_v1 import ObjectMeta
-from minikube_py.controllers.storage_protection import ClaimProtection, VolumeProtection
+from minikube_py.apis.storage_v1 import VolumeAttributesClass
+from minikube_py.controllers.storage_protection import AttributesClassProtection, ClaimProtection, VolumeProtection
 
 from .world import World
 
@@ -40,7 +42,7 @@ async def make_user(world: World, name: str = "p", claim: str = "c") -> Pod:
 
 
 async def delete(world: World, kind: Any, name: str) -> None:
-    await world.client.delete(kind, name, "default" if kind is not PersistentVolume else "", grace_period_seconds=0)
+    await world.client.delete(kind, name, "default" if kind in (PersistentVolumeClaim, Pod) else "", grace_period_seconds=0)
 
 
 async def test_claim_without_users_goes_at_once(world: World) -> None:
@@ -97,3 +99,37 @@ async def test_volume_stays_while_it_is_bound(world: World) -> None:
     assert world.find(PersistentVolume, "bound") is not None
     await world.change(PersistentVolume, "bound", phase("Released"), "", "status")
     await world.until(lambda: world.find(PersistentVolume, "bound") is None)
+
+
+async def test_class_of_attributes_stays_while_a_claim_names_it(world: World) -> None:
+    (controller,) = await world.start(AttributesClassProtection)
+    for name in ("free", "wanted", "present"):
+        meta = ObjectMeta(name=name)
+        made = await world.client.create(VolumeAttributesClass(metadata=meta, driver_name="example.com", parameters={"iops": "1"}))
+        assert made.metadata.finalizers == ["kubernetes.io/vac-protection"]
+    await make_claim(world)
+
+    def name_classes(copy: Any) -> None:
+        copy.status.phase = "Bound"
+        copy.status.current_volume_attributes_class_name = "present"
+        copy.status.modify_volume_status = ModifyVolumeStatus(status="Pending", target_volume_attributes_class_name="wanted")
+
+    await world.change(PersistentVolumeClaim, "c", name_classes, "default", "status")
+    for name in ("free", "wanted", "present"):
+        await delete(world, VolumeAttributesClass, name)
+    await world.until(lambda: world.find(VolumeAttributesClass, "free") is None)
+    await world.settle(controller)
+    assert all(world.find(VolumeAttributesClass, name) is not None for name in ("wanted", "present"))
+
+    def modified(copy: Any) -> None:
+        copy.status.current_volume_attributes_class_name = "wanted"
+        copy.status.modify_volume_status = None
+
+    await world.change(PersistentVolumeClaim, "c", modified, "default", "status")
+    await world.until(lambda: world.find(VolumeAttributesClass, "present") is None)
+    await world.settle(controller)
+    assert world.find(VolumeAttributesClass, "wanted") is not None
+    await world.change(PersistentVolumeClaim, "c", lambda copy: setattr(copy.metadata, "finalizers", []))
+    await delete(world, PersistentVolumeClaim, "c")
+    await world.until(lambda: world.find(VolumeAttributesClass, "wanted") is None)
+    world.assert_unchanged()

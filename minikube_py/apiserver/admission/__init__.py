@@ -56,6 +56,9 @@ class Plugin:
     # Resources ("pods", "deployments.apps") that the plugin wants to see; empty means all.
     resources: frozenset[str] = frozenset()
 
+    async def settle(self, operation: Operation) -> None:
+        """Wait a moment for what the server is about to make of itself; called before anything else is done with a new object."""
+
     def mutate(self, operation: Operation) -> None:
         """Change `operation.obj`, or raise a StatusError."""
 
@@ -93,6 +96,7 @@ class Admission:
         self._plugins = tuple(plugins)
         self._by_resource: dict[str, tuple[Plugin, ...]] = {}
         self._waiting: dict[str, bool] = {}
+        self._settling: dict[str, tuple[Plugin, ...]] = {}
 
     def _of(self, resource: str) -> tuple[Plugin, ...]:
         found = self._by_resource.get(resource)
@@ -100,6 +104,7 @@ class Admission:
             found = tuple(p for p in self._plugins if not p.resources or resource in p.resources)
             self._by_resource[resource] = found
             self._waiting[resource] = any(isinstance(plugin, WaitingPlugin) for plugin in found)
+            self._settling[resource] = tuple(plugin for plugin in found if type(plugin).settle is not Plugin.settle)
         return found
 
     async def close(self) -> None:
@@ -117,6 +122,13 @@ class Admission:
         """Metric families of all plugins."""
         for plugin in self._plugins:
             yield from plugin.families()
+
+    async def settle(self, operation: Operation) -> None:
+        """Let plugins wait for what is about to be there; mostly it is, and nothing is waited for."""
+        resource = operation.storage.resource.group_resource
+        self._of(resource)
+        for plugin in self._settling[resource]:
+            await plugin.settle(operation)
 
     def mutate(self, operation: Operation) -> None:
         for plugin in self._of(operation.storage.resource.group_resource):

@@ -20,9 +20,10 @@ from .plain import AlwaysAdmit, AlwaysDeny, DenyServiceExternalIPs, NamespaceExi
 from .pod_placement import LimitPodHardAntiAffinityTopology, PodNodeSelector
 from .pod_resize import PodResizeValidator
 from .pod_security import PodSecurity
-from .pods import DefaultTolerationSeconds, Priority, ServiceAccountPlugin
+from .pods import DefaultTolerationSeconds, Priority
 from .resource_quota import ResourceQuotaPlugin
 from .runtime_class import RuntimeClassPlugin
+from .service_account import ServiceAccountPlugin
 from .storage import PersistentVolumeClaimResize, StorageObjectInUseProtection
 from .tolerations import ExtendedResourceToleration, PodTolerationRestriction
 from .topology_labels import PodTopologyLabels

@@ -80,7 +80,7 @@ class EventRateLimit(Plugin):
         self._enforcers = [_Enforcer(limit) for limit in configuration.limits]
 
     def validate(self, operation: Operation) -> None:
-        if operation.verb not in ("CREATE", "UPDATE"):
+        if operation.verb not in ("CREATE", "UPDATE") or operation.context.dry_run:
             return
         # All of them count, whichever turns it away.
         refusals = [refusal for enforcer in self._enforcers if (refusal := enforcer.refusal(operation))]

@@ -15,7 +15,7 @@ import msgspec
 from minikube_py.apis.core_v1 import Pod
 from minikube_py.apis.syntax import quote
 from minikube_py.core import limits
-from minikube_py.core.errors import Cause, invalid
+from minikube_py.core.errors import UnreasonedError, aggregate_texts
 from minikube_py.core.remembered import Remembered, TooManyQuestionsError
 
 from ..configuration import ConfigurationError
@@ -40,20 +40,31 @@ class AlwaysPullImages(Plugin):
     resources = frozenset({"pods"})
 
     def mutate(self, operation: Operation) -> None:
-        if operation.verb in ("CREATE", "UPDATE") and operation.subresource in ("", "ephemeralcontainers"):
-            for _, container in _containers(operation.obj):
-                container.image_pull_policy = "Always"
+        if _has_new_images(operation):
+            spec = operation.obj.spec
+            # What an update leaves alone may be shared with the stored object.
+            operation.obj.spec = msgspec.structs.replace(spec, **{
+                field: [msgspec.structs.replace(container, image_pull_policy="Always") for container in getattr(spec, field)]
+                for field in ("init_containers", "containers", "ephemeral_containers")
+            })
 
     def validate(self, operation: Operation) -> None:
-        if operation.verb not in ("CREATE", "UPDATE") or operation.subresource not in ("", "ephemeralcontainers"):
+        if not _has_new_images(operation):
             return
-        causes = [
-            Cause("FieldValueNotSupported", f"Unsupported value: {quote(container.image_pull_policy)}: supported values: {quote('Always')}",
-                  f"{path}.imagePullPolicy")
+        texts = [
+            forbidden(operation, f"{path}.imagePullPolicy: Unsupported value: {quote(container.image_pull_policy)}: supported values: "
+                                 f"{quote('Always')}").message
             for path, container in _containers(operation.obj) if container.image_pull_policy != "Always"
         ]
-        if causes:
-            raise invalid("", "Pod", operation.name, causes)
+        if texts:
+            raise UnreasonedError(aggregate_texts(texts))
+
+
+def _has_new_images(operation: Operation) -> bool:
+    """Whether a pod is made, or updated so that it has an image which it did not have."""
+    if operation.subresource or operation.verb not in ("CREATE", "UPDATE"):
+        return False
+    return operation.verb == "CREATE" or not {*_images(operation.obj)} <= {*_images(operation.old)}
 
 
 def _containers(pod: Pod) -> Iterator[tuple[str, Any]]:

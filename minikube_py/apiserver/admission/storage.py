@@ -16,11 +16,14 @@ from . import Operation, Plugin, forbidden
 from .classes import STORAGE_CLASS
 from .lookup import find
 
-FINALIZERS = {"persistentvolumes": "kubernetes.io/pv-protection", "persistentvolumeclaims": "kubernetes.io/pvc-protection"}
+FINALIZERS = {
+    "persistentvolumes": "kubernetes.io/pv-protection", "persistentvolumeclaims": "kubernetes.io/pvc-protection",
+    "volumeattributesclasses.storage.k8s.io": "kubernetes.io/vac-protection",
+}
 
 
 class StorageObjectInUseProtection(Plugin):
-    """New volumes and claims get a finalizer, which controllers take away when nothing uses them."""
+    """New volumes, claims and classes of attributes get a finalizer, which controllers take away when nothing uses them."""
 
     name = "StorageObjectInUseProtection"
     resources = frozenset(FINALIZERS)
@@ -28,7 +31,7 @@ class StorageObjectInUseProtection(Plugin):
     def mutate(self, operation: Operation) -> None:
         if operation.verb != "CREATE" or operation.subresource:
             return
-        metadata, finalizer = operation.obj.metadata, FINALIZERS[operation.storage.resource.plural]
+        metadata, finalizer = operation.obj.metadata, FINALIZERS[operation.storage.resource.group_resource]
         if finalizer not in metadata.finalizers:
             metadata.finalizers = [*metadata.finalizers, finalizer]
 

@@ -12,6 +12,7 @@ import msgspec
 
 from minikube_py.apis.core_v1 import Pod, Toleration
 from minikube_py.apis.object import Object
+from minikube_py.apis.pod_resources import qos_class
 from minikube_py.apis.validation.resources import is_extended
 from minikube_py.core.errors import UnreasonedError
 from minikube_py.store.interface import Store
@@ -52,16 +53,21 @@ class PodTolerationRestriction(Plugin):
             Configuration, document, "Configuration", (GROUP_VERSION,), strict=True)
 
     def mutate(self, operation: Operation) -> None:
-        if operation.verb != "CREATE" or operation.subresource:
+        if operation.verb not in ("CREATE", "UPDATE") or operation.subresource:
             return
         pod: Pod = operation.obj
-        defaults = self._of_namespace(operation.namespace, DEFAULTS)
-        if defaults is None:
-            defaults = self._configuration.default
-        found = merged(defaults, pod.spec.tolerations)
-        if not _best_effort(pod):
+        found = pod.spec.tolerations
+        if operation.verb == "CREATE":
+            defaults = self._of_namespace(operation.namespace, DEFAULTS)
+            if defaults is None:
+                defaults = self._configuration.default
+            if defaults:
+                found = merged(defaults, found) if found else defaults
+        if qos_class(pod.spec) != "BestEffort":
             found = merged(found, [MEMORY_PRESSURE])
-        pod.spec.tolerations = found
+        if found != pod.spec.tolerations:
+            # What an update leaves alone may be shared with the stored object.
+            pod.spec = msgspec.structs.replace(pod.spec, tolerations=[*found])
         self.validate(operation)
 
     def validate(self, operation: Operation) -> None:
@@ -100,10 +106,11 @@ class ExtendedResourceToleration(Plugin):
         spec = operation.obj.spec
         wanted = {name for container in (*spec.containers, *spec.init_containers) if container.resources is not None
                   for name in container.resources.requests if is_extended(name)}
-        for name in sorted(wanted):
-            toleration = Toleration(key=name, operator="Exists", effect="NoSchedule")
-            if toleration not in spec.tolerations:
-                spec.tolerations = [*spec.tolerations, toleration]
+        tolerations = [Toleration(key=name, operator="Exists", effect="NoSchedule") for name in sorted(wanted)]
+        missing = [toleration for toleration in tolerations if toleration not in spec.tolerations]
+        if missing:
+            # What an update leaves alone may be shared with the stored object.
+            operation.obj.spec = msgspec.structs.replace(spec, tolerations=[*spec.tolerations, *missing])
 
 
 def merged(first: Sequence[Toleration], second: Sequence[Toleration]) -> list[Toleration]:
@@ -137,11 +144,3 @@ def _covers(wide: Toleration, narrow: Toleration) -> bool:
     if wide.operator == "Exists":
         return True
     return narrow.operator == "Equal" and wide.operator in ("Equal", "") and wide.value == narrow.value
-
-
-def _best_effort(pod: Pod) -> bool:
-    """Whether no container asks for cpu or memory."""
-    return not any(
-        name in ("cpu", "memory") for container in (*pod.spec.containers, *pod.spec.init_containers) if container.resources is not None
-        for name in (*container.resources.requests, *container.resources.limits)
-    )

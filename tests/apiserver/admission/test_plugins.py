@@ -10,8 +10,13 @@ import pytest
 
 from minikube_py.apis import core_v1, meta_v1, networking_v1, node_v1, storage_v1
 from minikube_py.apis.scheme import deep_copy
+from minikube_py.apiserver.admission import Admission
+from minikube_py.apiserver.admission.event_rate_limit import EventRateLimit
+from minikube_py.apiserver.admission.image_policy import AlwaysPullImages
 from minikube_py.apiserver.admission.tolerations import merged
+from minikube_py.apiserver.context import Context
 from minikube_py.core.errors import ForbiddenError, InvalidError, NotFoundError, StatusError, TooManyRequestsError
+from tests.conftest import ControlPlane
 
 from .conftest import Make, meta, pod
 
@@ -185,6 +190,8 @@ async def test_namespace_gives_tolerations_and_bounds_them(admitting: Make) -> N
     async with admitting(PodTolerationRestriction=configuration) as client:
         keys = {each.key for each in (await client.create(pod("a", requests={"cpu": "1"}))).spec.tolerations}
         assert {"cluster", "node.kubernetes.io/memory-pressure"} <= keys
+        keys = {each.key for each in (await client.create(pod("best-effort", requests={"cpu": "0"}))).spec.tolerations}
+        assert "cluster" in keys and "node.kubernetes.io/memory-pressure" not in keys
         prefix = "scheduler.alpha.kubernetes.io/"
         own = {prefix + "defaultTolerations": '[{"key":"own","operator":"Exists"}]',
                prefix + "tolerationsWhitelist": json.dumps([{"key": key, "operator": "Exists"} for key in (
@@ -234,6 +241,14 @@ async def test_images_are_always_pulled(admitting: Make) -> None:
         assert made.spec.containers[0].image_pull_policy == "Always"
 
 
+async def test_images_of_before_are_pulled_as_before(control_plane: ControlPlane) -> None:
+    client = control_plane.client
+    await client.create(pod())
+    control_plane.registry.admission = Admission([AlwaysPullImages()])
+    patched = await client.patch(core_v1.Pod, "p", "default", {"metadata": {"labels": {"a": "b"}}})
+    assert patched.spec.containers[0].image_pull_policy == "IfNotPresent"
+
+
 async def test_new_node_is_tainted(admitting: Make) -> None:
     async with admitting() as client:
         made = await client.create(core_v1.Node(metadata=meta("n", "")))
@@ -270,6 +285,16 @@ async def test_too_many_events_are_turned_away(admitting: Make) -> None:
         refused = [each for each in made if isinstance(each, TooManyRequestsError)]
         assert len(refused) == 3 and refused[0].message == "limit reached on type Namespace for key default"
         await client.create(event("e", "other"))
+
+
+async def test_events_that_are_not_stored_do_not_count(control_plane: ControlPlane) -> None:
+    configuration = {"apiVersion": "eventratelimit.admission.k8s.io/v1alpha1", "kind": "Configuration",
+                     "limits": [{"type": "Server", "qps": 1, "burst": 1}]}
+    control_plane.registry.admission = Admission([EventRateLimit(configuration)])
+    about = core_v1.ObjectReference(kind="Pod", namespace="default", name="p")
+    for _ in range(3):
+        event = core_v1.Event(metadata=meta("e"), involved_object=about, reason="R", message="m", type="Normal")
+        await control_plane.registry.create(control_plane.registry.storage_of(core_v1.Event), "default", event, Context(dry_run=True))
 
 
 @pytest.mark.parametrize(("limits", "message"), [
