@@ -34,6 +34,10 @@ from .registry import Registry
 SUCCESS = meta_v1.Status(kind="Status", api_version="v1", status="Success", code=201)
 SEVERAL_BUDGETS = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
 _ANNOUNCED_MAX = 2000
+# How often an eviction begins anew because its pod changes. Source: eviction.go (EvictionsRetry)
+TRIES = 20
+# How long a write that is under way may take.
+WAIT_S = 5.0
 _ALLOWED = "DisruptionAllowed"
 
 
@@ -54,23 +58,41 @@ class Evictions:
             raise BadRequestError("name in URL does not match name in Eviction object")
         context = _with_dry_run(eviction, context)
         options = options_from(eviction.delete_options) if eviction.delete_options is not None else DeleteOptions()
-        pod: Pod = self._pods.object(self._registry.get(self._pods, namespace, name))
-        seen = replace(options, resource_version=options.resource_version or pod.metadata.resource_version)
-        if _disrupts_nothing(pod):
+        tries = 0
+        while _disrupts_nothing(pod := self._pod(namespace, name)):
             pending = pod.status.phase == "Pending" and not pod.metadata.deletion_timestamp
-            await self._delete(pod, seen if pending else options, context)
-            return SUCCESS
+            try:
+                await self._delete(pod, _as_seen(pod, options) if pending else options, context)
+            except ConflictError:
+                # The pod has changed: it may be counted by now.
+                tries += 1
+                if options.resource_version or tries == TRIES:
+                    raise
+                await self._wait_for_newest(pod)
+            else:
+                return SUCCESS
         budgets = self._budgets_of(pod)
         if len(budgets) > 1:
             return meta_v1.Status(kind="Status", api_version="v1", status="Failure", message=SEVERAL_BUDGETS, code=500)
         if not budgets:
             await self._delete(pod, options, context)
         elif _may_go_unhealthy(pod, budgets[0]):
-            await self._delete_as_seen(pod, seen, budgets[0], context, own_version=not options.resource_version)
+            await self._delete_as_seen(pod, _as_seen(pod, options), budgets[0], context, own_version=not options.resource_version)
         else:
             await self._count_down(budgets[0], name, context)
             await self._delete(pod, options, context)
         return SUCCESS
+
+    def _pod(self, namespace: str, name: str) -> Pod:
+        found: Pod = self._pods.object(self._registry.get(self._pods, namespace, name))
+        return found
+
+    async def _wait_for_newest(self, pod: Pod) -> None:
+        """Wait until what has changed a pod is acknowledged."""
+        store, meta = self._registry.store, pod.metadata
+        head = store.head(self._pods.collection, self._pods.key(meta.namespace, meta.name))
+        if head is not None:
+            await store.wait_revision(head.revision, WAIT_S)
 
     def _budgets_of(self, pod: Pod) -> list[PodDisruptionBudget]:
         if not pod.metadata.labels:
@@ -120,6 +142,11 @@ class Evictions:
             if options.resource_version:
                 options = replace(options, resource_version=self._pods.object(entry).metadata.resource_version)
         await self._registry.delete(self._pods, meta.namespace, meta.name, options, context)
+
+
+def _as_seen(pod: Pod, options: DeleteOptions) -> DeleteOptions:
+    """Options by which a pod goes as it has been seen, and no other version of it."""
+    return replace(options, resource_version=options.resource_version or pod.metadata.resource_version)
 
 
 def check(budget: PodDisruptionBudget) -> None:

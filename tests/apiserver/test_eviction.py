@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -177,6 +178,15 @@ async def test_options_are_kept_or_refused(control_plane: ControlPlane) -> None:
     assert await remaining(control_plane) == made
     await evict(control_plane, preconditions={"resourceVersion": made.metadata.resource_version})
     assert await is_going(control_plane)
+
+
+async def test_an_eviction_begins_anew_when_its_pod_changes_meanwhile(control_plane: ControlPlane) -> None:
+    await pod(control_plane, phase="Pending")
+    async with asyncio.TaskGroup() as group:
+        labels = {"metadata": {"labels": {"a": "b"}}}
+        group.create_task(control_plane.client.patch(core_v1.Pod, "p", "default", labels))
+        evicting = group.create_task(evict(control_plane))
+    assert evicting.result().status == "Success" and await is_going(control_plane)
 
 
 @pytest.mark.parametrize(("name", "namespace", "why"), [

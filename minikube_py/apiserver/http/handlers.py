@@ -206,6 +206,7 @@ class Handlers:
         body, validation = await request.body(), request.query.text("fieldValidation")
         obj, warnings = decode_object(struct, group_version, kind, body, request.content_type(), validation)
         request.warnings += warnings
+        obj.kind, obj.api_version = kind, group_version
         if request.http.record is not None:
             request.http.record.sent(obj)
         return obj

@@ -15,7 +15,7 @@ from yarl import URL
 
 from minikube_py.core.errors import BadRequestError, unknown_method
 
-from .kubelets import Kubelets, Route
+from .kubelets import Kubelets
 from .proxy import Proxies
 from .query import Query
 from .request_info import RequestInfo
@@ -46,24 +46,26 @@ class Streams:
             return await self._proxies.handle(http, info)
         if http.method not in (("GET",) if info.subresource == "log" else ("GET", "POST")):
             raise unknown_method()
-        route, target = await self._pod_target(info, query)
+        pod = self._kubelets.object("pods", info.namespace, info.name)
+        container = "" if info.subresource == "portforward" else f"/{container_name(pod, query.text('container'))}"
+        if not pod.spec.node_name:
+            if info.subresource == "log":
+                return web.Response(status=204)
+            raise BadRequestError(f"pod {info.name} does not have a host assigned")
+        route = await self._kubelets.route(pod.spec.node_name)
+        target = f"{PATHS[info.subresource]}/{info.namespace}/{info.name}{container}?{_parameters(info, query)}"
         url = URL(f"{route.scheme}://{route.authority}/{target}", encoded=True)
         if info.subresource == "log":
             return await route.relay.pass_on_bytes(http, url)
         return await route.relay.pass_on(http, url, upgrade_required=True)
 
-    async def _pod_target(self, info: RequestInfo, query: Query) -> tuple[Route, str]:
-        """The way to the pod's node, and what to ask there."""
-        pod = self._kubelets.object("pods", info.namespace, info.name)
-        target = f"{PATHS[info.subresource]}/{info.namespace}/{info.name}"
-        if info.subresource != "portforward":
-            target += f"/{container_name(pod, query.text('container'))}"
-        if not pod.spec.node_name:
-            raise BadRequestError(f"pod {info.name} does not have a host assigned")
-        parameters = [(name, value) for name, value in query.all if name != "container"]
-        if info.subresource in ("exec", "attach"):
-            parameters = [(RENAMED.get(name, name), _flag(name, value)) for name, value in parameters]
-        return await self._kubelets.route(pod.spec.node_name), f"{target}?{urlencode(parameters)}"
+
+def _parameters(info: RequestInfo, query: Query) -> str:
+    """What the kubelet is asked for."""
+    parameters = [(name, value) for name, value in query.all if name != "container"]
+    if info.subresource in ("exec", "attach"):
+        parameters = [(RENAMED.get(name, name), _flag(name, value)) for name, value in parameters]
+    return urlencode(parameters)
 
 
 def container_name(pod: Any, wanted: str) -> str:

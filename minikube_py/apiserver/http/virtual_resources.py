@@ -64,6 +64,7 @@ class VirtualResources:
             type_of(*resource.gvk), resource.group_version, resource.kind, await read_body(http), content_type_of(http),
             query.text("fieldValidation"),
         )
+        obj.kind, obj.api_version = resource.kind, resource.group_version
         if http.record is not None:
             http.record.sent(obj)
         manager = query.text("fieldManager") or manager_from_user_agent(http.headers.get("User-Agent", ""))
@@ -71,7 +72,6 @@ class VirtualResources:
         if isinstance(obj, core_v1.Binding):
             answer: Object = await self._subresources.bind(info.namespace, obj, context)
         else:
-            obj.kind, obj.api_version = resource.kind, resource.group_version
             self._subresources.track(obj, resource.group_version, resource.kind, "", context)
             answer = await self._review(obj, user, info.namespace)
         return encoded(answer_body(answer, resource, negotiated), negotiated, status=201, pretty=pretty, warnings=warnings)

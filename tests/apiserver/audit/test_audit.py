@@ -114,6 +114,12 @@ async def test_level_request_tells_what_was_sent_with_its_defaults(make: Make) -
         await audited.lab.send("DELETE", "/api/v1/namespaces/default/pods/p", {"gracePeriodSeconds": 0})
         (event,) = audited.events()
         assert event["requestObject"]["gracePeriodSeconds"] == 0 and event["verb"] == "delete"
+        audited.clear()
+        review = {"spec": {"resourceAttributes": {"verb": "get", "resource": "pods"}}}
+        await audited.lab.send("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
+        (event,) = audited.events()
+        assert (event["requestObject"]["kind"], event["requestObject"]["apiVersion"]) == (
+            "SelfSubjectAccessReview", "authorization.k8s.io/v1")
 
 
 async def test_level_request_response_tells_what_was_answered(make: Make) -> None:

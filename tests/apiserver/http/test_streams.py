@@ -109,6 +109,8 @@ async def test_kubelet_that_is_not_there_is_told(lab: Lab) -> None:
     await add_pod(lab, "nowhere", "192.0.2.8", 80)
     unbound = await lab.send("POST", "/api/v1/namespaces/default/pods/nowhere/exec?command=x", headers=headers)
     assert (unbound.status, unbound.json["message"]) == (400, "pod nowhere does not have a host assigned")
+    log = await lab.send("GET", "/api/v1/namespaces/default/pods/nowhere/log")
+    assert (log.status, log.body) == (204, b"")
 
 
 async def allow(lab: Lab, *verbs: str) -> None:
