@@ -198,6 +198,7 @@ class Server:
                 group.create_task(self._run_agent(api, join), name="agent")
 
     def _start_controllers(self, api: Api, group: asyncio.TaskGroup) -> asyncio.Event:
+        from minikube_py.controllers.legacy_tokens import LegacyTokenCleaner
         from minikube_py.controllers.resource_quota import ResourceQuotaController
         from minikube_py.controllers.run import ControllerOptions, Controllers
         from minikube_py.controllers.service_account_tokens import ServiceAccountTokenSecrets
@@ -205,6 +206,7 @@ class Server:
         options = self._options
         root_ca = self._pki.server_ca.certificate_pem.decode()
         quota_sync = self._controller_args.resource_quota_sync_period
+        unused_tokens_for = self._controller_args.legacy_service_account_token_clean_up_period
         informers = Informers(api.client("system:kube-controller-manager"))
         wanted = ControllerOptions(
             cluster_cidr=options.cluster_cidr if self._controller_args.allocate_node_cidrs else "", service_cidr=options.service_cidr,
@@ -214,6 +216,7 @@ class Server:
             informers.client, informers, wanted, api_server=api.client("system:apiserver"),
             more=[
                 lambda context: ServiceAccountTokenSecrets(context, api.authentication.token_issuer.issue_legacy, root_ca),
+                lambda context: LegacyTokenCleaner(context, unused_tokens_for),
                 lambda context: ResourceQuotaController(context, api.registry.quota_usage.used, quota_sync),
                 *self._certificate_controllers(api),
             ],

@@ -18,11 +18,13 @@ class ControllerManagerArgs:
     Attributes:
         allocate_node_cidrs: whether nodes get a part of the range of pod addresses.
         cluster_signing_duration: how long certificates live that are signed for CertificateSigningRequests, at most.
+        legacy_service_account_token_clean_up_period: how long a token that nobody uses is kept, and then kept invalid.
         resource_quota_sync_period: how often the status of a quota is looked at although nothing has changed.
     """
 
     allocate_node_cidrs: bool = True
     cluster_signing_duration: timedelta = timedelta(days=365)
+    legacy_service_account_token_clean_up_period: timedelta = timedelta(days=365)
     resource_quota_sync_period: timedelta = timedelta(minutes=5)
 
     @classmethod
@@ -48,5 +50,6 @@ def _positive(text: str) -> timedelta:
 
 
 READERS: dict[str, Callable[[str], Any]] = {
-    "allocate-node-cidrs": parse_bool, "cluster-signing-duration": _positive, "resource-quota-sync-period": _positive,
+    "allocate-node-cidrs": parse_bool, "cluster-signing-duration": _positive,
+    "legacy-service-account-token-clean-up-period": _positive, "resource-quota-sync-period": _positive,
 }

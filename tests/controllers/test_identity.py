@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from datetime import timedelta
@@ -15,6 +16,7 @@ from minikube_py.apiserver.authentication.bootstrap import token_secret
 from minikube_py.controllers.bootstrap_signer import BootstrapSigner, ClusterInfo, signature
 from minikube_py.controllers.bootstrap_tokens import BootstrapTokenCleaner
 from minikube_py.controllers.clusterrole_aggregation import ClusterRoleAggregation
+from minikube_py.controllers.legacy_tokens import INVALID_SINCE, LAST_USED, TRACKING, LegacyTokenCleaner
 from minikube_py.controllers.service_account_tokens import ACCOUNT_NAME, ACCOUNT_UID, SECRET_TYPE, ServiceAccountTokenSecrets
 
 from .world import World
@@ -132,3 +134,34 @@ async def test_token_secrets_of_nobody_are_removed(world: World) -> None:
     await world.run(ServiceAccountTokenSecrets(world.context, lambda account, secret: "t", "CA"))
     await world.client.create(request("lost", "nobody"))
     await world.until(lambda: world.find(core_v1.Secret, "lost") is None)
+
+
+@pytest.mark.looptime
+async def test_tokens_that_nobody_uses_are_marked_and_then_removed(world: World) -> None:
+    meta = meta_v1.ObjectMeta(name=TRACKING, namespace="kube-system")
+    await world.client.create(core_v1.ConfigMap(metadata=meta, data={"since": "2026-01-01"}))
+    names = ("unused", "used", "mounted", "own")
+    listed = [core_v1.ObjectReference(name=name) for name in names if name != "own"]
+    await world.client.create(core_v1.ServiceAccount(metadata=meta_v1.ObjectMeta(name="robot", namespace="default"), secrets=listed))
+    for name in names:
+        secret = request(name, "robot")
+        secret.metadata.labels = {LAST_USED: "2026-01-03"} if name == "used" else {}
+        await world.client.create(secret)
+    volume = core_v1.Volume(name="v", secret=core_v1.SecretVolumeSource(secret_name="mounted"))
+    spec = core_v1.PodSpec(containers=[core_v1.Container(name="c", image="i")], volumes=[volume])
+    await world.client.create(core_v1.Pod(metadata=meta_v1.ObjectMeta(name="p", namespace="default"), spec=spec))
+    await world.run(LegacyTokenCleaner(world.context, timedelta(days=2)))
+
+    def marks() -> dict[str, str | None]:
+        return {secret.metadata.name: secret.metadata.labels.get(INVALID_SINCE) for secret in world.list(core_v1.Secret, "default")}
+
+    day_s = 24 * 3600
+    await asyncio.sleep(2.5 * day_s)
+    assert marks() == dict.fromkeys(names), "uses have not been noted for long enough"
+    await asyncio.sleep(day_s)
+    assert marks() == {**dict.fromkeys(names), "unused": "2026-01-04"}
+    await asyncio.sleep(2 * day_s)
+    assert marks() == {**dict.fromkeys(names), "unused": "2026-01-04", "used": "2026-01-06"}
+    await asyncio.sleep(day_s)
+    assert marks() == {"used": "2026-01-06", "mounted": None, "own": None}
+    world.assert_unchanged()

@@ -99,7 +99,7 @@ def path(text: str) -> None:
 
 
 def credentials(text: str) -> None:
-    for header in ({"Authorization": text}, {"Sec-WebSocket-Protocol": text}):
+    for header in ({"Authorization": text}, {"Sec-WebSocket-Protocol": text, "Connection": "Upgrade", "Upgrade": "websocket"}):
         with refusals(UnauthorizedError, jws.JwsError):
             token = bearer_token(header)
             jws.parse(token if token is not None else text)

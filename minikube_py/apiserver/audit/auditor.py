@@ -54,6 +54,7 @@ class HttpRequest(Protocol):
     """What is looked at in a request; the server's has it."""
 
     audit_id: str
+    remarks: Sequence[tuple[str, str]]
 
     @property
     def raw_path(self) -> str: ...
@@ -119,6 +120,7 @@ class Auditor:
         event = _event(http, info, WireUser(), verdict, received)
         event.stage, event.stage_timestamp = "ResponseStarted", micro_time(time.time())
         event.response_status = ResponseStatus(EMPTY, message=_attempted(http), code=401)
+        event.annotations.update(http.remarks)
         _, posted = self.process(event, verdict)
         if posted is not None:
             await _outcome(posted)

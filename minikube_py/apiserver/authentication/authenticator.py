@@ -15,16 +15,18 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from minikube_py.core.errors import UnauthorizedError
+from minikube_py.core.upgrade import is_upgrade
 
 from .metrics import AuthenticationMetrics
 from .peer import UNKNOWN, Peer, PeerCertificates
 from .request_header import RequestHeader
-from .tokens import TokenIdentity, Tokens
+from .tokens import RefusedTokenError, TokenIdentity, Tokens
 from .user import ANONYMOUS, UserInfo
 
 log = logging.getLogger(__name__)
 
 NO_CREDENTIAL = "no credential was presented"
+EXTRA_SPACE = "the provided Authorization header contains extra space before the bearer token, and is ignored"
 WEBSOCKET_TOKEN_PREFIX = "base64url.bearer.authorization.k8s.io."
 
 
@@ -33,9 +35,11 @@ class Request(Protocol):
 
     Attributes:
         remarks: what the audit log is to be told of who sends it.
+        warnings: what the client is to be told of its credential.
     """
 
     remarks: Sequence[tuple[str, str]]
+    warnings: Sequence[str]
 
     @property
     def headers(self) -> Mapping[str, str]: ...
@@ -104,12 +108,20 @@ class Authenticator:
         """
         token = bearer_token(request.headers)
         if token is None:
+            if len(_bearer_words(request.headers)) > 1:
+                request.warnings = (EXTRA_SPACE,)
             if self._anonymous and peer is None and (not self._anonymous_paths or request.path in self._anonymous_paths):
                 return ANONYMOUS
             raise UnauthorizedError(NO_CREDENTIAL if peer is None else "the certificate names nobody")
-        identity = await self._tokens.authenticate_token(token)
+        try:
+            identity = await self._tokens.authenticate_token(token)
+        except RefusedTokenError as error:
+            request.remarks = error.remarks
+            raise
         if identity.remarks:
             request.remarks = identity.remarks
+        if identity.warnings:
+            request.warnings = identity.warnings
         return identity.user
 
     async def review_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity:
@@ -120,19 +132,30 @@ class Authenticator:
 def bearer_token(headers: Mapping[str, str]) -> str | None:
     """The token of the Authorization header, or of the subprotocol by which browsers send one; None if there is none.
 
-    Raises: UnauthorizedError if the token or the subprotocol has characters that no token has.
+    Raises: UnauthorizedError if the token or the subprotocol has characters that no token has, or there are several subprotocols.
     """
-    scheme, _, token = headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token.strip():
-        if not token.isascii():
+    words = _bearer_words(headers)
+    if words and words[0]:
+        if not words[0].isascii():
             raise UnauthorizedError("Unauthorized")
-        return token.strip()
-    for protocol in headers.get("Sec-WebSocket-Protocol", "").split(","):
-        encoded = protocol.strip()
-        if encoded.startswith(WEBSOCKET_TOKEN_PREFIX):
-            encoded = encoded.removeprefix(WEBSOCKET_TOKEN_PREFIX)
-            try:
-                return urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode("ascii")
-            except ValueError as error:
-                raise UnauthorizedError("Unauthorized") from error
-    return None
+        return words[0]
+    if not is_upgrade(headers) or headers.get("Upgrade", "").lower() != "websocket":
+        return None
+    values = (value for name, value in headers.items() if name.lower() == "sec-websocket-protocol")
+    offered = (protocol.strip() for value in values for protocol in value.split(","))
+    tokens = [protocol.removeprefix(WEBSOCKET_TOKEN_PREFIX) for protocol in offered if protocol.startswith(WEBSOCKET_TOKEN_PREFIX)]
+    if len(tokens) > 1:
+        raise UnauthorizedError("multiple base64.bearer.authorization tokens specified")
+    try:
+        return next((urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode("ascii") for token in tokens), None) or None
+    except ValueError as error:
+        raise UnauthorizedError("Unauthorized") from error
+
+
+def _bearer_words(headers: Mapping[str, str]) -> list[str]:
+    """What stands behind "Bearer" in the Authorization header: a token, or nothing and what stands too far behind it.
+
+    Source: k8s.io/apiserver/pkg/authentication/request/bearertoken/bearertoken.go
+    """
+    words = headers.get("Authorization", "").strip().split(" ", 2)
+    return words[1:] if words[0].lower() == "bearer" else []

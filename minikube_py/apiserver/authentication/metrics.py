@@ -75,13 +75,14 @@ class TokenCounters:
 
     Attributes:
         legacy: tokens without audiences.
-        legacy_manual: of those, the good ones of Secrets that somebody has made.
+        legacy_manual, legacy_auto: of those, the good ones of Secrets that somebody has made, and of those that accounts list.
+        legacy_invalid: the ones that are marked invalid.
         valid, stale: tokens with an extended life, before and after the time at which their pod should have read a new one.
     """
 
     def __init__(self) -> None:
         self.legacy = 0
-        self.legacy_manual = 0
+        self.legacy_manual = self.legacy_auto = self.legacy_invalid = 0
         self.valid = 0
         self.stale = 0
 
@@ -99,6 +100,8 @@ class TokenCounters:
         for name, help_text, value in (
             ("legacy_tokens", "Cumulative legacy service account tokens used", self.legacy),
             ("legacy_manual_token_uses", "Cumulative manually created legacy tokens used", self.legacy_manual),
+            ("legacy_auto_token_uses", "Cumulative auto-generated legacy tokens used", self.legacy_auto),
+            ("invalid_legacy_auto_token_uses", "Cumulative invalid auto-generated legacy tokens used", self.legacy_invalid),
             ("valid_tokens", "Cumulative valid projected service account tokens used", self.valid),
             ("stale_tokens", "Cumulative stale projected service account tokens used", self.stale),
         ):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from minikube_py.core.errors import UnauthorizedError, aggregate_texts
@@ -33,12 +33,26 @@ class TokenIdentity:
         audiences: of those who want to know, whom the token is meant for; empty from a kind of tokens that knows no audiences.
         expires_at: seconds since the epoch.
         remarks: what the audit log is told of a request with this token, by key.
+        warnings: what the client is told.
     """
 
     user: UserInfo
     audiences: tuple[str, ...] = ()
     expires_at: float = float("inf")
     remarks: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class RefusedTokenError(UnauthorizedError):
+    """A token is not good.
+
+    Attributes:
+        remarks: what the audit log is told of a request with it.
+    """
+
+    def __init__(self, message: str, remarks: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.remarks = tuple(remarks)
 
 
 class TokenAuthenticator(Protocol):
@@ -70,7 +84,7 @@ class Tokens:
 
         Args:
             audiences: who wants to know; this API server if empty.
-        Raises: UnauthorizedError if no kind accepts it, with the reasons as its message.
+        Raises: RefusedTokenError if no kind accepts it, with the reasons as its message.
         """
         digest = token_digest(token, audiences)
         now = time.time()
@@ -84,19 +98,20 @@ class Tokens:
         return identity
 
     async def _ask(self, token: str, audiences: Sequence[str]) -> TokenIdentity:
-        reasons = [INVALID]
+        reasons, remarks = [INVALID], list[tuple[str, str]]()
         for kind in self._kinds:
             try:
                 identity = await kind.authenticate_token(token, audiences)
             except UnauthorizedError as error:
                 reasons.append(error.message)
+                remarks += error.remarks if isinstance(error, RefusedTokenError) else ()
                 continue
             if identity is None:
                 continue
             shared = identity.audiences or tuple(name for name in self._audiences if name in audiences)
             if shared or not audiences:
-                return TokenIdentity(identity.user.authenticated(), shared, identity.expires_at, identity.remarks)
-        raise UnauthorizedError(aggregate_texts(reasons))
+                return replace(identity, user=identity.user.authenticated(), audiences=shared)
+        raise RefusedTokenError(aggregate_texts(reasons), remarks)
 
 
 def token_digest(token: str, audiences: Iterable[str] = ()) -> bytes:

@@ -15,6 +15,7 @@ from minikube_py.core import limits
 
 from ..audit.auditor import Record
 from ..flow_control.flow_control import Ticket
+from ..warning import warning_headers
 
 
 class HttpRequest(web.BaseRequest):
@@ -23,12 +24,14 @@ class HttpRequest(web.BaseRequest):
     Attributes:
         audit_id: its name in the audit log and in the answer's headers.
         remarks: what the audit log is to be told of who sends it, found before there is a record.
+        warnings: what the client is to be told of its credential.
         record: what the audit log is told of it; None if that wants nothing.
         ticket: its seats; None if it needs none.
     """
 
-    ATTRS = web.BaseRequest.ATTRS | frozenset(("audit_id", "record", "remarks", "ticket"))
+    ATTRS = web.BaseRequest.ATTRS | frozenset(("audit_id", "record", "remarks", "ticket", "warnings"))
     remarks: Sequence[tuple[str, str]] = ()
+    warnings: Sequence[str] = ()
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, message: Any, payload: Any, protocol: Any, writer: Any, task: asyncio.Task[None]
@@ -50,6 +53,8 @@ class HttpRequest(web.BaseRequest):
         if ticket is not None:
             headers["X-Kubernetes-PF-FlowSchema-UID"] = ticket.schema_uid
             headers["X-Kubernetes-PF-PriorityLevel-UID"] = ticket.level_uid
+        for header in warning_headers(self.warnings) if self.warnings else ():
+            headers.add("Warning", header)
         # aiohttp's own, which tells clients and attackers something that is not theirs to know.
         headers.popall("Server", None)
         if "Cache-Control" not in headers:

@@ -228,6 +228,13 @@ async def test_remarks_of_authentication_are_kept(make: Make, pki: Pki) -> None:
         secret.data["token"] = legacy.encode()
         await lab.client.create(secret)
         assert (await annotations("GET", "/version", Authorization=f"Bearer {legacy}"))["authentication.k8s.io/legacy-token"] == name
+        secret = core_v1.Secret(metadata=meta_v1.ObjectMeta(
+            name="old", namespace="default", labels={"kubernetes.io/legacy-token-invalid-since": "2026-01-01"}))
+        legacy = TokenIssuer(keys, lambda *where: None).issue_legacy(account, secret)
+        secret.data["token"] = legacy.encode()
+        await lab.client.create(secret)
+        told = await annotations("GET", "/version", Authorization=f"Bearer {legacy}")
+        assert told == {"authentication.k8s.io/legacy-token-invalidated": "old/default"}
 
 
 async def test_the_verb_that_allowed_to_act_as_somebody_is_told(make: Make) -> None:

@@ -18,6 +18,8 @@ class FakeRequest:
         self.headers = headers
         self.path = path
         self.transport: Any = None
+        self.remarks: Sequence[tuple[str, str]] = ()
+        self.warnings: Sequence[str] = ()
 
 
 class CountingTokens:
@@ -75,7 +77,25 @@ async def test_a_wrong_token_is_not_anonymous(tmp_path: Path) -> None:
 async def test_browsers_send_the_token_as_a_subprotocol() -> None:
     encoded = base64.urlsafe_b64encode(b"good").rstrip(b"=").decode()
     headers = {"Sec-WebSocket-Protocol": f"v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.{encoded}"}
-    assert (await Authenticator(Tokens([CountingTokens()])).authenticate(FakeRequest(headers))).name == "jane"
+    authenticator = Authenticator(Tokens([CountingTokens()]))
+    assert await authenticator.authenticate(FakeRequest(headers)) == ANONYMOUS, "it is no WebSocket"
+    headers |= WEB_SOCKET
+    assert (await authenticator.authenticate(FakeRequest(headers))).name == "jane"
+    headers["Sec-WebSocket-Protocol"] += f", base64url.bearer.authorization.k8s.io.{encoded}"
+    with pytest.raises(UnauthorizedError):
+        await authenticator.authenticate(FakeRequest(headers))
+
+
+@pytest.mark.parametrize(("header", "name", "warned"), [
+    ("Bearer good", "jane", False), ("bearer good more", "jane", False), (" BEARER good ", "jane", False),
+    ("Bearer  good", "system:anonymous", True), ("Bearer ", "system:anonymous", False), ("Bearergood", "system:anonymous", False),
+    ("Basic good", "system:anonymous", False),
+])
+async def test_a_token_stands_right_behind_the_word_bearer(header: str, name: str, warned: bool) -> None:
+    request = FakeRequest({"Authorization": header})
+    assert (await Authenticator(Tokens([CountingTokens()])).authenticate(request)).name == name
+    text = "the provided Authorization header contains extra space before the bearer token, and is ignored"
+    assert [*request.warnings] == ([text] if warned else [])
 
 
 async def test_good_tokens_are_remembered_for_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,10 +150,13 @@ async def test_reasons_of_all_kinds_are_told_once_each() -> None:
     assert caught.value.message == "[invalid bearer token, revoked]"
 
 
+WEB_SOCKET = {"Connection": "Upgrade", "Upgrade": "websocket"}
+
+
 @pytest.mark.parametrize("headers", [
     {"Authorization": "Bearer t\udcffken"}, {"Authorization": "Bearer \u00fc"},
-    {"Sec-WebSocket-Protocol": "base64url.bearer.authorization.k8s.io.\udcff"},
-    {"Sec-WebSocket-Protocol": "base64url.bearer.authorization.k8s.io._w"},
+    {"Sec-WebSocket-Protocol": "base64url.bearer.authorization.k8s.io.\udcff", **WEB_SOCKET},
+    {"Sec-WebSocket-Protocol": "base64url.bearer.authorization.k8s.io._w", **WEB_SOCKET},
 ])
 async def test_tokens_of_strange_characters_are_refused(headers: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(UnauthorizedError):

@@ -40,7 +40,8 @@ async def test_a_token_for_others_stays_theirs_though_its_reviews_are_remembered
     assert (await cell.lab.send("POST", REVIEWS, review)).json["status"]["authenticated"] is True
     for forged in (shown, f"{shown}\0vault", f"{shown}vault", f"{shown}:vault", f"{shown}5:vault"):
         protocol = base64.urlsafe_b64encode(forged.encode()).rstrip(b"=").decode()
-        headers = {"Sec-WebSocket-Protocol": f"base64url.bearer.authorization.k8s.io.{protocol}"}
+        headers = {"Sec-WebSocket-Protocol": f"base64url.bearer.authorization.k8s.io.{protocol}", "Connection": "Upgrade",
+                   "Upgrade": "websocket"}
         assert (await cell.ask("", "GET", "/api/v1/nodes", headers=headers)).status == 401
     review = {"spec": {"token": f"{shown}\0vault"}}
     assert "authenticated" not in (await cell.lab.send("POST", REVIEWS, review)).json["status"]

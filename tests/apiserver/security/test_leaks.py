@@ -90,7 +90,8 @@ async def test_credentials_are_not_told_by_what_describes_the_server(
         async with aiohttp.ClientSession(audited.url, connector=aiohttp.TCPConnector(ssl=audited.anonymous_tls)) as session:
             await audited.send("GET", SECRETS, headers={"Authorization": f"Bearer {token}"}, session=session)
             await audited.send("GET", SECRETS, headers={"Authorization": f"Basic {protocol}"}, session=session)
-            sent = {"Sec-WebSocket-Protocol": f"base64url.bearer.authorization.k8s.io.{protocol}"}
+            sent = {"Sec-WebSocket-Protocol": f"base64url.bearer.authorization.k8s.io.{protocol}", "Connection": "Upgrade",
+                    "Upgrade": "websocket"}
             await audited.send("GET", SECRETS, headers=sent, session=session)
         review = {"spec": {"token": token, "audiences": ["x"]}}
         assert (await audited.send("POST", "/apis/authentication.k8s.io/v1/tokenreviews", review)).status == 201
