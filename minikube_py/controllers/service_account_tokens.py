@@ -1,5 +1,7 @@
 """Service account token Secrets: fills Secrets of type kubernetes.io/service-account-token, and removes those of accounts that are gone.
 
+An account does not go on listing a Secret that is gone.
+
 Nothing makes such Secrets by itself any more; who needs a token without end makes one with the annotation that names the account.
 Source: pkg/controller/serviceaccount/tokens_controller.go, kubernetes.io/docs/concepts/configuration/secret/#serviceaccount-token-secrets.
 """
@@ -10,7 +12,8 @@ from collections.abc import Callable
 
 from minikube_py.apis.core_v1 import Secret, ServiceAccount
 from minikube_py.apis.scheme import deep_copy
-from minikube_py.core.errors import NotFoundError
+from minikube_py.client.informer import key_of
+from minikube_py.core.errors import ConflictError, NotFoundError
 
 from .base import Context, Controller
 
@@ -41,8 +44,16 @@ class ServiceAccountTokenSecrets(Controller):
         self.secrets = context.informers.of(Secret, field_selector=f"type={SECRET_TYPE}")
         self._needed.append(self.secrets)
         self.secrets.add_index(_ACCOUNT_INDEX, _account_key)
-        self.secrets.add_handler(self.enqueue_changed)
+        # Of Secrets that are gone: by their key, name and uid of their account.
+        self._gone: dict[str, tuple[str, str]] = {}
+        self.secrets.add_handler(self._secret_changed)
         self.accounts.add_handler(self._account_changed)
+
+    def _secret_changed(self, old: Secret | None, new: Secret | None) -> None:
+        if new is None and old is not None:
+            annotations = old.metadata.annotations
+            self._gone[key_of(old)] = annotations.get(ACCOUNT_NAME, ""), annotations.get(ACCOUNT_UID, "")
+        self.enqueue_changed(old, new)
 
     def _account_changed(self, old: ServiceAccount | None, new: ServiceAccount | None) -> None:
         if old is not None and new is not None and old.metadata.uid == new.metadata.uid:
@@ -53,7 +64,9 @@ class ServiceAccountTokenSecrets(Controller):
                 self.enqueue(secret)
 
     async def reconcile(self, key: str) -> float | None:
-        secret = self.secrets.get_key(key)
+        gone, secret = self._gone.pop(key, None), self.secrets.get_key(key)
+        if secret is None and gone is not None:
+            return await self._forget(key, *gone)
         if secret is None or secret.metadata.deletion_timestamp:
             return None
         try:
@@ -69,15 +82,31 @@ class ServiceAccountTokenSecrets(Controller):
         if account is None or (uid and uid != account.metadata.uid):
             await self.client.delete(Secret, meta.name, meta.namespace, uid=meta.uid, resource_version=meta.resource_version)
             return
-        wanted = {"ca.crt": self._root_ca, "namespace": meta.namespace.encode()}
-        if uid and secret.data.get("token") and all(secret.data.get(name) == content for name, content in wanted.items()):
+        data = secret.data
+        if data.get("token") and data.get("namespace") and data.get("ca.crt") == self._root_ca:
             return
         changed = deep_copy(secret)
-        changed.data |= wanted
-        if not changed.data.get("token"):
-            changed.data["token"] = self._issue(account, secret).encode()
+        # Another namespace is somebody's wish.
+        changed.data = {**data, "ca.crt": self._root_ca, "namespace": data.get("namespace") or meta.namespace.encode(),
+                        "token": data.get("token") or self._issue(account, secret).encode()}
         changed.metadata.annotations[ACCOUNT_UID] = account.metadata.uid
         await self.client.update(changed)
+
+    async def _forget(self, key: str, name: str, uid: str) -> None:
+        """Let an account list a Secret no more that is gone."""
+        namespace, _, secret = key.partition("/")
+        account = self.accounts.get(name, namespace)
+        if account is None or uid not in ("", account.metadata.uid) or all(one.name != secret for one in account.secrets):
+            return
+        changed = deep_copy(account)
+        changed.secrets = [one for one in account.secrets if one.name != secret]
+        try:
+            await self.client.update(changed)
+        except NotFoundError:
+            return
+        except ConflictError:
+            self._gone[key] = name, uid
+            self.queue.add(key)
 
     async def _account(self, namespace: str, name: str) -> ServiceAccount | None:
         """The account, as of now if the cache does not have it: a Secret is not deleted on the word of a cache."""

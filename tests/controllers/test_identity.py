@@ -126,8 +126,25 @@ async def test_token_secrets_are_filled_and_go_with_their_account(world: World) 
     await world.client.update(emptied)
     await world.until(lambda: world.get(core_v1.Secret, "robot-token").data == secret.data)
 
+    other = request("other-token", "robot")
+    other.data = {"namespace": b"other", "token": b"own"}
+    await world.client.create(other)
+    await world.until(lambda: world.get(core_v1.Secret, "other-token").data == {**other.data, "ca.crt": b"CA"})
+
     await world.client.delete(core_v1.ServiceAccount, "robot", "default")
     await world.until(lambda: world.find(core_v1.Secret, "robot-token") is None)
+
+
+async def test_an_account_lists_no_token_secret_that_is_gone(world: World) -> None:
+    await world.run(ServiceAccountTokenSecrets(world.context, lambda account, secret: "t", "CA"))
+    listed = [core_v1.ObjectReference(name=name) for name in ("robot-token", "other")]
+    meta = meta_v1.ObjectMeta(name="robot", namespace="default")
+    await world.client.create(core_v1.ServiceAccount(metadata=meta, secrets=listed))
+    await world.client.create(request("robot-token", "robot"))
+    await world.until(lambda: world.get(core_v1.Secret, "robot-token").data)
+    await world.client.delete(core_v1.Secret, "robot-token", "default")
+    await world.until(lambda: [one.name for one in world.get(core_v1.ServiceAccount, "robot").secrets] == ["other"])
+    world.assert_unchanged()
 
 
 async def test_token_secrets_of_nobody_are_removed(world: World) -> None:
