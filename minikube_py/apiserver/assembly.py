@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from minikube_py.apis.core_v1 import Namespace
+from minikube_py.apis.meta_v1 import ObjectMeta
 from minikube_py.apis.resources import BY_GVR, ResourceType
 from minikube_py.apis.scheme import gvk_of
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock
@@ -94,7 +96,8 @@ def build_registry(
     """
     storages = builtin_storages(store, options.service_cidr, options.service_node_port_range)
     usage = QuotaUsage(store, clock, lambda resource: _is_counted(registry, resource))
-    registry = Registry(store, storages, build_admission(store, args, usage, plugins), clock, usage)
+    admission = build_admission(store, args, usage, lambda name: _make_namespace(registry, name), plugins)
+    registry = Registry(store, storages, admission, clock, usage)
     QuotaStatus(registry, usage)
     IPAddresses(registry)
     return registry
@@ -104,6 +107,10 @@ def _is_counted(registry: Registry, resource: str) -> bool:
     """Whether a resource is one of namespaced objects that are served."""
     served = (storage.resource for storage in registry.storages())
     return any(found.namespaced and found.group_resource == resource for found in served)
+
+
+async def _make_namespace(registry: Registry, name: str) -> None:
+    await registry.create(registry.storage_of(Namespace), "", Namespace(metadata=ObjectMeta(name=name)))
 
 
 def object_getter(registry: Registry) -> Callable[[str, str, str], Any]:

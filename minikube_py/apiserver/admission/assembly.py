@@ -13,7 +13,7 @@ from .configuration import PluginConfigurations
 from .event_rate_limit import EventRateLimit
 from .image_policy import AlwaysPullImages, ImagePolicyWebhook
 from .limit_ranger import LimitRanger
-from .namespace import NamespaceLifecycle
+from .namespace import MakeNamespace, NamespaceAutoProvision, NamespaceLifecycle
 from .options import AdmissionArgs
 from .order import check_names, in_order, is_enabled
 from .plain import AlwaysAdmit, AlwaysDeny, DenyServiceExternalIPs, NamespaceExists, TaintNodesByCondition
@@ -29,23 +29,28 @@ from .tolerations import ExtendedResourceToleration, PodTolerationRestriction
 from .topology_labels import PodTopologyLabels
 
 
-def build_admission(store: Store, args: AdmissionArgs, usage: QuotaUsage, more: Sequence[Plugin] = ()) -> Admission:
+def build_admission(
+    store: Store, args: AdmissionArgs, usage: QuotaUsage, make_namespace: MakeNamespace, more: Sequence[Plugin] = ()
+) -> Admission:
     """The plugins that run, in upstream's order.
 
     Args:
         usage: of quotas.
+        make_namespace: makes one that is not there.
         more: those that need more than the store.
     Raises: ConfigurationError; ValueError for names that are not known.
     """
     enable, disable = args.enable_admission_plugins, args.disable_admission_plugins
-    makers = dict(_makers(store, args, usage))
+    makers = dict(_makers(store, args, usage, make_namespace))
     check_names(enable, disable, [*makers, *(plugin.name for plugin in more)])
     # What does not run is not made: its configuration may be missing.
     plugins = [make() for name, make in makers.items() if is_enabled(name, enable, disable)]
     return Admission(in_order([*plugins, *more], enable, disable))
 
 
-def _makers(store: Store, args: AdmissionArgs, usage: QuotaUsage) -> Iterator[tuple[str, Callable[[], Plugin]]]:
+def _makers(
+    store: Store, args: AdmissionArgs, usage: QuotaUsage, make_namespace: MakeNamespace
+) -> Iterator[tuple[str, Callable[[], Plugin]]]:
     configurations = PluginConfigurations.read(args.admission_control_config_file)
     tolerated = (args.default_not_ready_toleration_seconds, args.default_unreachable_toleration_seconds)
     for plain in (AlwaysAdmit, AlwaysDeny, AlwaysPullImages, TaintNodesByCondition, DenyServiceExternalIPs, ExtendedResourceToleration,
@@ -55,6 +60,7 @@ def _makers(store: Store, args: AdmissionArgs, usage: QuotaUsage) -> Iterator[tu
                    PersistentVolumeClaimResize, RuntimeClassPlugin, PodTopologyLabels, PodResizeValidator,
                    LimitRanger):
         yield stored.name, lambda kind=stored: kind(store)  # type: ignore[misc]
+    yield NamespaceAutoProvision.name, lambda: NamespaceAutoProvision(store, make_namespace)
     yield DefaultTolerationSeconds.name, lambda: DefaultTolerationSeconds(*tolerated)
     yield PodSecurity.name, lambda: PodSecurity.configured(store, configurations.of(PodSecurity.name))
     yield PodNodeSelector.name, lambda: PodNodeSelector(store, configurations.of(PodNodeSelector.name))

@@ -1,16 +1,24 @@
-"""NamespaceLifecycle: nothing is written in a namespace that is not there, or created in one that goes; some stay."""
+"""NamespaceLifecycle: nothing is written in a namespace that is not there, or created in one that goes; some stay.
+
+NamespaceAutoProvision, where it runs, makes the namespace that is not there.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from minikube_py.apis import core_v1
 from minikube_py.apis.scheme import decoder
-from minikube_py.core.errors import Cause, not_found
+from minikube_py.core.errors import AlreadyExistsError, Cause, StatusError, not_found
 from minikube_py.store.interface import Store
 
 from . import Operation, Plugin, forbidden
 
 # Source: plugin/pkg/admission/namespace/lifecycle (immortal namespaces)
 IMMORTAL = frozenset({"default", "kube-system", "kube-public"})
+
+# Makes the namespace of a name.
+MakeNamespace = Callable[[str], Awaitable[object]]
 
 
 def find_namespace(store: Store, name: str) -> core_v1.Namespace | None:
@@ -56,3 +64,27 @@ class NamespaceLifecycle(Plugin):
 
     def recheck(self, operation: Operation) -> None:
         self.validate(operation)
+
+
+class NamespaceAutoProvision(Plugin):
+    """Who makes something in a namespace that is not there makes the namespace.
+
+    Source: plugin/pkg/admission/namespace/autoprovision/admission.go
+    """
+
+    name = "NamespaceAutoProvision"
+
+    def __init__(self, store: Store, make: MakeNamespace) -> None:
+        self._store = store
+        self._make = make
+
+    async def settle(self, operation: Operation) -> None:
+        name = operation.namespace
+        if not operation.storage.resource.namespaced or operation.context.dry_run or self._store.get("namespaces", name) is not None:
+            return
+        try:
+            await self._make(name)
+        except AlreadyExistsError:
+            return
+        except StatusError as error:
+            raise forbidden(operation, error.message) from error

@@ -16,7 +16,11 @@ from minikube_py.store.memory import MemoryStore
 def running(args: AdmissionArgs) -> list[str]:
     store = MemoryStore()
     usage = QuotaUsage(store, SYSTEM_CLOCK, lambda resource: True)
-    return [plugin.name for plugin in build_admission(store, args, usage)._plugins]
+    return [plugin.name for plugin in build_admission(store, args, usage, no_namespace)._plugins]
+
+
+async def no_namespace(name: str) -> None:
+    raise AssertionError(f"no test of these makes a namespace: {name}")
 
 
 def test_default_plugins_run_in_upstreams_order() -> None:

@@ -311,6 +311,15 @@ async def test_limits_of_events_are_checked(admitting: Make, limits: Any, messag
     assert message in str(refused.value)
 
 
+async def test_namespace_that_is_not_there_may_be_made_on_the_way(admitting: Make) -> None:
+    async with admitting("NamespaceAutoProvision") as client:
+        await client.create(core_v1.ConfigMap(metadata=meta("c", "made")))
+        assert (await client.get(core_v1.Namespace, "made")).status.phase == "Active"
+        with pytest.raises(ForbiddenError) as refused:
+            await client.create(core_v1.ConfigMap(metadata=meta("c", "No")))
+        assert str(refused.value).startswith('configmaps "c" is forbidden: Namespace "No" is invalid: metadata.name: Invalid value: "No"')
+
+
 async def test_nothing_is_let_in_or_into_no_namespace(admitting: Make) -> None:
     with pytest.raises(ForbiddenError, match="admission control is denying all modifications"):
         async with admitting("AlwaysDeny"):
