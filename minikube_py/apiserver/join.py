@@ -169,7 +169,7 @@ class JoinEndpoint:
             if not self.token.role_of(*_basic(credentials)):
                 raise UnauthorizedError("it is not a token of this cluster")
         elif scheme.lower() == "bearer":
-            identity = await self._bootstrap_tokens.authenticate_token(credentials.strip())
+            identity = self._bootstrap_tokens.identify(credentials.strip())
             if identity is None:
                 raise UnauthorizedError("it is not a token of this cluster")
             if NODE_GROUPS.isdisjoint(identity.user.groups):

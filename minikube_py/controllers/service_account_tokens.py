@@ -66,7 +66,8 @@ class ServiceAccountTokenSecrets(Controller):
     async def reconcile(self, key: str) -> float | None:
         gone, secret = self._gone.pop(key, None), self.secrets.get_key(key)
         if secret is None and gone is not None:
-            return await self._forget(key, *gone)
+            await self._forget(key, *gone)
+            return None
         if secret is None or secret.metadata.deletion_timestamp:
             return None
         try:

@@ -7,6 +7,7 @@ Source: kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/
 from __future__ import annotations
 
 import hmac
+import logging
 import re
 import secrets
 import string
@@ -20,6 +21,8 @@ from minikube_py.core.errors import UnauthorizedError
 from .service_account import GetObject
 from .tokens import TokenIdentity
 from .user import UserInfo
+
+log = logging.getLogger(__name__)
 
 NAMESPACE = "kube-system"
 SECRET_TYPE = "bootstrap.kubernetes.io/token"
@@ -44,6 +47,18 @@ class BootstrapTokens:
         self._clock = clock
 
     async def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity | None:
+        """See TokenAuthenticator. Whatever is wrong with a token, clients of the API are told only that it is none."""
+        try:
+            return self.identify(token)
+        except UnauthorizedError as error:
+            log.info("bootstrap token refused token_id=%s reason=%s", token.partition(".")[0], error.message)
+            return None
+
+    def identify(self, token: str) -> TokenIdentity | None:
+        """Whom a token stands for; None if it does not have the form of these tokens.
+
+        Raises: UnauthorizedError if it is not good, with the reason.
+        """
         match = TOKEN.fullmatch(token)
         if match is None:
             return None

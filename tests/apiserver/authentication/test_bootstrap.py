@@ -49,21 +49,21 @@ async def test_a_token_ends_at_its_time() -> None:
     here, clock = world()
     clock.moment += timedelta(hours=1)
     with pytest.raises(UnauthorizedError, match="expired"):
-        await here.tokens.authenticate_token(TOKEN)
+        here.tokens.identify(TOKEN)
 
 
 async def test_wrong_unknown_and_unusable_tokens_are_refused() -> None:
     here, _ = world(usages=("signing",))
     with pytest.raises(UnauthorizedError, match="not meant for authentication"):
-        await here.tokens.authenticate_token(TOKEN)
+        here.tokens.identify(TOKEN)
     with pytest.raises(UnauthorizedError, match="invalid bearer token"):
-        await here.tokens.authenticate_token("abcdef.0123456789abcdee")
+        here.tokens.identify("abcdef.0123456789abcdee")
     with pytest.raises(UnauthorizedError, match="invalid bearer token"):
-        await here.tokens.authenticate_token("zzzzzz.0123456789abcdef")
+        here.tokens.identify("zzzzzz.0123456789abcdef")
     assert here.secret is not None
     here.secret.type = "Opaque"
     with pytest.raises(UnauthorizedError, match="invalid bearer token"):
-        await here.tokens.authenticate_token(TOKEN)
+        here.tokens.identify(TOKEN)
 
 
 async def test_an_unreadable_end_ends_the_token() -> None:
@@ -71,7 +71,15 @@ async def test_an_unreadable_end_ends_the_token() -> None:
     assert here.secret is not None
     here.secret.data["expiration"] = b"tomorrow"
     with pytest.raises(UnauthorizedError, match="malformed expiration"):
-        await here.tokens.authenticate_token(TOKEN)
+        here.tokens.identify(TOKEN)
+
+
+async def test_clients_of_the_api_are_not_told_what_is_wrong_with_a_token() -> None:
+    here, clock = world(usages=("signing",))
+    assert await here.tokens.authenticate_token(TOKEN) is None
+    assert await here.tokens.authenticate_token("abcdef.0123456789abcdee") is None
+    clock.moment += timedelta(hours=1)
+    assert await here.tokens.authenticate_token(TOKEN) is None
 
 
 async def test_other_kinds_of_tokens_are_left_to_others() -> None:
