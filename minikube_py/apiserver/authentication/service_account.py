@@ -150,8 +150,10 @@ class ServiceAccountTokens:
         leeway, present = LEEWAY.total_seconds(), now.timestamp()
         if claims.exp is not None and present - leeway > claims.exp:
             raise UnauthorizedError("service account token has expired")
-        if (claims.nbf is not None and present + leeway < claims.nbf) or (claims.iat is not None and present + leeway < claims.iat):
+        if claims.nbf is not None and present + leeway < claims.nbf:
             raise UnauthorizedError("service account token is not valid yet")
+        if claims.iat is not None and present + leeway < claims.iat:
+            raise UnauthorizedError("service account token is issued in the future")
 
     def _check_objects(self, binding: Binding, now: datetime) -> None:
         self._check_account(binding.namespace, binding.serviceaccount, now)

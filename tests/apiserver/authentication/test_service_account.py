@@ -157,6 +157,9 @@ async def test_tokens_from_the_future_are_not_valid_yet(world: World) -> None:
     token = world.create("shop", "robot", world.request()).status.token
     world.clock.moment -= timedelta(minutes=2)
     assert await world.refuse(token) == "service account token is not valid yet"
+    claims = parts(token)[1]
+    del claims["nbf"]
+    assert await world.refuse(world.keys.sign(claims)) == "service account token is issued in the future"
 
 
 async def test_a_token_for_somebody_else_is_refused_here(world: World) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from ..user import UserInfo
+from ..user import CREDENTIAL_ID, UserInfo
 
 Claims = dict[str, Any]
 # What errors call the claim that is a user's name.
@@ -56,7 +56,7 @@ class Claim:
         value = claims[self.name]
         values = value if self.many and isinstance(value, list) else [] if value is None and self.many else [value]
         if not all(isinstance(text, str) for text in values):
-            raise ClaimsError(f'parse {self.what} "{self.name}": it is no string{" or list of strings" if self.many else ""}')
+            raise ClaimsError(f'parse {self.what} "{self.name}": {_mismatch(value, "string")}')
         if self.name == "email" and self.what == USERNAME:
             _check_email(claims)
         return [self.prefix + text for text in values]
@@ -74,7 +74,7 @@ class RequiredClaim:
             raise ClaimsError(f"required claim {self.name} not present in ID token")
         value = subject[self.name]
         if not isinstance(value, str):
-            raise ClaimsError(f"parse claim {self.name}: it is no string")
+            raise ClaimsError(f"parse claim {self.name}: {_mismatch(value, 'string')}")
         if value != self.value:
             raise ClaimsError(f"required claim {self.name} value does not match. Got = {value}, want = {self.value}")
 
@@ -97,7 +97,7 @@ class Mapping:
             raise ClaimsError("the username is empty")
         groups = tuple(self.groups.texts(claims)) if self.groups is not None else ()
         uid = _one(self.uid, claims) if self.uid is not None else ""
-        extra = {key: tuple(values) for key, mapping in self.extra if (values := mapping.texts(claims))}
+        extra = _credential(claims) | {key: tuple(values) for key, mapping in self.extra if (values := mapping.texts(claims))}
         for rule in self.claim_rules:
             rule.check(claims)
         user = UserInfo(name, uid, groups, extra)
@@ -113,11 +113,22 @@ def _one(mapping: Texts, claims: Claims) -> str:
     return texts[0] if texts else ""
 
 
+def _credential(claims: Claims) -> dict[str, tuple[str, ...]]:
+    """What tells the tokens of a user apart, if they have ids."""
+    token_id = claims.get("jti")
+    return {CREDENTIAL_ID: (f"JTI={token_id}",)} if isinstance(token_id, str) and token_id else {}
+
+
 def _document(user: UserInfo) -> dict[str, Any]:
-    """The user as expressions see it: without what is empty."""
+    """The user as expressions see it; what is empty is there, too."""
     extra = {key: list(values) for key, values in user.extra.items()}
-    document = {"username": user.name, "uid": user.uid, "groups": list(user.groups), "extra": extra}
-    return {key: value for key, value in document.items() if value}
+    return {"username": user.name, "uid": user.uid, "groups": list(user.groups), "extra": extra}
+
+
+def _mismatch(value: Any, wanted: str) -> str:
+    """What Go's decoder says of a value that is no string, or none that is true or false."""
+    kinds = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
+    return f"json: cannot unmarshal {kinds.get(type(value), 'null')} into Go value of type {wanted}"
 
 
 def _check_email(claims: Claims) -> None:
@@ -126,6 +137,6 @@ def _check_email(claims: Claims) -> None:
         return
     verified = claims["email_verified"]
     if not isinstance(verified, bool):
-        raise ClaimsError("parse 'email_verified' claim: it is no boolean")
+        raise ClaimsError(f"parse 'email_verified' claim: {_mismatch(verified, 'bool')}")
     if not verified:
         raise ClaimsError("email not verified")

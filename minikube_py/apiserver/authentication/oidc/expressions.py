@@ -31,20 +31,25 @@ class Expression:
         """Raises: ExpressionError."""
         self.checked = check_claims(source)
         self._program = Program(self.checked, ["claims"])
+        self._source = source
         self._what = what
         self._many = many
 
     def texts(self, claims: Claims) -> list[str]:
-        value = _evaluate(self._program, claims, f"error evaluating {self._what} claim expression")
+        wrong = f"error evaluating {self._what} claim expression"
+        value = _evaluate(self._program, self._source, claims, wrong)
         if isinstance(value, str):
+            if not value and self._what == "username":
+                raise ClaimsError("empty username via CEL expression is not allowed")
             return [value] if value else []
         if not self._many:
-            raise ClaimsError(f"error evaluating {self._what} claim expression: {self._what} claim expression must return a string")
+            raise ClaimsError(f"{wrong}: {self._what} claim expression must return a string")
         if value is None:
             return []
         items = list(value) if isinstance(value, list) or (isinstance(value, View) and value.is_list) else [value]
         if not all(isinstance(item, str) for item in items):
-            raise ClaimsError(f"error evaluating {self._what} claim expression: expression must return a string or a list of strings")
+            which = f"{self._source}: " if self._what == "extra" else ""
+            raise ClaimsError(f"{wrong}: {which}expression must return a string or a list of strings")
         return [item for item in items if item]
 
 
@@ -63,7 +68,7 @@ class ClaimRule:
 
     def check(self, subject: dict[str, Any]) -> None:
         wrong = f"error evaluating {self.subject}"
-        value = _evaluate(self._program, subject, wrong)
+        value = _evaluate(self._program, self._source, subject, wrong)
         if not isinstance(value, bool):
             raise ClaimsError(f"{wrong}: validation expression must return a boolean")
         if not value:
@@ -92,8 +97,8 @@ def _is_claims(node: object) -> bool:
     return isinstance(node, Ident) and node.name == "claims"
 
 
-def _evaluate(program: Program, subject: dict[str, Any], wrong: str) -> Any:
+def _evaluate(program: Program, source: str, subject: dict[str, Any], wrong: str) -> Any:
     try:
         return program.evaluate(subject)
     except CelError as error:
-        raise ClaimsError(f"{wrong}: {error}") from error
+        raise ClaimsError(f"{wrong}: expression '{source}' resulted in error: {error}") from error

@@ -18,6 +18,8 @@ from .provider import Provider
 
 # How far before its time a token may be used. Source: go-oidc (leeway of nbf)
 NOT_BEFORE_LEEWAY_S: Final = 300.0
+# The time that Go shows where there is none.
+NEVER: Final = "0001-01-01 00:00:00 +0000 UTC"
 
 
 class RefusedError(Exception):
@@ -57,24 +59,27 @@ class Verifier:
             raise RefusedError(f"malformed jwt: {error}") from error
         standard = self._check(parsed)
         await self._verify(parsed)
+        self._check_audience(standard)
         claims: dict[str, Any] = msgspec.json.decode(parsed.claims)
         return claims, standard.exp
 
     def _check(self, token: Token) -> _Standard:
-        """The claims of a token whose dates and audience are good; they must not be believed before it is verified."""
+        """The claims of a token whose dates are good; they must not be believed before it is verified."""
         try:
             claims = msgspec.json.decode(token.claims, type=_Standard)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise RefusedError(f"failed to unmarshal claims: {error}") from error
-        meant = [claims.aud] if isinstance(claims.aud, str) else claims.aud
-        if not set(self._audiences).intersection(meant):
-            raise RefusedError(f"expected audience in {_quoted(sorted(self._audiences))} got {_quoted(meant)}")
         now = self._clock.now().timestamp()
         if claims.exp < now:
-            raise RefusedError(f"token is expired (Token Expiry: {_shown(claims.exp)})")
+            raise RefusedError(f"token is expired (Token Expiry: {_shown(claims.exp) if claims.exp else NEVER})")
         if claims.nbf is not None and now + NOT_BEFORE_LEEWAY_S < claims.nbf:
             raise RefusedError(f"current time {_shown(now)} before the nbf (not before) time: {_shown(claims.nbf)}")
         return claims
+
+    def _check_audience(self, claims: _Standard) -> None:
+        meant = [claims.aud] if isinstance(claims.aud, str) else claims.aud
+        if not set(self._audiences).intersection(meant):
+            raise RefusedError(f"expected audience in {_quoted(sorted(self._audiences))} got {_quoted(meant)}")
 
     async def _verify(self, token: Token) -> None:
         if token.algorithm not in self._algorithms:

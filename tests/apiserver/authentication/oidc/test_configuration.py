@@ -48,15 +48,23 @@ def test_claims_with_prefixes_make_a_user() -> None:
 
 @pytest.mark.parametrize(("claims", "why"), [
     ({"email": "a", "email_verified": False}, "email not verified"),
-    ({"email": "a", "email_verified": "true"}, "parse 'email_verified' claim"), ({}, 'parse username claims "email": claim not present'),
-    ({"email": 7}, 'parse username claims "email": it is no string'), ({"email": ""}, "the username is empty"),
-    ({"email": "a", "roles": [1]}, 'parse groups claim "roles": it is no string or list of strings'),
+    ({"email": "a", "email_verified": "true"},
+     "parse 'email_verified' claim: json: cannot unmarshal string into Go value of type bool"),
+    ({}, 'parse username claims "email": claim not present'),
+    ({"email": 7}, 'parse username claims "email": json: cannot unmarshal number into Go value of type string'),
+    ({"email": ""}, "the username is empty"),
+    ({"email": "a", "roles": [1]}, 'parse groups claim "roles": json: cannot unmarshal array into Go value of type string'),
     ({"email": "a", "roles": {}}, 'parse groups claim "roles"'),
 ])
 def test_claims_that_make_no_user(claims: dict[str, Any], why: str) -> None:
     with pytest.raises(ClaimsError) as caught:
         user(claims, {"username": {"claim": "email", "prefix": ""}, "groups": {"claim": "roles", "prefix": ""}})
     assert why in str(caught.value)
+
+
+def test_the_id_of_a_token_is_told() -> None:
+    assert user({"sub": "jane", "jti": "t-1"}).extra == {"authentication.kubernetes.io/credential-id": ("JTI=t-1",)}
+    assert user({"sub": "jane", "jti": 1}).extra == {}
 
 
 EXPRESSIONS: dict[str, Any] = {
@@ -77,8 +85,10 @@ def test_expressions_make_a_user() -> None:
 
 
 @pytest.mark.parametrize(("claims", "why"), [
-    ({"name": "j", "tenant": "a", "roles": 1, "id": 7}, "error evaluating group claim expression: no such overload"),
-    ({"tenant": "a"}, "error evaluating username claim expression: no such key: name"),
+    ({"name": "j", "tenant": "a", "roles": 1, "id": 7},
+     "error evaluating group claim expression: expression 'claims.roles.split(',')' resulted in error: no such overload"),
+    ({"tenant": "a"}, "error evaluating username claim expression: expression 'claims.name + '@' + claims.tenant' resulted in error: no "
+                      "such key: name"),
     ({"name": 1, "tenant": 1, "roles": "", "id": 7}, "error evaluating username claim expression"),
 ])
 def test_expressions_that_fail_make_no_user(claims: dict[str, Any], why: str) -> None:
@@ -90,6 +100,10 @@ def test_expressions_that_fail_make_no_user(claims: dict[str, Any], why: str) ->
 def test_an_expression_gives_text() -> None:
     with pytest.raises(ClaimsError, match="username claim expression must return a string"):
         user({"sub": 7}, {"username": {"expression": "claims.sub"}})
+    with pytest.raises(ClaimsError, match="empty username via CEL expression is not allowed"):
+        user({"sub": ""}, {"username": {"expression": "claims.sub"}})
+    with pytest.raises(ClaimsError, match=r"error evaluating extra claim expression: \[1\]: expression must return a string or a list of"):
+        user({"sub": "a"}, NAME | {"extra": [{"key": "acme.com/a", "valueExpression": "[1]"}]})
     with pytest.raises(ClaimsError, match="expression must return a string or a list of strings"):
         user({"sub": "a"}, {"username": {"claim": "sub", "prefix": ""}, "groups": {"expression": "[1]"}})
 
@@ -101,7 +115,8 @@ def test_rules_about_claims_and_users_must_hold() -> None:
         ],
         "userValidationRules": [
             {"expression": "!user.username.startsWith('system:')", "message": "reserved"},
-            {"expression": "user.?groups.orValue([]).all(group, !group.startsWith('system:'))", "message": "reserved group"},
+            {"expression": "user.groups.all(group, !group.startsWith('system:'))", "message": "reserved group"},
+            {"expression": "user.uid == '' && user.extra.size() == 0", "message": "too much"},
         ],
     }
     mappings = NAME | {"groups": {"claim": "groups", "prefix": ""}}

@@ -70,7 +70,8 @@ async def test_audience_and_dates_are_checked(issuer: Issuer) -> None:
         assert await refused(tokens, issuer.token(aud="x")) == 'expected audience in ["kubernetes" "other"] got ["x"]'
         assert (await refused(tokens, issuer.token(aud=None))).startswith("expected audience")
         assert (await refused(tokens, issuer.token(exp=now - 1))).startswith("token is expired (Token Expiry: 2")
-        assert (await refused(tokens, issuer.token(exp=None))).startswith("token is expired (Token Expiry: 1970-01-01 00:00:00 +0000 UTC)")
+        assert (await refused(tokens, issuer.token(exp=None))).startswith("token is expired (Token Expiry: 0001-01-01 00:00:00 +0000 UTC)")
+        assert (await refused(tokens, issuer.token(exp=now - 1, aud="x"))).startswith("token is expired")
         assert "before the nbf (not before) time" in await refused(tokens, issuer.token(nbf=now + 400))
         assert (await refused(tokens, issuer.token(exp="soon"))).startswith("failed to unmarshal claims")
         assert await tokens.authenticate_token(issuer.token(nbf=now + 200)) is not None
