@@ -196,8 +196,10 @@ def _add(left: Value, right: Value) -> Value:
         return uint64(int(left) + int(right))
     if isinstance(left, Duration) and isinstance(right, Duration):
         return Duration(left.ns + right.ns)
-    if (isinstance(left, Timestamp) and isinstance(right, Duration)) or (isinstance(left, Duration) and isinstance(right, Timestamp)):
-        return Timestamp(left.ns + right.ns)
+    if isinstance(left, Timestamp) and isinstance(right, Duration):
+        return left.after(right.ns)
+    if isinstance(left, Duration) and isinstance(right, Timestamp):
+        return right.after(left.ns)
     raise NoSuchOverloadError
 
 
@@ -212,7 +214,7 @@ def _subtract(left: Value, right: Value) -> Value:
         if isinstance(left, Duration):
             return Duration(left.ns - right.ns)
         if isinstance(left, Timestamp):
-            return Timestamp(left.ns - right.ns)
+            return left.after(-right.ns)
     if isinstance(left, Timestamp) and isinstance(right, Timestamp):
         return Duration(left.ns - right.ns)
     raise NoSuchOverloadError

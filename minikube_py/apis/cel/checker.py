@@ -223,13 +223,13 @@ class _Checker:
 
     # Literals -----------------------------------------------------------------------------------------------------------------------
 
-    def _join(self, node: Node, previous: Type | None, current: Type) -> Type:
+    def _join(self, previous: Type | None, current: Type) -> Type:
+        """What entries of two types have in common; whether such entries may stand together is asked of the tree as a whole."""
         if previous is None:
             return current
         if self.substitution.assignable(previous, current):
             return t.most_general(previous, current)
-        self._mismatch(node, previous, current)
-        return t.ERROR
+        return t.DYN
 
     def _unwrapped(self, node: Node, kind: Type) -> Type:
         if t.is_optional(kind):
@@ -244,7 +244,7 @@ class _Checker:
             found = self.check(item)
             if index in node.optional:
                 found = self._unwrapped(item, found)
-            kind = self._join(item, kind, found)
+            kind = self._join(kind, found)
         return t.list_of(kind if kind is not None else self.substitution.fresh())
 
     def _map(self, node: MapLiteral) -> Type:
@@ -252,9 +252,9 @@ class _Checker:
         value: Type | None = None
         for entry in node.entries:
             if entry.key is not None:
-                key = self._join(entry.key, key, self.check(entry.key))
+                key = self._join(key, self.check(entry.key))
             found = self.check(entry.value)
-            value = self._join(entry.value, value, self._unwrapped(entry.value, found) if entry.optional else found)
+            value = self._join(value, self._unwrapped(entry.value, found) if entry.optional else found)
         return t.map_of(
             key if key is not None else self.substitution.fresh(), value if value is not None else self.substitution.fresh()
         )

@@ -82,6 +82,7 @@ int64_to_double: double(int) -> double
 string_to_double: double(string) -> double
 uint64_to_double: double(uint) -> double
 duration_to_duration: duration(duration) -> duration
+int64_to_duration: duration(int) -> duration
 string_to_duration: duration(string) -> duration
 int64_to_int64: int(int) -> int
 double_to_int64: int(double) -> int

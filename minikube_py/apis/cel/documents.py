@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
+from ..correlation import same
+from . import types as t
 from .errors import CelError, NoSuchOverloadError
 from .escaping import escape, unescape
 from .times import SECOND, Duration, Timestamp, parse_duration, parse_timestamp
-from .values import Value, View, equal, is_list, is_map
+from .values import Opaque, Value, View, equal, is_list, is_map
 
 Json = Any
 Reader = Callable[[Json], Value]
@@ -207,13 +209,17 @@ def _list_reader(schema: Schema) -> Reader:
     return read_list
 
 
-class Unknown:
+class Unknown(Opaque):
     """Data without a schema: it can be compared and nothing else."""
 
     __slots__ = ("json",)
+    type = t.DYN
 
     def __init__(self, json: Json) -> None:
         self.json = json
+
+    def equals(self, other: Value) -> bool:
+        return isinstance(other, Unknown) and same(self.json, other.json)
 
 
 def plain(value: Value) -> Json:
@@ -257,7 +263,7 @@ class SchemaObject(View):
             read = self.fields.get(name)
             if read is None:
                 # Unknown fields are compared as they are.
-                if not isinstance(other, SchemaObject) or (name in other.json and json != other.json[name]):
+                if not isinstance(other, SchemaObject) or (name in other.json and not same(json, other.json[name])):
                     return False
                 continue
             found, value = lookup(other, escape(name) or name)

@@ -9,32 +9,36 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .errors import CelError
-from .types import Type
+from .types import Type, runtime_name
 
 # What each verb takes, for the check before anything runs and in words.
-_TAKES: dict[str, tuple[frozenset[str], str, str]] = {
+_TAKES: dict[str, tuple[frozenset[str], str]] = {
     "s": (
         frozenset({"list", "map", "int", "uint", "double", "bool", "string", "timestamp", "bytes", "duration", "type", "null"}),
-        "string", "strings, bools, bytes, ints, doubles, maps, lists, types, durations, and timestamps",
+        "string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, durations, and timestamps",
     ),
-    "d": (frozenset({"int", "uint"}), "decimal", "integers"),
-    "f": (frozenset({"double"}), "fixed-point", "doubles"),
-    "e": (frozenset({"double"}), "scientific", "doubles"),
-    "b": (frozenset({"int", "uint", "bool"}), "binary", "integers and bools"),
-    "x": (frozenset({"int", "uint", "string", "bytes"}), "hex", "integers, byte buffers, and strings"),
-    "o": (frozenset({"int", "uint"}), "octal", "integers"),
+    "d": (frozenset({"int", "uint"}), "decimal clause can only be used on integers"),
+    "f": (frozenset({"double"}), "fixed-point clause can only be used on doubles"),
+    "e": (frozenset({"double"}), "scientific clause can only be used on doubles"),
+    "b": (frozenset({"int", "uint", "bool"}), "only integers and bools can be formatted as binary"),
+    "x": (frozenset({"int", "uint", "string", "bytes"}), "only integers, byte buffers, and strings can be formatted as hex"),
+    "o": (frozenset({"int", "uint"}), "octal clause can only be used on integers"),
 }
-_PRECISION = 6
+PRECISION = 6
 # Upstream has no bound of its own; more digits than a double has are zeros.
 _PRECISION_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One "%d"."""
+    """One "%d".
+
+    Attributes:
+        precision: None if the clause does not say.
+    """
 
     verb: str
-    precision: int = _PRECISION
+    precision: int | None = None
 
 
 def clauses(text: str) -> Iterator[str | Clause]:
@@ -61,14 +65,17 @@ def clauses(text: str) -> Iterator[str | Clause]:
 
 
 def _clause(text: str, at: int) -> tuple[Clause, int]:
-    precision = _PRECISION
+    precision = None
     if text[at] == ".":
         start = at = at + 1
         while at < len(text) and text[at].isascii() and text[at].isdigit():
             at += 1
         if at >= len(text):
             raise CelError("could not parse formatting clause: error while parsing precision: could not find end of precision specifier")
-        if at == start or at - start > 4 or int(text[start:at]) > _PRECISION_MAX:
+        if at == start:
+            reason = 'error while converting precision to integer: strconv.Atoi: parsing "": invalid syntax'
+            raise CelError(f"could not parse formatting clause: error while parsing precision: {reason}")
+        if at - start > 4 or int(text[start:at]) > _PRECISION_MAX:
             raise CelError("could not parse formatting clause: error while parsing precision: invalid precision")
         precision = int(text[start:at])
     verb = text[at]
@@ -79,7 +86,7 @@ def _clause(text: str, at: int) -> tuple[Clause, int]:
 
 def complaint(verb: str, kind: Type) -> str:
     """Why a verb does not take values of a type; "" if it does, or if only the value can tell."""
-    takes, clause, words = _TAKES[verb.lower()]
+    takes, words = _TAKES[verb.lower()]
     if kind.kind in takes or kind.kind in ("dyn", "param", "error"):
         return ""
-    return f"{clause} clause can only be used on {words}, was given {kind.name}"
+    return f"{words}, was given {runtime_name(kind)}"

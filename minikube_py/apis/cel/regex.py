@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from ..go_regexp import go_message
 from .errors import CelError
 
 # Memory of one compiled expression; a good thousand states.
@@ -28,8 +29,7 @@ def compile_pattern(pattern: str) -> Any:
     try:
         return re2.compile(pattern, options)
     except re2.error as error:
-        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
-        raise CelError(f"error parsing regexp: {reason}") from error
+        raise CelError(go_message(error)) from error
 
 
 def matches(text: str, pattern: str) -> bool:

@@ -16,7 +16,8 @@ from .errors import CelError
 
 SECOND = 10**9
 _DURATION_MAX = 2**63 - 1
-_TIMESTAMP_MIN = -62135596800 * SECOND
+# The zero of Go's time.Time, too.
+TIMESTAMP_MIN = -62135596800 * SECOND
 _TIMESTAMP_MAX = 253402300799 * SECOND + SECOND - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -57,14 +58,15 @@ class Duration:
 
 
 class Timestamp:
-    """A moment."""
+    """A moment, and how far east of UTC the clock was that told it, in seconds: that shows in its text and nowhere else."""
 
-    __slots__ = ("ns",)
+    __slots__ = ("ns", "offset_s")
 
-    def __init__(self, ns: int) -> None:
-        if not _TIMESTAMP_MIN <= ns <= _TIMESTAMP_MAX:
+    def __init__(self, ns: int, offset_s: int = 0) -> None:
+        if not TIMESTAMP_MIN <= ns <= _TIMESTAMP_MAX:
             raise CelError("timestamp overflow")
         self.ns = ns
+        self.offset_s = offset_s
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Timestamp) and self.ns == other.ns
@@ -82,11 +84,17 @@ class Timestamp:
         except OverflowError as error:
             raise CelError("timestamp overflow") from error
 
+    def after(self, ns: int) -> Timestamp:
+        """The moment so much later, by the same clock."""
+        return Timestamp(self.ns + ns, self.offset_s)
+
     def text(self) -> str:
-        """RFC 3339 in UTC."""
-        seconds, rest = divmod(self.ns, SECOND)
-        whole = (_EPOCH + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat()
-        return whole + (f".{rest:09}".rstrip("0") if rest else "") + "Z"
+        """RFC 3339 by the clock that told it."""
+        local = self.moment(timezone(timedelta(seconds=self.offset_s))).replace(microsecond=0, tzinfo=None).isoformat()
+        rest = self.ns % SECOND
+        minutes = abs(self.offset_s) // 60
+        zone = f"{'-' if self.offset_s < 0 else '+'}{minutes // 60:02}:{minutes % 60:02}" if self.offset_s else "Z"
+        return local + (f".{rest:09}".rstrip("0") if rest else "") + zone
 
 
 def parse_duration(text: str) -> Duration:
@@ -127,9 +135,22 @@ def parse_timestamp(text: str) -> Timestamp:
             raise ValueError("offset out of range")
     except ValueError as error:
         raise CelError(f'parsing time "{text}": {error}') from error
-    seconds = (moment - _EPOCH) // timedelta(seconds=1) - (offset // timedelta(seconds=1)) * (-1 if match[8] == "-" else 1)
+    offset_s = (offset // timedelta(seconds=1)) * (-1 if match[8] == "-" else 1)
     fraction = int((match[7] or "0")[:9].ljust(9, "0"))
-    return Timestamp(seconds * SECOND + fraction)
+    return Timestamp(((moment - _EPOCH) // timedelta(seconds=1) - offset_s) * SECOND + fraction, offset_s)
+
+
+def int_to_duration(amount: int) -> Duration:
+    """Declared, but integers do not convert: upstream says so when the expression runs.
+
+    Raises: CelError.
+    """
+    raise CelError("type conversion error from 'int' to 'google.protobuf.Duration'")
+
+
+def int_to_timestamp(seconds: int) -> Timestamp:
+    """The moment so long after 1970. Raises: CelError."""
+    return Timestamp(seconds * SECOND)
 
 
 @lru_cache(128)

@@ -71,12 +71,18 @@ AUTHORIZER, DECISION = object_type("kubernetes.authorization.Authorizer"), objec
 PATH_CHECK, GROUP_CHECK, RESOURCE_CHECK = (object_type(f"kubernetes.authorization.{what}Check") for what in ("Path", "Group", "Resource"))
 IP, CIDR = Type("opaque", "net.IP"), Type("opaque", "net.CIDR")
 
+_RUNTIME_NAMES = {"null": "null_type", "duration": "google.protobuf.Duration", "timestamp": "google.protobuf.Timestamp"}
 _NULLABLE = frozenset({"opaque", "object", "duration", "timestamp", "null"})
 _NESTED = frozenset({"opaque", "list", "map"})
 
 
 def is_optional(kind: Type) -> bool:
     return kind.name == "optional_type" and kind.kind == "opaque"
+
+
+def runtime_name(kind: Type) -> str:
+    """What a type is called by an expression that runs."""
+    return _RUNTIME_NAMES.get(kind.kind, kind.name)
 
 
 def signature(arguments: list[Type], member: bool) -> str:

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import types as t
 from .ast import Call, Checked, Const, Entry, ListLiteral, MapLiteral, Node, walk
 from .errors import CelError, Issue
 from .format_strings import clauses, complaint
 from .regex import compile_pattern
-from .times import parse_duration, parse_timestamp
+from .times import int_to_duration, int_to_timestamp, parse_duration, parse_timestamp
 from .types import Type
 
-_LITERALS: dict[str, Callable[[str], object]] = {
-    "duration": parse_duration, "timestamp": parse_timestamp, "matches": compile_pattern,
+_LITERALS: dict[str, tuple[Callable[..., object], ...]] = {
+    "duration": (parse_duration, int_to_duration), "timestamp": (parse_timestamp, int_to_timestamp), "matches": (compile_pattern,),
 }
 
 
@@ -28,9 +27,9 @@ def validate(checked: Checked) -> list[Issue]:
         issues.append(Issue.at(checked.source, node.at, message))
 
     calls = [node for node in walk(checked.root) if isinstance(node, Call)]
-    for function, read in _LITERALS.items():
+    for function in _LITERALS:
         for call in calls:
-            if call.function == function and call.args and isinstance(call.args[0], Const) and not _readable(read, call.args[0]):
+            if call.function == function and call.args and isinstance(call.args[0], Const) and not _readable(function, call.args[0]):
                 complain(call.args[0], f"invalid {function} argument")
     _mixed(checked, complain)
     for call in calls:
@@ -39,9 +38,9 @@ def validate(checked: Checked) -> list[Issue]:
     return issues
 
 
-def _readable(read: Callable[[str], object], literal: Const) -> bool:
-    if not isinstance(literal.value, str):
-        return True
+def _readable(function: str, literal: Const) -> bool:
+    of_text, *of_integer = _LITERALS[function]
+    read = of_text if isinstance(literal.value, str) else of_integer[0]
     try:
         read(literal.value)
     except CelError:
@@ -50,25 +49,28 @@ def _readable(read: Callable[[str], object], literal: Const) -> bool:
 
 
 def _mixed(checked: Checked, complain: Callable[[Node, str], None]) -> None:
-    """Lists and maps whose entries differ in type; the arguments of a format may."""
-    stack: list[Node] = [checked.root]
-    literals: list[Node] = []
+    """Lists and maps whose entries differ in type; the arguments of a format may, and what they are put together of."""
+    stack: list[tuple[Node, bool]] = [(checked.root, False)]
     while stack:
-        node = stack.pop()
-        if isinstance(node, Call) and node.function == "format":
-            if node.target is not None:
-                stack.append(node.target)
-            continue
-        if isinstance(node, ListLiteral | MapLiteral):
-            literals.append(node)
-        stack.extend(reversed(list(node.children())))
-    for node in literals:
-        if isinstance(node, ListLiteral):
-            items = [(item, _entry_type(checked, item, index in node.optional)) for index, item in enumerate(node.items)]
-            _same(items, complain)
-        elif isinstance(node, MapLiteral):
-            _same([(entry.key, checked.types[entry.key.id]) for entry in node.entries if entry.key is not None], complain)
-            _same([(entry.value, _entry_type(checked, entry.value, entry.optional)) for entry in node.entries], complain)
+        node, exempt = stack.pop()
+        aggregate = isinstance(node, ListLiteral | MapLiteral)
+        if aggregate and not exempt:
+            _aggregate(checked, node, complain)
+        within = exempt if aggregate else isinstance(node, Call) and node.function == "format"
+        stack.extend((child, within) for child in node.children())
+
+
+def _aggregate(checked: Checked, node: Node, complain: Callable[[Node, str], None]) -> None:
+    if isinstance(node, ListLiteral):
+        items = [(item, _entry_type(checked, item, index in node.optional)) for index, item in enumerate(node.items)]
+        for item, found in _strangers(items)[:1]:
+            complain(item, f"expected type '{items[0][1]}' but found '{found}'")
+    elif isinstance(node, MapLiteral):
+        keys = [(entry.key, checked.types[entry.key.id]) for entry in node.entries if entry.key is not None]
+        values = [(entry.value, _entry_type(checked, entry.value, entry.optional)) for entry in node.entries]
+        for entries in (keys, values):
+            for item, found in _strangers(entries):
+                complain(item, f"expected type '{entries[0][1]}' but found '{found}'")
 
 
 def _entry_type(checked: Checked, node: Node, optional: bool) -> Type:
@@ -76,20 +78,9 @@ def _entry_type(checked: Checked, node: Node, optional: bool) -> Type:
     return kind.params[0] if optional and kind.params else kind
 
 
-def _same(items: list[tuple[Node, Type]], complain: Callable[[Node, str], None]) -> None:
-    for node, kind in items[1:]:
-        if not _equivalent(items[0][1], kind):
-            complain(node, f"expected type '{items[0][1]}' but found '{kind}'")
-            return
-
-
-def _equivalent(first: Type, second: Type) -> bool:
-    """Equal but for type parameters, which checking has replaced by dyn within lists and maps."""
-    if first.kind != second.kind or first.name != second.name or len(first.params) != len(second.params):
-        return False
-    if first.kind == "type":
-        return True
-    return all(t.DYN in pair or _equivalent(*pair) for pair in zip(first.params, second.params, strict=True))
+def _strangers(items: list[tuple[Node, Type]]) -> list[tuple[Node, Type]]:
+    """Those that are of another type than the first."""
+    return [(node, kind) for node, kind in items[1:] if kind != items[0][1]]
 
 
 def _format(checked: Checked, call: Call, text: str, arguments: ListLiteral, complain: Callable[[Node, str], None]) -> None:
@@ -102,12 +93,26 @@ def _format(checked: Checked, call: Call, text: str, arguments: ListLiteral, com
                 raise CelError(f"index {used} out of range")
             argument = arguments.items[used]
             used += 1
-            wrong = complaint(piece.verb, checked.types[argument.id])
-            if wrong:
-                complain(argument, f"error during formatting: {wrong}")
+            wrong = _unfit(checked, piece.verb, argument)
+            if wrong is not None:
+                complain(wrong[0], f"error during formatting: {wrong[1]}")
                 return
     except CelError as error:
         complain(call, str(error))
         return
     if used < len(arguments.items):
         complain(call, f"too many arguments supplied to string.format (expected {used}, got {len(arguments.items)})")
+
+
+def _unfit(checked: Checked, verb: str, argument: Node) -> tuple[Node, str] | None:
+    """The part of an argument that a clause does not take, and why. Whether a text is a number shows when the expression runs."""
+    kind = checked.types[argument.id]
+    if verb in "fe" and kind.kind == "string":
+        return None
+    wrong = complaint(verb, kind)
+    if wrong:
+        return argument, wrong
+    if verb != "s" or not isinstance(argument, ListLiteral | MapLiteral):
+        return None
+    parts = (_unfit(checked, verb, part) for part in argument.children())
+    return next((part for part in parts if part is not None), None)

@@ -22,7 +22,7 @@ from typing import Any
 from . import types as t
 from .ast import Uint
 from .errors import CelError, CostLimitError, NoSuchOverloadError
-from .times import Duration, Timestamp
+from .times import TIMESTAMP_MIN, Duration, Timestamp
 from .types import Type
 
 Value = Any
@@ -104,7 +104,6 @@ _TYPES: dict[type, Type] = {
     list: t.list_of(t.DYN), dict: t.map_of(t.DYN, t.DYN), Duration: t.DURATION, Timestamp: t.TIMESTAMP,
     Optional: t.optional_of(t.DYN), Type: t.TYPE,
 }
-_NAMES = {"null": "null_type", "duration": "google.protobuf.Duration", "timestamp": "google.protobuf.Timestamp"}
 
 
 def type_of(value: Value) -> Type:
@@ -120,8 +119,7 @@ def type_of(value: Value) -> Type:
 
 def type_name(value: Value) -> str:
     """The name of a value's type in run-time messages."""
-    kind = type_of(value)
-    return _NAMES.get(kind.kind, kind.name)
+    return t.runtime_name(type_of(value))
 
 
 _NUMBERS = frozenset({int, Uint, float})
@@ -177,7 +175,9 @@ def is_zero(value: Value) -> bool:
     """Whether optional.ofNonZeroValue takes a value for none."""
     if isinstance(value, Duration):
         return value.ns == 0
-    if isinstance(value, Timestamp | Type | Opaque):
+    if isinstance(value, Timestamp):
+        return value.ns == TIMESTAMP_MIN
+    if isinstance(value, Type | Opaque):
         return False
     if isinstance(value, Optional):
         return not value.present

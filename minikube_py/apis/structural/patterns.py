@@ -11,22 +11,12 @@ from typing import Any
 
 import re2
 
+from ..go_regexp import go_message
+
 Search = Callable[[str], Any]
 
 # Of one compiled expression; Go has no such bound but those on repetitions, which hold expressions below it.
 _MEMORY_BYTES_MAX = 64 << 20
-# RE2's own words -> Go's.
-_GO_WORDS = {
-    "missing ]": "missing closing ]",
-    "missing )": "missing closing )",
-    "trailing \\": "trailing backslash at end of expression",
-    "no argument for repetition operator": "missing argument to repetition operator",
-    "invalid repetition size": "invalid repeat count",
-    "bad repetition operator": "invalid nested repetition operator",
-    "invalid perl operator": "invalid or unsupported Perl syntax",
-    "invalid named capture group": "invalid named capture",
-}
-
 
 class PatternError(ValueError):
     """A pattern that does not parse; the text is that of Go's regexp.Compile."""
@@ -49,7 +39,7 @@ def compile_pattern(pattern: str) -> Search:
     try:
         expression = re2.compile(pattern, options)
     except re2.error as error:
-        raise PatternError(_go_message(error)) from error
+        raise PatternError(go_message(error)) from error
     # A set of one answers without making match objects, several times faster. It gives up where its automaton outgrows its memory,
     # which looks like no match: then the expression itself decides.
     # Large expressions make none.
@@ -65,11 +55,3 @@ def compile_pattern(pattern: str) -> Search:
         return match_quick(text) or search(text)
 
     return found
-
-
-def _go_message(error: Exception) -> str:
-    raw = error.args[0]
-    text = raw.decode(errors="replace") if isinstance(raw, bytes) else str(raw)
-    what, colon, where = text.partition(": ")
-    what = _GO_WORDS.get(what, what)
-    return f"error parsing regexp: {what}: `{where}`" if colon else f"error parsing regexp: {what}"

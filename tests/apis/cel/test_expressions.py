@@ -80,6 +80,9 @@ sets.contains([1, 2], [2]) && sets.equivalent([1, 1, 2], [2, 1]) && sets.interse
 '%d%%'.format([5]) == '5%'
 '%s'.format([[1, 2]]) == '[1, 2]' && '%s'.format([{'a': 1}]) == '{"a":1}'
 '%.2f'.format([1.005]) == '1.00' && '%x'.format(['ab']) == '6162' && '%o'.format([8]) == '10'
+'%d %s %f %s'.format([1, 'abc', 1234.5, duration('1m')]) == '1 abc 1,234.500000 60s'
+'%e'.format([3.14]) == '3.140000\u202f\u00d7\u202f10\u2070\u2070' && '%.1e'.format([0.5]) == '5.000000\u202f\u00d7\u202f10\u207b\u2070\u00b9'
+'%s'.format([{10: true, 1: false}]) == '{1:false, 10:true}'
 strings.quote('a"b') == '"a\\\\"b"'
 'abc 123'.find('[0-9]+') == '123' && 'abc'.find('[0-9]+') == ''
 '1a2b'.findAll('[0-9]') == ['1', '2'] && '1a2b'.findAll('[0-9]', 1) == ['1']
@@ -117,6 +120,10 @@ self.day < timestamp('2024-03-01T00:00:00Z') && self.moment.getHours() == 12
 self.moment.getHours('Europe/Berlin') == 13 && self.moment.getDayOfWeek() == 4 && self.moment.getMonth() == 1
 self.moment - self.day == duration('12h30m15.5s') && self.day.getDayOfYear() == 59
 self.span > duration('1h') && self.span.getMinutes() == 90 && self.span + duration('30m') == duration('2h')
+string(timestamp('2011-08-18T19:03:37.01+01:00') + duration('1h')) == '2011-08-18T20:03:37.01+01:00'
+timestamp('2011-08-18T19:03:37.01+01:00') == timestamp('2011-08-18T18:03:37.01Z')
+timestamp('2011-08-18T23:03:37+01:00').getHours() == 22 && string(timestamp('2011-08-18T19:03:37-00:30')).endsWith('-00:30')
+optional.ofNonZeroValue(timestamp('0001-01-01T00:00:00Z')) == optional.none()
 string(self.span) == '5400s' && string(self.moment) == '2024-02-29T12:30:15.5Z'
 self.data == b'hello' && string(self.data) == 'hello' && size(self.data) == 5
 type(self.either) == int && type(self.percent) == string && self.either == 7
@@ -150,6 +157,9 @@ ERRORS = {
     "-9223372036854775807 - 2 - self.count": "integer overflow",
     "self.count * 9223372036854775807": "integer overflow",
     "1u - 2u": "unsigned integer overflow",
+    "duration(self.count) == self.span": "type conversion error from 'int' to 'google.protobuf.Duration'",
+    "'%d'.format([dyn(self.moment)])":
+        "error during formatting: decimal clause can only be used on integers, was given google.protobuf.Timestamp",
     "int('x')": "type conversion error from 'string' to 'int'",
     "bool('yes')": "type conversion error from 'string' to 'bool'",
     "string(b'\\xff')": "invalid UTF-8 in bytes, cannot convert to string",

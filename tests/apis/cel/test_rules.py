@@ -286,3 +286,19 @@ def test_messages_cost_patience_too() -> None:
     assert len(rules.validate({"numbers": [1] * 3}, patient=False)) == 3
     with pytest.raises(SlowRulesError):
         rules.validate(wrong, patient=False)
+
+
+def test_an_expression_that_is_no_regular_one_is_told_in_the_words_of_go() -> None:
+    schema = fields(a=ruled(STRING, "self.find(')') == ''"))
+    assert complaints(schema, {"a": "x"}) == [("a", "FieldValueInvalid", 'Invalid value: "string": rule compile error: program '
+                                               "instantiation failed: error parsing regexp: unexpected ): `)`")]
+
+
+def test_fields_of_unknown_type_are_equal_as_they_are_written() -> None:
+    anything = {"x-kubernetes-preserve-unknown-fields": True}
+    item = fields(known=INTEGER, data=anything) | anything
+    schema = fields(a=ruled({"type": "array", "items": item}, "self[0] == self[1]"))
+    assert complaints(schema, {"a": [{"data": {"x": 1}}, {"data": {"x": 1}}]}) == []
+    assert complaints(schema, {"a": [{"data": 1}, {"data": "1"}]}) != []
+    assert complaints(schema, {"a": [{"data": 1}, {"data": 1.0}]}) != []
+    assert complaints(schema, {"a": [{"other": 1}, {"other": True}]}) != []

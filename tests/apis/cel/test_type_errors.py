@@ -33,6 +33,12 @@ ERRORS = {
         " | self.count.all(x, true)\n | ....^",
     "[1, 'a'] == []": "ERROR: <input>:1:5: expected type 'int' but found 'string'\n | [1, 'a'] == []\n | ....^",
     "[self.either, 1] == []": "ERROR: <input>:1:15: expected type 'dyn' but found 'int'\n | [self.either, 1] == []\n | ..............^",
+    "[1, 'a', 2, 'b'] == []": "ERROR: <input>:1:5: expected type 'int' but found 'string'\n | [1, 'a', 2, 'b'] == []\n | ....^",
+    "{1: 1, 'a': true} == {}":
+        "ERROR: <input>:1:8: expected type 'int' but found 'string'\n | {1: 1, 'a': true} == {}\n | .......^\n"
+        "ERROR: <input>:1:13: expected type 'int' but found 'bool'\n | {1: 1, 'a': true} == {}\n | ............^",
+    "'%s'.format([[1, 'a'].size()])":
+        "ERROR: <input>:1:18: expected type 'int' but found 'string'\n | '%s'.format([[1, 'a'].size()])\n | .................^",
     "self.numbers.map(1, 2) == []":
         "ERROR: <input>:1:18: map() variable name must be a simple identifier\n | self.numbers.map(1, 2) == []\n | .................^",
     "self.numbers.all(i, 1, true)":
@@ -41,6 +47,11 @@ ERRORS = {
     "duration('1 hour') > self.span": "ERROR: <input>:1:10: invalid duration argument\n | duration('1 hour') > self.span\n | .........^",
     "timestamp('today') > self.moment":
         "ERROR: <input>:1:11: invalid timestamp argument\n | timestamp('today') > self.moment\n | ..........^",
+    "timestamp(-62135596801) > self.moment":
+        "ERROR: <input>:1:11: invalid timestamp argument\n | timestamp(-62135596801) > self.moment\n | ..........^",
+    "'%b'.format(['x'])":
+        "ERROR: <input>:1:14: error during formatting: only integers and bools can be formatted as binary, was given string\n"
+        " | '%b'.format(['x'])\n | .............^",
     "'%d'.format(['x'])":
         "ERROR: <input>:1:14: error during formatting: decimal clause can only be used on integers, was given string\n"
         " | '%d'.format(['x'])\n | .............^",

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..ast import Uint
 from ..errors import CelError
-from ..times import SECOND, Duration, Timestamp, parse_duration, parse_timestamp
+from ..times import SECOND, Duration, Timestamp, int_to_duration, int_to_timestamp, parse_duration, parse_timestamp
 from ..values import INT_MAX, INT_MIN, UINT_MAX, Value, int64, show_double, type_of, uint64
 
 _BOOLS = {text: True for text in ("1", "t", "T", "TRUE", "true", "True")} | {
@@ -88,10 +88,6 @@ def _parsed(read: Callable[[str], Any], kind: str) -> Callable[[str], Any]:
     return convert
 
 
-def _int_to_timestamp(seconds: int) -> Timestamp:
-    return Timestamp(seconds * SECOND)
-
-
 def _timestamp_to_int(moment: Timestamp) -> int:
     return moment.ns // SECOND
 
@@ -147,13 +143,14 @@ IMPLEMENTATIONS: dict[str, Callable[..., Any]] = {
     "int64_to_double": float,
     "uint64_to_double": float,
     "string_to_double": string_to_double,
+    "int64_to_duration": int_to_duration,
     "string_to_duration": _parsed(parse_duration, "google.protobuf.Duration"),
     "double_to_int64": _double_to_int,
     "duration_to_int64": _duration_to_int,
     "string_to_int64": _string_to_int,
     "timestamp_to_int64": _timestamp_to_int,
     "uint64_to_int64": _to_int,
-    "int64_to_timestamp": _int_to_timestamp,
+    "int64_to_timestamp": int_to_timestamp,
     "string_to_timestamp": _parsed(parse_timestamp, "google.protobuf.Timestamp"),
     "double_to_uint64": _double_to_uint,
     "int64_to_uint64": _to_uint,

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...syntax import quote
 from ..errors import CelError
-from ..format_strings import Clause, clauses, complaint
+from ..format_strings import PRECISION, Clause, clauses, complaint
 from ..regex import find, find_all, matches
 from ..times import Duration, Timestamp
 from ..types import Type
@@ -107,7 +107,8 @@ def show(value: Value) -> str:
     if is_map(value):
         from ..documents import lookup
 
-        return "{" + ", ".join(sorted(f"{_nested(key)}:{_nested(lookup(value, key)[1])}" for key in value)) + "}"
+        entries = sorted((_nested(key), _nested(lookup(value, key)[1])) for key in value)
+        return "{" + ", ".join(f"{key}:{entry}" for key, entry in entries) + "}"
     return text(value)
 
 
@@ -134,10 +135,11 @@ def _fraction(clause: Clause, value: Value) -> str:
     if not math.isfinite(amount):
         return "NaN" if math.isnan(amount) else "∞" if amount > 0 else "-∞"
     if clause.verb == "f":
-        return f"{amount:,.{clause.precision}f}"
-    mantissa, _, exponent = f"{amount:.{clause.precision}e}".partition("e")
+        return f"{amount:,.{PRECISION if clause.precision is None else clause.precision}f}"
+    mantissa, _, exponent = f"{amount:.{PRECISION}e}".partition("e")
     superscript = str(abs(int(exponent))).zfill(2).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{mantissa}\u00a0\u00d7\u00a010{'⁻' if exponent[0] == '-' else ''}{superscript}"
+    # The precision of a scientific clause is the width of its text, for upstream leaves out the point before it.
+    return f"{mantissa}\u202f\u00d7\u202f10{'⁻' if exponent[0] == '-' else ''}{superscript}".rjust(clause.precision or 0)
 
 
 def _number(clause: Clause, value: Value) -> str:
