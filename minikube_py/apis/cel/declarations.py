@@ -250,7 +250,7 @@ jsonpatch_escapekey_string: jsonpatch.escapeKey(string) -> string
 """
 
 FORMATS = (
-    "dns1123Label", "dns1123Subdomain", "dns1035Label", "qualifiedName", "dns1123LabelPrefix", "dns1123SubdomainPrefix",
+    "dns1123Label", "dns1123Subdomain", "dns1035Label", "qualifiedName", "portName", "dns1123LabelPrefix", "dns1123SubdomainPrefix",
     "dns1035LabelPrefix", "labelValue", "uri", "uuid", "byte", "date", "datetime",
 )
 _COMPARABLE = ("int", "uint", "double", "bool", "duration", "timestamp", "string", "bytes")

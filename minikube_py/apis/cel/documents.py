@@ -12,14 +12,13 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
 from typing import Any
 
 from ..correlation import same
 from . import types as t
 from .errors import CelError, NoSuchOverloadError
 from .escaping import escape, unescape
-from .times import SECOND, Duration, Timestamp, parse_duration, parse_timestamp
+from .times import SECOND, Duration, parse_date, parse_duration, parse_timestamp
 from .values import Opaque, Value, View, equal, is_list, is_map
 
 Json = Any
@@ -137,12 +136,9 @@ def _duration(json: Json) -> Value:
 def _date(json: Json) -> Value:
     text = _string(json)
     try:
-        day = date.fromisoformat(text) if len(text) == 10 else None
-    except ValueError:
-        day = None
-    if day is None:
-        raise CelError(f'Invalid date formatted string {text}: parsing time "{text}" as "2006-01-02": cannot parse "{text}" as "2006"')
-    return Timestamp(int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * SECOND)
+        return parse_date(text)
+    except CelError as error:
+        raise CelError(f"Invalid date formatted string {text}: {error}") from error
 
 
 def _date_time(json: Json) -> Value:

@@ -27,7 +27,7 @@ from .library.optionals import value_of
 from .regex import compile_pattern
 from .runtime_cost import LIST_BASE, MAP_BASE
 from .types import Type
-from .values import Optional, Value
+from .values import NONE, Optional, Value
 
 # What one evaluation may cost, about 0.1 s of upstream's time. Source: staging/src/k8s.io/apiserver/pkg/apis/cel/config.go
 CALL_COST_MAX = 1_000_000
@@ -278,16 +278,22 @@ class _Compiler:
     def _index(self, node: Call) -> Closure:
         operand, key = self.node(node.args[0]), self.node(node.args[1])
         cost = 0 if _is_attribute(node.args[0]) else 1
-        cost += 0 if _is_attribute(node.args[1]) else 1
-        read = index if node.function == "_[_]" else select_optional
+        step = 0 if _is_attribute(node.args[1]) else 1
+        is_optional = node.function != "_[_]"
 
         def run(frame: Frame) -> Value:
             container = operand(frame)
-            at = key(frame)
             frame.charge(cost)
-            if read is index and type(container) is Optional:
-                return select_optional(container, at)
-            return read(container, at)
+            if not is_optional and type(container) is not Optional:
+                at = key(frame)
+                frame.charge(step)
+                return index(container, at)
+            if type(container) is Optional and not container.present:
+                return NONE
+            found = select_optional(container, key(frame))
+            # Only a step that leads somewhere is charged.
+            frame.charge(step if found.present else 0)
+            return found
 
         return run
 
@@ -435,12 +441,25 @@ def _select_from(base: Closure, fields: list[str], cost: int, test: bool) -> Clo
 
     def run(frame: Frame) -> Value:
         value = base(frame)
+        if type(value) is Optional and not test:
+            frame.charge(cost - len(fields))
+            return _select_optionally(frame, value, fields)
         frame.charge(cost)
         for field in path:
             value = select(value, field)
         return read(value, last)
 
     return run
+
+
+def _select_optionally(frame: Frame, value: Optional, fields: list[str]) -> Optional:
+    """The fields of an optional value; only steps that lead somewhere are charged."""
+    for field in fields:
+        value = select_optional(value, field)
+        if not value.present:
+            return value
+        frame.charge(1)
+    return value
 
 
 def _is_free(node: Node) -> bool:

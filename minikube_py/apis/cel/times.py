@@ -8,7 +8,7 @@ Source: cel-go common/types/duration.go, timestamp.go; Go time.ParseDuration
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -26,8 +26,9 @@ _UNITS = {
 }
 _DURATION = re.compile(r"([0-9]*)(?:\.([0-9]*))?(ns|us|µs|μs|ms|s|m|h)")
 _TIMESTAMP = re.compile(
-    r"(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:[.,](\d+))?(?:[Zz]|([+-])(\d{2}):(\d{2}))", re.ASCII
+    r"(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:[.,](\d+))?(?:Z|([+-])(\d{2}):(\d{2}))", re.ASCII
 )
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _OFFSET = re.compile(r"([+-]?)(\d{1,2}):(\d{2})", re.ASCII)
 
 
@@ -151,6 +152,20 @@ def int_to_duration(amount: int) -> Duration:
 def int_to_timestamp(seconds: int) -> Timestamp:
     """The moment so long after 1970. Raises: CelError."""
     return Timestamp(seconds * SECOND)
+
+
+def parse_date(text: str) -> Timestamp:
+    """The first moment of a day ("2006-01-02") in UTC.
+
+    Raises: CelError.
+    """
+    try:
+        day = date.fromisoformat(text) if _DATE.fullmatch(text) else None
+    except ValueError:
+        day = None
+    if day is None:
+        raise CelError(f'parsing time "{text}" as "2006-01-02": cannot parse "{text}" as "2006"')
+    return Timestamp((datetime(day.year, day.month, day.day, tzinfo=UTC) - _EPOCH) // timedelta(seconds=1) * SECOND)
 
 
 @lru_cache(128)

@@ -105,6 +105,11 @@ RUNTIME = [
     # An item whose predicate fails still costs, and does not decide.
     ("self.a.exists(m, m.v == 'z')", fields(a=array(fields(v=STRING))), {"a": [{}, {}, {"v": "z"}]}, 24),
     ("!self.a.all(m, m.v != 'z')", fields(a=array(fields(v=STRING))), {"a": [{}, {}, {"v": "z"}]}, 22),
+    # A step to what is not there is free.
+    ("self.?a == optional.none()", fields(a=INTEGER), {}, 3),
+    ("self.a.?b.?c.d == optional.none()", fields(a=fields(b=fields(c=fields(d=STRING)))), {"a": {}}, 4),
+    ("self.a[?'k'].hasValue()", fields(a={"type": "object", "additionalProperties": STRING}), {"a": {}}, 3),
+    ("self.a[?'k'].hasValue()", fields(a={"type": "object", "additionalProperties": STRING}), {"a": {"k": "v"}}, 4),
     # A branch of a conditional is not charged for the variable that it starts at.
     ("self.a > 1 ? self.b : self.a == 1", fields(a=INTEGER, b={"type": "boolean"}), {"a": 2, "b": True}, 4),
     ("type(self.a) == int ? self.a == 1 : self.a == '25%'", fields(a=EITHER), {"a": "25%"}, 7),

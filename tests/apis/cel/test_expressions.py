@@ -81,7 +81,8 @@ sets.contains([1, 2], [2]) && sets.equivalent([1, 1, 2], [2, 1]) && sets.interse
 '%s'.format([[1, 2]]) == '[1, 2]' && '%s'.format([{'a': 1}]) == '{"a":1}'
 '%.2f'.format([1.005]) == '1.00' && '%x'.format(['ab']) == '6162' && '%o'.format([8]) == '10'
 '%d %s %f %s'.format([1, 'abc', 1234.5, duration('1m')]) == '1 abc 1,234.500000 60s'
-'%e'.format([3.14]) == '3.140000\u202f\u00d7\u202f10\u2070\u2070' && '%.1e'.format([0.5]) == '5.000000\u202f\u00d7\u202f10\u207b\u2070\u00b9'
+'%e'.format([3.14]) == '3.140000\u202f\u00d7\u202f10\u2070\u2070'
+'%.1e'.format([0.5]) == '5.000000\u202f\u00d7\u202f10\u207b\u2070\u00b9'
 '%s'.format([{10: true, 1: false}]) == '{1:false, 10:true}'
 strings.quote('a"b') == '"a\\\\"b"'
 'abc 123'.find('[0-9]+') == '123' && 'abc'.find('[0-9]+') == ''
@@ -113,6 +114,8 @@ semver('1.2.3').isLessThan(semver('1.10.0')) && semver('1.0.0-rc.1').compareTo(s
 semver('v01.01', true) == semver('1.1.0') && semver('1.2.3').major() == 1 && semver('1.2.3').patch() == 3
 format.dns1123Label().validate('web-1').hasValue() == false
 format.dns1123Label().validate('Web').value().size() == 1
+format.portName().validate('http') == optional.none() && format.portName().validate('80').hasValue()
+format.date().validate('2021-W01-1').hasValue()
 format.named('uuid').value().validate('123e4567-e89b-12d3-a456-426614174000') == optional.none()
 !format.named('none').hasValue() && format.uri().validate('x').hasValue() && !format.byte().validate('aGk=').hasValue()
 !format.date().validate('2021-01-01').hasValue() && format.date().validate('2021-13-01').hasValue()
@@ -170,6 +173,14 @@ ERRORS = {
     "'abc'.charAt(4)": "index out of range: 4",
     "'abc'.substring(2, 1)": "invalid substring range. start: 2, end: 1",
     "[1].slice(0, 2)": "cannot slice(0, 2), list is length 1",
+    "ip('10.0.0.1.0')":
+        'IP Address "10.0.0.1.0" parse error during conversion from string: ParseAddr("10.0.0.1.0"): IPv4 address too long',
+    "ip('::12345')":
+        'IP Address "::12345" parse error during conversion from string: ParseAddr("::12345"): each group must have 4 or less digits '
+        '(at "12345")',
+    "ip('2001:db8:::68')":
+        'IP Address "2001:db8:::68" parse error during conversion from string: ParseAddr("2001:db8:::68"): each colon-separated field '
+        'must have at least one digit (at ":68")',
     "ip('x')": 'IP Address "x" parse error during conversion from string: ParseAddr("x"): unable to parse IP',
     "ip('::ffff:1.2.3.4')": 'IPv4-mapped IPv6 address "::ffff:1.2.3.4" is not allowed',
     "quantity('abc')": "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",

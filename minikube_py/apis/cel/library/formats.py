@@ -9,13 +9,12 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Sequence
-from datetime import date
 from typing import Any
 
 from ... import syntax
 from .. import types as t
 from ..errors import CelError
-from ..times import parse_timestamp
+from ..times import parse_date, parse_timestamp
 from ..values import NONE, Opaque, Optional, Value
 from .urls import parse
 
@@ -69,10 +68,10 @@ def _byte(text: str) -> Sequence[str]:
 
 def _date(text: str) -> Sequence[str]:
     try:
-        valid = len(text) == 10 and date.fromisoformat(text) is not None
-    except ValueError:
-        valid = False
-    return () if valid else ("invalid date",)
+        parse_date(text)
+    except CelError:
+        return ("invalid date",)
+    return ()
 
 
 def _datetime(text: str) -> Sequence[str]:
@@ -88,6 +87,7 @@ _FORMATS = {
     "dns1123Subdomain": Format("DNS1123Subdomain", syntax.dns_subdomain, 60),
     "dns1035Label": Format("DNS1035Label", syntax.dns_1035_label, 30),
     "qualifiedName": Format("QualifiedName", syntax.label_key, 60),
+    "portName": Format("PortName", syntax.port_name, 20),
     "dns1123LabelPrefix": Format("DNS1123LabelPrefix", _prefix(syntax.dns_label), 30),
     "dns1123SubdomainPrefix": Format("DNS1123SubdomainPrefix", _prefix(syntax.dns_subdomain), 60),
     "dns1035LabelPrefix": Format("DNS1035LabelPrefix", _prefix(syntax.dns_1035_label), 30),

@@ -6,7 +6,6 @@ Source: staging/src/k8s.io/apiserver/pkg/cel/library/ip.go, cidr.go; Go net/neti
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,10 +13,9 @@ from ...syntax import quote
 from .. import types as t
 from ..errors import CelError
 from ..values import Opaque, Value
+from .netip import NetipError, check_address, check_prefix
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-_TEXT_MAX = 64
-_PREFIX = re.compile(r"[1-9][0-9]*|0", re.ASCII)
 
 
 class Ip(Opaque):
@@ -57,23 +55,15 @@ class Cidr(Opaque):
         return self.address.version == address.version and self.masked(self.address) == self.masked(address)
 
 
-def _address(text: str) -> _Address:
-    """Raises: ValueError."""
-    if len(text) > _TEXT_MAX or not text.isascii() or "%" in text:
-        raise ValueError("unable to parse IP")
-    return ipaddress.ip_address(text)
-
-
 def parse_ip(text: str) -> Ip:
     """Raises: CelError."""
-    if "%" in text and len(text) <= _TEXT_MAX and ":" in text:
-        raise CelError(f"IP address {quote(text)} with zone value is not allowed")
     try:
-        address = _address(text)
-    except ValueError as error:
-        raise CelError(
-            f"IP Address {quote(text)} parse error during conversion from string: ParseAddr({quote(text)}): unable to parse IP"
-        ) from error
+        check_address(text)
+    except NetipError as error:
+        raise CelError(f"IP Address {quote(text)} parse error during conversion from string: {error}") from error
+    if "%" in text:
+        raise CelError(f"IP address {quote(text)} with zone value is not allowed")
+    address = ipaddress.ip_address(text)
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         raise CelError(f"IPv4-mapped IPv6 address {quote(text)} is not allowed")
     return Ip(address)
@@ -82,17 +72,12 @@ def parse_ip(text: str) -> Ip:
 def parse_cidr(text: str) -> Cidr:
     """Raises: CelError."""
     failed = "network address parse error during conversion from string: "
-    host, slash, bits = text.rpartition("/")
     try:
-        if not slash:
-            raise ValueError("no '/'")
-        address = _address(host)
-        if _PREFIX.fullmatch(bits) is None or len(bits) > 3:
-            raise ValueError(f"bad bits after slash: {quote(bits)}")
-        if int(bits) > address.max_prefixlen:
-            raise ValueError("prefix length out of range")
-    except ValueError as error:
-        raise CelError(f"{failed}{failed}netip.ParsePrefix({quote(text)}): {error}") from error
+        check_prefix(text)
+    except NetipError as error:
+        raise CelError(f"{failed}{failed}{error}") from error
+    host, _, bits = text.rpartition("/")
+    address = ipaddress.ip_address(host)
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         raise CelError(f"{failed}IPv4-mapped IPv6 address {quote(text)} is not allowed")
     return Cidr(address, int(bits))
