@@ -68,12 +68,13 @@ def resource_type(crd: CustomResourceDefinition, version_name: str) -> ResourceT
     )
 
 
-def kept_type(crd: CustomResourceDefinition) -> type[CustomObject]:
-    """The class of the objects of a definition in the version that is stored.
+def seen_type(crd: CustomResourceDefinition) -> type[CustomObject]:
+    """The class in which controllers see the objects of a definition: of the stored version, or, if that is not served, of the first that is.
 
-    Raises: StopIteration if no version is stored, as in no valid definition.
+    Raises: IndexError if no version is served.
     """
-    return kind_of(crd, next(version.name for version in crd.spec.versions if version.storage))
+    served = [version for version in crd.spec.versions if version.served]
+    return kind_of(crd, next((version.name for version in served if version.storage), served[0].name))
 
 
 def kind_of(crd: CustomResourceDefinition, version_name: str) -> type[CustomObject]:

@@ -109,7 +109,8 @@ class LocalClient:
     async def list_and_watch(
         self, kind: type[T], sink: Sink[T], *, namespace: str = "", label_selector: str = "", field_selector: str = ""
     ) -> None:
-        storage = self._storage(kind)
+        # Who sees a definition change may be earlier than who serves it.
+        storage = await self._registry.wait_storage_of(kind)
         selection = Selection(storage, namespace, label_selector, field_selector)
         while True:
             listing = self._registry.list(storage, namespace)

@@ -14,6 +14,7 @@ Source: k8s.io/apiserver/pkg/registry/generic/registry/store.go, kubernetes.io/d
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -91,6 +92,7 @@ class Registry:
         self.clock = clock
         self._storages = {storage.resource.gvr: storage for storage in storages}
         self._by_struct = {storage.struct: storage for storage in self._storages.values()}
+        self._came = asyncio.Event()
         self.field_managers = FieldManagers(self._storages.values)
         self._slow = SlowValidation()
 
@@ -107,6 +109,8 @@ class Registry:
         self._storages[storage.resource.gvr] = storage
         self._by_struct[storage.struct] = storage
         self.field_managers.forget(storage)
+        self._came.set()
+        self._came = asyncio.Event()
 
     def withdraw(self, storage: Storage) -> None:
         """Serve a resource no longer; one that is not served is no error. What it stored stays."""
@@ -124,6 +128,12 @@ class Registry:
 
         Raises: KeyError if the struct is not served.
         """
+        return self._by_struct[struct]
+
+    async def wait_storage_of(self, struct: type[Any]) -> Storage:
+        """The storage of a struct, as soon as it is served."""
+        while struct not in self._by_struct:
+            await self._came.wait()
         return self._by_struct[struct]
 
     def now(self) -> str:

@@ -79,5 +79,6 @@ class Client(Protocol):
     ) -> None:
         """Keep a sink up to date until cancelled: a list, then each change; lists again where a watch cannot go on.
 
-        Lost connections are retried with back-off; the sink then gets `replace` with the newer state.
+        Lost connections are retried with back-off; the sink then gets `replace` with the newer state. A kind that is not served is
+        waited for.
         """

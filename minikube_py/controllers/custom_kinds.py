@@ -1,7 +1,7 @@
 """The kinds of custom resources, as they come and go.
 
 Owns which classes stand for custom resources, for controllers that deal with objects of every kind. A definition counts from the moment
-that it is established until it is gone; its objects are seen in the version that is stored.
+that it is established until it is gone, while a version of it is served; `seen_type` says in which one its objects are seen.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import cast
 
 from minikube_py.apis.apiextensions_v1 import CustomResourceDefinition
-from minikube_py.apis.custom_resources import kept_type, served_versions
+from minikube_py.apis.custom_resources import seen_type, served_versions
 from minikube_py.apis.object import Object
 from minikube_py.client.informer import Informer
 
@@ -65,6 +65,6 @@ def _kind(definition: CustomResourceDefinition) -> tuple[type[Object], frozenset
     versions = served_versions(definition)
     if not versions:
         return None
-    kind = cast("type[Object]", kept_type(definition))
+    kind = cast("type[Object]", seen_type(definition))
     group, names = definition.spec.group, definition.status.accepted_names
     return kind, frozenset((group, version, names.kind) for version in versions)

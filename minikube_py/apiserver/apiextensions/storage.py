@@ -274,7 +274,7 @@ class CustomStorage(Storage):
             )
         if obj.kind != resource.kind:
             why = f'Invalid value: "{obj.kind}": must be {resource.kind}'
-            raise invalid(resource.group, resource.kind, obj.metadata.name, [Cause("FieldValueInvalid", why, "kind")])
+            raise invalid(resource.group, obj.kind, obj.metadata.name, [Cause("FieldValueInvalid", why, "kind")])
 
     def _prune(self, obj: CustomObject) -> None:
         document = {"apiVersion": obj.api_version, "kind": obj.kind, "metadata": {}, **obj.content}
