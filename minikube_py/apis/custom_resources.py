@@ -69,7 +69,7 @@ def resource_type(crd: CustomResourceDefinition, version_name: str) -> ResourceT
 
 
 def seen_type(crd: CustomResourceDefinition) -> type[CustomObject]:
-    """The class in which controllers see the objects of a definition: of the stored version, or, if that is not served, of the first that is.
+    """The class in which controllers see the objects of a definition: of the stored version, or, if that is not served, of the first.
 
     Raises: IndexError if no version is served.
     """

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from minikube_py.apis.json_text import decode_untyped, has_duplicates
 from minikube_py.apis.scheme import deep_copy
 from minikube_py.core.errors import BadRequestError, conflict
 
 from .decoding import strict_warnings
-from .json_text import decode_untyped, has_duplicates
 from .managed_fields import FieldManager
 from .patching import plain_document
 from .storage import Storage

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from minikube_py.apis.json_text import quote
 from minikube_py.apis.object import Object
 from minikube_py.apis.scheme import from_document, prune
 
 from .decoding import strict_error
-from .json_text import quote
 from .yaml_document import YamlDocument, YamlError, read_yaml
 
 T = TypeVar("T", bound=Object)

@@ -1,7 +1,7 @@
 """From a request body to an object: JSON, YAML and protobuf, strictness, and upstream's words for what is wrong.
 
 The usual body has no unknown field and no name twice: one decode at C speed and the search for duplicates, or, with nulls, two decodes.
-Only a body that fails takes the slow path (`typed_json.py`).
+Only a body that fails takes the slow path (`apis/typed_json.py`).
 Source: k8s.io/apimachinery/pkg/runtime/serializer/json/json.go, k8s.io/apiserver/pkg/endpoints/handlers/create.go, rest.go
 """
 
@@ -12,14 +12,25 @@ from typing import Any
 
 import msgspec
 
+from minikube_py.apis.json_text import (
+    JsonSyntaxError,
+    Members,
+    Number,
+    StrictErrors,
+    decode_untyped,
+    duplicates,
+    has_duplicates,
+    parse,
+    plain,
+    too_deep,
+)
 from minikube_py.apis.object import Object
 from minikube_py.apis.resources import exchanged_kinds
 from minikube_py.apis.scheme import decoder, encode, prune
+from minikube_py.apis.typed_json import Converter, DecodeError, TypedDecoder
 from minikube_py.core.errors import BadRequestError, Cause, UnsupportedMediaTypeError, invalid
 
-from .json_text import JsonSyntaxError, Members, Number, StrictErrors, decode_untyped, duplicates, has_duplicates, parse, plain, too_deep
 from .protobuf import ProtobufError, decode_message, decode_unknown, message_of, read_envelope
-from .typed_json import Converter, DecodeError, TypedDecoder
 from .yaml_document import YamlError, read_yaml
 
 JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE = "application/json", "application/yaml", "application/vnd.kubernetes.protobuf"

@@ -11,10 +11,7 @@ from typing import Any
 
 import msgspec
 
-from minikube_py.core.errors import BadRequestError, Cause, InvalidError, invalid
-
-from .decoding import strict_error
-from .json_text import (
+from minikube_py.apis.json_text import (
     JsonSyntaxError,
     Members,
     Number,
@@ -28,6 +25,9 @@ from .json_text import (
     read_float,
     too_deep,
 )
+from minikube_py.core.errors import BadRequestError, Cause, InvalidError, invalid
+
+from .decoding import strict_error
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"

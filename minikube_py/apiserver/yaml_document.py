@@ -19,9 +19,8 @@ from typing import Any, NamedTuple
 import yaml
 
 from minikube_py.apis.go_numbers import go_number
+from minikube_py.apis.json_text import quote
 from minikube_py.core import limits
-
-from .json_text import quote
 
 # Levels of nesting. No kind comes near, and the composer takes a stack frame or more a level.
 # Nodes that a document may have with its aliases resolved, or as many as it has bytes.

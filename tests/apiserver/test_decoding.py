@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from minikube_py.apis.apiextensions_v1 import CustomResourceDefinition
 from minikube_py.apis.apps_v1 import Deployment
 from minikube_py.apis.core_v1 import ConfigMap, Event, Pod
+from minikube_py.apis.json_text import has_duplicates
 from minikube_py.apis.scheme import to_document
 from minikube_py.apiserver.decoding import PROTOBUF_TYPE, decode_document, decode_object, duplicate_fields
-from minikube_py.apiserver.json_text import has_duplicates
 from minikube_py.core.errors import BadRequestError, InvalidError, UnsupportedMediaTypeError
 
 JSON, YAML = "application/json", "application/yaml"

@@ -95,3 +95,18 @@ async def test_what_is_given_is_copied_and_what_is_read_is_shared(control_plane:
     read: Any = await control_plane.client.get(core_v1.ConfigMap, "a", "default")
     listed = await control_plane.client.list(core_v1.ConfigMap)
     assert read is made and listed[0] is made
+
+
+async def test_kind_that_is_not_served_yet_is_waited_for(control_plane: ControlPlane) -> None:
+    storage = control_plane.registry.storage_of(core_v1.ConfigMap)
+    await control_plane.client.create(config_map("a"))
+    control_plane.registry.withdraw(storage)
+    mirror = Mirror()
+    task = asyncio.create_task(control_plane.client.list_and_watch(core_v1.ConfigMap, mirror))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    control_plane.registry.serve(control_plane.registry.storage_of(core_v1.Secret))
+    await asyncio.sleep(0)
+    assert not mirror.replaced
+    control_plane.registry.serve(storage)
+    await mirror.until({"a"})
+    await stop(control_plane, task)

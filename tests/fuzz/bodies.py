@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from minikube_py.apis import apiextensions_v1, apps_v1, core_v1, meta_v1
+from minikube_py.apis.json_text import JsonSyntaxError, StrictErrors, duplicates, has_duplicates, parse, plain
 from minikube_py.apis.object import Object
 from minikube_py.apis.scheme import encode
 from minikube_py.apiserver.decoding import (
@@ -18,7 +19,6 @@ from minikube_py.apiserver.decoding import (
     decode_object,
     duplicate_fields,
 )
-from minikube_py.apiserver.json_text import JsonSyntaxError, StrictErrors, duplicates, has_duplicates, parse, plain
 from minikube_py.apiserver.managed_fields import field_set
 from minikube_py.apiserver.managed_fields.path_element import PathElementError
 from minikube_py.apiserver.patch_document import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, read_patch

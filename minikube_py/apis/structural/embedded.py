@@ -7,7 +7,7 @@ Source: k8s.io/apiextensions-apiserver/pkg/apiserver/schema/objectmeta
 
 from __future__ import annotations
 
-import re
+import contextlib
 from typing import Any
 
 import msgspec
@@ -15,14 +15,13 @@ import msgspec
 from ...core.errors import Cause
 from .. import meta_v1, scheme, syntax
 from ..custom import metadata_document, metadata_from
-from ..validation.causes import invalid, required
+from ..json_text import parse
+from ..typed_json import DecodeError, TypedDecoder
+from ..validation.causes import Raw, invalid, required
 from ..validation.metadata import validate_metadata
 from .nodes import Node
 
 _FAKE_NAME = "fakename"  # metadata of an embedded resource needs no name, and the rules of metadata ask for one
-_WRONG_TYPE = re.compile(r"Expected `(?P<want>[^`]*)`, got `(?P<got>[^`]*)`(?: - at `\$\.?(?P<path>[^`]*)`)?")
-_GO_KINDS = {"str": "string", "int": "number", "float": "number", "bool": "bool", "array": "array", "object": "object", "null": "null"}
-_GO_TYPES = {"str": "string", "int": "int64", "bool": "bool", "array": "[]string", "object": "map[string]string"}
 
 
 class CoercionError(ValueError):
@@ -37,49 +36,80 @@ class CoercionError(ValueError):
         self.cause = cause
 
 
-def coerce(value: Any, node: Node, path: str = "") -> list[str]:
+def coerce(value: Any, node: Node, path: str = "", *, drop_wrong: bool = False) -> list[str]:
     """Drop unknown fields of embedded metadata, in place, and write it as metadata is written.
 
-    Returns: the paths of what was dropped.
+    Args:
+        drop_wrong: fields of a wrong type are dropped, too, and nothing raises.
+    Returns: the paths of what was unknown.
     Raises: CoercionError for an apiVersion or kind that is no string, or metadata that is none.
     """
-    dropped: list[str] = []
+    unknown: list[str] = []
     if isinstance(value, dict):
         if node.embedded:
-            dropped += _coerce_resource(value, node, path)
+            unknown += _coerce_resource(value, node, path, drop_wrong)
         for name, item in value.items():
             child = node.child(name)
             if child is not None and child.embeds:
                 joint = "." if path else ""
-                dropped += coerce(item, child, f"{path}{joint}{name}" if name in node.properties else f"{path}[{name}]")
+                where = f"{path}{joint}{name}" if name in node.properties else f"{path}[{name}]"
+                unknown += coerce(item, child, where, drop_wrong=drop_wrong)
     elif isinstance(value, list) and node.items is not None and node.items.embeds:
         for index, item in enumerate(value):
-            dropped += coerce(item, node.items, f"{path}[{index}]")
-    return dropped
-
-
-def _coerce_resource(value: dict[str, Any], node: Node, path: str) -> list[str]:
-    prefix = f"{path}." if path else ""
-    for name in ("apiVersion", "kind"):
-        if name in value and not isinstance(value[name], str) and not _goes(value[name], node.properties.get(name)):
-            raise CoercionError(invalid(f"{prefix}{name}", value[name], "must be a string"))
-    metadata = value.get("metadata")
-    if metadata is None:
-        return []
-    if not isinstance(metadata, dict):
-        problem = f"json: cannot unmarshal {_kind(metadata)} into Go value of type v1.ObjectMeta"
-        raise CoercionError(invalid(f"{prefix}metadata", metadata, problem))
-    unknown = scheme.prune(meta_v1.ObjectMeta, metadata, f"{prefix}metadata")
-    try:
-        value["metadata"] = metadata_document(metadata_from(metadata))
-    except msgspec.ValidationError as error:
-        raise CoercionError(invalid(f"{prefix}metadata", metadata, _go_message(error))) from error
+            unknown += coerce(item, node.items, f"{path}[{index}]", drop_wrong=drop_wrong)
     return unknown
 
 
+def _coerce_resource(value: dict[str, Any], node: Node, path: str, drop_wrong: bool) -> list[str]:
+    prefix = f"{path}." if path else ""
+    for name in ("apiVersion", "kind"):
+        if name in value and not isinstance(value[name], str) and not _goes(value[name], node.properties.get(name)):
+            if not drop_wrong:
+                raise CoercionError(invalid(f"{prefix}{name}", Raw(value[name]), "must be a string"))
+            del value[name]
+    if "metadata" not in value or _goes(value["metadata"], node.properties.get("metadata")):
+        return []
+    metadata = value["metadata"]
+    if drop_wrong:
+        if isinstance(metadata, dict):
+            value["metadata"] = _what_is_right(metadata)
+        return []
+    unknown = scheme.prune(meta_v1.ObjectMeta, metadata, f"{prefix}metadata")
+    try:
+        value["metadata"] = _as_written(metadata)
+    except DecodeError as error:
+        raise CoercionError(invalid(f"{prefix}metadata", Raw(metadata), str(error))) from error
+    return unknown
+
+
+def _as_written(metadata: Any) -> Any:
+    """Metadata as Go reads and writes it.
+
+    Raises: DecodeError.
+    """
+    return metadata_document(_read(metadata))
+
+
+def _read(metadata: Any) -> meta_v1.ObjectMeta:
+    """Raises: DecodeError."""
+    try:
+        return metadata_from(metadata if metadata is not None else {})
+    except msgspec.ValidationError:
+        return metadata_from(TypedDecoder().decode(meta_v1.ObjectMeta, parse(scheme.encode_sorted(metadata))))
+
+
+def _what_is_right(metadata: dict[str, Any]) -> dict[str, Any]:
+    """The fields of metadata that can be read."""
+    right: dict[str, Any] = {}
+    for name, item in metadata.items():
+        with contextlib.suppress(DecodeError):
+            right |= _as_written({name: item})
+    return right
+
+
 def _goes(value: Any, node: Node | None) -> bool:
-    """Whether it is a null that defaulting drops or replaces."""
-    return value is None and node is not None and not node.nullable
+    """Whether it is a null that is dropped before embedded resources are looked at."""
+    return value is None and node is not None and not node.nullable and node.default is None
 
 
 def validate_embedded(value: Any, node: Node, path: str = "") -> list[Cause]:
@@ -114,7 +144,7 @@ def validate_resource(value: dict[str, Any], path: str = "") -> list[Cause]:
 
 def _check_api_version(value: Any, path: str) -> list[Cause]:
     if not isinstance(value, str):
-        return [invalid(path, value, "must be a string")]
+        return [invalid(path, Raw(value), "must be a string")]
     if not value:
         return [invalid(path, value, "must not be empty")]
     return [invalid(path, value, f"unexpected GroupVersion string: {value}")] if value.count("/") > 1 else []
@@ -122,7 +152,7 @@ def _check_api_version(value: Any, path: str) -> list[Cause]:
 
 def _check_kind(value: Any, path: str) -> list[Cause]:
     if not isinstance(value, str):
-        return [invalid(path, value, "must be a string")]
+        return [invalid(path, Raw(value), "must be a string")]
     if not value:
         return [invalid(path, value, "must not be empty")]
     complaints = syntax.dns_1035_label(value.lower())
@@ -131,22 +161,8 @@ def _check_kind(value: Any, path: str) -> list[Cause]:
 
 def _check_metadata(value: Any, path: str) -> list[Cause]:
     try:
-        metadata = metadata_from(value if value is not None else {})
-    except msgspec.ValidationError as error:
-        return [invalid(path, value, _go_message(error))]
+        metadata = _read(value)
+    except DecodeError as error:
+        return [invalid(path, Raw(value), str(error))]
     metadata.name = metadata.name or _FAKE_NAME
     return validate_metadata(metadata, namespaced=bool(metadata.namespace), name=syntax.path_segment, path=path)
-
-
-def _kind(value: Any) -> str:
-    return {str: "string", bool: "bool", int: "number", float: "number", list: "array"}.get(type(value), "object")
-
-
-def _go_message(error: msgspec.ValidationError) -> str:
-    found = _WRONG_TYPE.match(str(error))
-    if found is None:
-        return str(error)
-    path = re.sub(r"\[[^\]]*\]", "", found["path"] or "")
-    want = found["want"].replace(" | null", "")
-    return (f"json: cannot unmarshal {_GO_KINDS.get(found['got'], found['got'])} into Go struct field ObjectMeta.{path} of type "
-            f"{_GO_TYPES.get(want, want)}")

@@ -15,7 +15,7 @@ from ..cel import compile_rules
 from ..correlation import Correlation
 from ..validation.causes import invalid
 from .checks import compile_check
-from .defaulting import complete, fill
+from .defaulting import complete, fill, prune_defaults
 from .embedded import coerce, validate_embedded
 from .explain import Explanation
 from .lists import check_lists
@@ -33,6 +33,7 @@ class Schema:
 
     def __init__(self, schema: Document) -> None:
         self._root = Node(schema)
+        prune_defaults(self._root)
         complete(self._root)
         self._rules = compile_rules(schema)
         self._check = compile_check(self._root)

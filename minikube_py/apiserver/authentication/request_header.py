@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..json_text import whole
+from minikube_py.apis.json_text import whole
+
 from .user import UserInfo, extra_key
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from minikube_py.apis.json_text import whole
 from minikube_py.apis.syntax import quote
 from minikube_py.core.errors import BadRequestError
 
 from ..authentication.user import UserInfo, extra_key
-from ..json_text import whole
 
 _PREFIX = "impersonate-"
 _EXTRA_PREFIX = "impersonate-extra-"

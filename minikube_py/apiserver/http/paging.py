@@ -20,11 +20,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from minikube_py.apis.json_text import JsonSyntaxError, parse, plain
 from minikube_py.core import limits
 from minikube_py.core.errors import BadRequestError, ExpiredError
 from minikube_py.store.interface import CompactedError, Entry, Listing
-
-from ..json_text import JsonSyntaxError, parse, plain
 
 CONTINUE_EXPIRED = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue "

@@ -12,10 +12,10 @@ from typing import Any
 
 from minikube_py.apis.apiextensions_v1 import CustomResourceColumnDefinition
 from minikube_py.apis.go_numbers import json_number, show_number
+from minikube_py.apis.go_time import canonical_time, time_problem
 from minikube_py.apis.jsonpath import JsonPathError, Template
 from minikube_py.apis.validation.causes import json_text
 
-from ..go_time import canonical_time, time_problem
 from .form import AGE, NAME, UNKNOWN, Column, Printer, since
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,8 @@ from typing import Any
 
 import msgspec
 
-from ..json_text import too_deep
+from minikube_py.apis.json_text import too_deep
+
 from .wire import ProtobufError, fields, text
 
 Reader = Callable[[bytes, int, int], Any]

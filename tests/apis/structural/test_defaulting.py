@@ -15,6 +15,10 @@ def root(**properties: Any) -> dict[str, Any]:
 
 
 A = {"type": "string", "default": "a"}
+INTEGER = {"type": "integer"}
+RESOURCE = {"type": "object", "x-kubernetes-embedded-resource": True}
+WHOLE = {"apiVersion": "v1", "kind": "K", "metadata": {"name": "n", "odd": 1, "labels": {"a": 1}}}
+RIGHT = {"apiVersion": "v1", "kind": "K", "metadata": {"name": "n"}}
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "missing": (root(a=A), {}, {"a": "a"}),
     "present": (root(a=A), {"a": "b"}, {"a": "b"}),
@@ -29,7 +33,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "default inside a default": (root(spec=root(a=A) | {"default": {}}), {}, {"spec": {"a": "a"}}),
     "items": (root(list={"type": "array", "items": root(a=A)}), {"list": [{}, {"a": "x"}]}, {"list": [{"a": "a"}, {"a": "x"}]}),
     "null items": (
-        root(list={"type": "array", "items": root(a=A) | {"default": {"b": 1}}}), {"list": [None]}, {"list": [{"b": 1, "a": "a"}]}),
+        root(list={"type": "array", "items": root(a=A, b=INTEGER) | {"default": {"b": 1}}}),
+        {"list": [None]}, {"list": [{"b": 1, "a": "a"}]}),
     "null items without a default stay": (root(list={"type": "array", "items": {"type": "string"}}), {"list": [None]}, {"list": [None]}),
     "values of maps": (root(map={"type": "object", "additionalProperties": root(a=A)}), {"map": {"k": {}}}, {"map": {"k": {"a": "a"}}}),
     "null values of maps": (
@@ -37,6 +42,17 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "embedded metadata": (
         root(r=root(metadata=root(name={"type": "string", "default": "n"})) | {"x-kubernetes-embedded-resource": True}),
         {"r": {"metadata": {}}}, {"r": {"metadata": {"name": "n"}}}),
+    "what is unknown in a default": (root(spec=root(a=A, b=INTEGER) | {"default": {"b": 1, "c": 2}}), {}, {"spec": {"b": 1, "a": "a"}}),
+    "what is unknown in the metadata of a default": (root(r=RESOURCE | {"default": WHOLE}), {}, {"r": RIGHT}),
+    "and where that preserves what is unknown": (
+        root(r=RESOURCE | {"x-kubernetes-preserve-unknown-fields": True, "default": WHOLE}), {}, {"r": RIGHT}),
+    "and further below": (root(spec=root(r=RESOURCE) | {"default": {"r": WHOLE}}), {}, {"spec": {"r": RIGHT}}),
+    "and where metadata alone has a default": (
+        root(r=RESOURCE | root(metadata={"type": "object", "default": WHOLE["metadata"]})), {"r": {}}, {"r": {"metadata": {"name": "n"}}}),
+    "and in lists and maps": (
+        root(l={"type": "array", "items": {"type": "object", "additionalProperties": RESOURCE | root(metadata=root(
+            name={"type": "string", "default": "n"}, odd={"type": "integer", "default": 1}))}}),
+        {"l": [{"k": {"metadata": {}}}]}, {"l": [{"k": {"metadata": {"name": "n"}}}]}),
 }
 
 

@@ -47,6 +47,12 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], list[str]
     "metadata of embedded resources": (
         root(item=RESOURCE), {"item": {"apiVersion": "v1", "kind": "P", "metadata": {"name": "n", "odd": 1, "labels": {"a": "b"}}}},
         {"item": {"apiVersion": "v1", "kind": "P", "metadata": {"name": "n", "labels": {"a": "b"}}}}, ["item.metadata.odd"]),
+    "null metadata of embedded resources": (
+        root(item=RESOURCE), {"item": {"apiVersion": "v1", "kind": "P", "metadata": None}},
+        {"item": {"apiVersion": "v1", "kind": "P", "metadata": {}}}, []),
+    "times of embedded resources, as they are written": (
+        root(item=RESOURCE), {"item": {"apiVersion": "v1", "kind": "P", "metadata": {"creationTimestamp": "2020-01-01T00:30:00.5+01:00"}}},
+        {"item": {"apiVersion": "v1", "kind": "P", "metadata": {"creationTimestamp": "2019-12-31T23:30:00Z"}}}, []),
     "paths in order": (root(), {"b": 1, "a": 1, "c": 1}, {}, ["a", "b", "c"]),
 }
 
@@ -66,6 +72,11 @@ def test_what_is_not_specified_is_dropped_and_told(
     ({"apiVersion": "v1", "kind": ["P"]}, 'item.kind: Invalid value: ["P"]: must be a string'),
     ({"apiVersion": "v1", "kind": "P", "metadata": "x"},
      'item.metadata: Invalid value: "x": json: cannot unmarshal string into Go value of type v1.ObjectMeta'),
+    ({"apiVersion": "v1", "kind": "P", "metadata": []},
+     "item.metadata: Invalid value: []: json: cannot unmarshal array into Go value of type v1.ObjectMeta"),
+    ({"apiVersion": "v1", "kind": "P", "metadata": {"creationTimestamp": "x"}},
+     'item.metadata: Invalid value: {"creationTimestamp":"x"}: parsing time "x" as "2006-01-02T15:04:05Z07:00": '
+     'cannot parse "x" as "2006"'),
     ({"apiVersion": "v1", "kind": "P", "metadata": {"labels": {"a": 1}}},
      'item.metadata: Invalid value: {"labels":{"a":1}}: json: cannot unmarshal number into Go struct field ObjectMeta.labels of type '
      "string"),

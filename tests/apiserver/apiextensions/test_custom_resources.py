@@ -119,6 +119,14 @@ async def test_life_of_a_custom_object(lab: Lab) -> None:
     assert message(await lab.get(f"{WIDGETS}/w")) == (404, 'widgets.example.com "w" not found')
 
 
+async def test_objects_of_another_kind_or_version_are_refused(lab: Lab) -> None:
+    await define(lab)
+    assert message(await lab.send("POST", WIDGETS, {**widget(), "kind": "Gadget"})) == (
+        422, 'Gadget.example.com "w" is invalid: kind: Invalid value: "Gadget": must be Widget')
+    assert message(await lab.send("POST", WIDGETS, widget(api_version="example.com/v2"))) == (
+        400, "the API version in the data (example.com/v2) does not match the expected API version (example.com/v1)")
+
+
 async def test_metadata_is_read_as_go_reads_it(lab: Lab) -> None:
     await define(lab)
     elsewhere = widget()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from minikube_py.apis.apiextensions_v1 import CustomResourceDefinition
-from minikube_py.apis.custom_resources import TERMINATING_VERBS, VERBS, resource_type, served_versions
+from minikube_py.apis.custom_resources import TERMINATING_VERBS, VERBS, resource_type, seen_type, served_versions
 from minikube_py.apis.resources import MODIFY, Subresource, storage_version_hash
 
 from .definitions import definition, version
@@ -44,6 +44,12 @@ def test_a_stored_version_that_is_not_served_has_no_hash() -> None:
     crd = definition(versions=[version("v1", served=False), version("v2", storage=False)])
     assert resource_type(crd, "v2").storage_version_hash == ""
     assert served_versions(crd) == ["v2"]
+
+
+def test_controllers_see_the_stored_version_or_the_first_that_is_served() -> None:
+    assert seen_type(definition(versions=[version("v2", storage=False), version("v1")])).resource.version == "v1"
+    hidden = definition(versions=[version("v1", served=False), version("v3", storage=False), version("v2", storage=False)])
+    assert seen_type(hidden).resource.version == "v3"
 
 
 def test_nothing_is_served_before_the_definition_is_established() -> None:

@@ -15,14 +15,13 @@ import string
 from dataclasses import dataclass
 from typing import Any
 
-from minikube_py.apis import shapes
-from minikube_py.apis.go_numbers import go_number
-from minikube_py.apis.object import Object
-from minikube_py.apis.quantity import FORMAT_WRONG
-from minikube_py.apis.shapes import Shape, fields_of, go_path
-
+from . import shapes
+from .go_numbers import go_number
 from .go_time import canonical_time, time_problem
 from .json_text import JsonSyntaxError, Members, Number, StrictErrors, plain, whole
+from .object import Object
+from .quantity import FORMAT_WRONG
+from .shapes import Shape, fields_of, go_path
 
 INTEGER = re.compile(r"-?[0-9]{1,19}")
 BITS = {"int32": 31, "int64": 63}
@@ -82,7 +81,7 @@ class TypedDecoder:
 
         Raises: DecodeError.
         """
-        found = self._value(Shape(shapes.STRUCT, struct.__name__, struct), tree, {}, Place())
+        found = self._value(shapes.derive(struct), tree, {}, Place())
         if self._first:
             raise DecodeError(self._first)
         return found if isinstance(found, dict) else {}
