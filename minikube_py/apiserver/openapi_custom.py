@@ -116,8 +116,7 @@ def _type_properties(shared: Mapping[str, Document]) -> Document:
 def _extensions(custom: CustomResource) -> dict[str, Any]:
     extensions = _kind_extension(custom.resource.gvk)
     if custom.selectable_fields:
-        paths = sorted(path.removeprefix(".") for path in custom.selectable_fields)
-        extensions["x-kubernetes-selectable-fields"] = [{"fieldPath": path} for path in paths]
+        extensions["x-kubernetes-selectable-fields"] = [{"fieldPath": path.removeprefix(".")} for path in custom.selectable_fields]
     return extensions
 
 

@@ -226,17 +226,18 @@ class Registry:
         """Check and store a new object that admission has filled in."""
         storage, namespace, name, obj = operation.storage, operation.namespace, operation.name, operation.obj
         context, strategy, resource = operation.context, storage.strategy, storage.resource
-        stored = storage.to_storage(obj)
-        strategy.prepare_create(stored, context)
-        storage.stored.set_defaults(stored)  # of what admission added, and of the new status
+        judged = storage.to_judging(obj)
+        strategy.prepare_create(judged, context)
+        storage.judging.set_defaults(judged)  # of what admission added, and of the new status
         waited = waits
         try:
-            causes = strategy.causes_of_create(stored, context)
+            causes = strategy.causes_of_create(judged, context)
         except SlowRulesError:
             waited = True
-            causes = await self._found_aside(partial(strategy.causes_of_create, stored, replace(context, patient=True)), storage, turn)
+            causes = await self._found_aside(partial(strategy.causes_of_create, judged, replace(context, patient=True)), storage, turn)
         if causes:
             raise invalid(resource.group, resource.kind, name, causes)
+        stored = storage.kept(judged)
         if waits:
             await self._validate_waiting(operation, stored)
         try:
@@ -319,7 +320,7 @@ class Registry:
                 await self.admission.mutate_waiting(operation)
             else:
                 self.admission.mutate(operation)
-            stored = await self._checked_update(operation, old, turn, waits=waits)
+            stored = await self._checked_update(operation, storage.judging.served(head), turn, waits=waits)
             if waits:
                 await self._validate_waiting(operation, stored, old)
             if self.store.head(storage.collection, key) is not head:
@@ -339,6 +340,7 @@ class Registry:
         """What is to be stored of an update that admission has filled in.
 
         Args:
+            old: in the version that is judged.
             waits: whether admission waits for others: nobody has a turn meanwhile, as they may write what needs one.
         Raises: InvalidError; SlowRulesError if the update is to begin anew, with a turn.
         """
@@ -347,9 +349,9 @@ class Registry:
         subresource = "" if operation.subresource == "scale" else operation.subresource
         drop_duplicates(new.metadata, context, after_admission=True)
         storage.set_defaults(new)
-        stored = storage.to_storage(new)
-        self._prepare_update(storage, stored, old, subresource, context)
-        find = partial(storage.strategy.causes_of_update, stored, old, subresource)
+        judged = storage.to_judging(new)
+        self._prepare_update(storage, judged, old, subresource, context)
+        find = partial(storage.strategy.causes_of_update, judged, old, subresource)
         patient = replace(context, patient=True)
         if turn is not None:
             causes = await turn.run(partial(find, patient))
@@ -362,7 +364,7 @@ class Registry:
                 causes = await self._found_aside(partial(find, patient), storage, None)
         if causes:
             raise invalid(storage.resource.group, storage.resource.kind, operation.name, causes)
-        return stored
+        return storage.kept(judged)
 
     async def _found_aside(self, find: Callable[[], Causes], storage: Storage, turn: Turn | None) -> Causes:
         """What is wrong with an object, found while the event loop goes on."""
@@ -411,14 +413,14 @@ class Registry:
         fields = self.field_managers.of(storage, subresource)
         new.metadata.managed_fields = fields.update(old, new, context.field_manager, now)
 
-    def _prepare_update(self, storage: Storage, stored: Any, old: Any, subresource: str, context: Context) -> None:
+    def _prepare_update(self, storage: Storage, judged: Any, old: Any, subresource: str, context: Context) -> None:
         strategy = storage.strategy
         if not subresource:
-            strategy.prepare_update(stored, old, context)
+            strategy.prepare_update(judged, old, context)
         elif subresource == "status":
-            strategy.prepare_status_update(stored, old, context)
+            strategy.prepare_status_update(judged, old, context)
         else:
-            getattr(strategy, f"prepare_{subresource}")(stored, old, context)
+            getattr(strategy, f"prepare_{subresource}")(judged, old, context)
 
     async def _replace(self, storage: Storage, key: str, stored: Any, head: Entry, context: Context, encode_: Encode) -> Entry:
         """Store a new version; one that equals the old is not written, one whose deletion is complete goes."""

@@ -118,6 +118,21 @@ class Storage:
         """The object in the stored version."""
         return obj if self._conversion is None else self._conversion.to_storage(obj)
 
+    @property
+    def judging(self) -> Storage:
+        """The storage of the version that the strategy judges: the stored one; of custom resources, whose versions have rules of their own,
+        the served one.
+        """
+        return self.stored
+
+    def to_judging(self, obj: Any) -> Any:
+        """The object in the version that the strategy judges, of one in the served version."""
+        return self.to_storage(obj)
+
+    def kept(self, judged: Any) -> Any:
+        """The object in the stored version, of one that was judged."""
+        return judged
+
     def from_storage(self, obj: Any) -> Any:
         """The object in the served version, of one in the stored version."""
         return obj if self._conversion is None else self._conversion.from_storage(obj)

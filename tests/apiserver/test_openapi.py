@@ -295,7 +295,7 @@ async def test_custom_resources_are_published_and_withdrawn(openapi: OpenApi) ->
     assert references(document) <= set(schemas)
     widget = schemas["com.example.v1.Widget"]
     assert widget["x-kubernetes-group-version-kind"] == [{"group": "example.com", "version": "v1", "kind": "Widget"}]
-    assert widget["x-kubernetes-selectable-fields"] == [{"fieldPath": "spec.colour"}, {"fieldPath": "spec.teeth"}]
+    assert widget["x-kubernetes-selectable-fields"] == [{"fieldPath": "spec.teeth"}, {"fieldPath": "spec.colour"}]
     assert {"apiVersion", "kind", "metadata", "spec"} == set(widget["properties"])
     assert "/apis/example.com/v1/widgets" in (await fetch(openapi, "/openapi/v2"))["paths"]
 

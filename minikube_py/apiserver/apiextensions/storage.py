@@ -41,6 +41,7 @@ from ..decoding import (
     strict_warnings,
     unsupported,
 )
+from ..discovery_documents import version_order
 from ..managed_fields import FieldType
 from ..managed_fields.structural_types import custom_field_type
 from ..printers import Printer, custom_printer
@@ -138,6 +139,7 @@ class CustomStorage(Storage):
 
     Args:
         storage_version: the storage of the version that is kept; None if it is this one.
+        successor: the version to be used in place of this one, if it is deprecated; "" if there is none.
 
     Attributes:
         custom_strategy: the strategy, by its own type.
@@ -148,7 +150,7 @@ class CustomStorage(Storage):
 
     def __init__(
         self, resource: ResourceType, version: apiextensions_v1.CustomResourceDefinitionVersion, collection: str,
-        storage_version: CustomStorage | None = None,
+        storage_version: CustomStorage | None = None, *, successor: str = "",
     ) -> None:
         self.schema = schema_document(version)
         self._schema = compile_schema(self.schema)
@@ -159,7 +161,7 @@ class CustomStorage(Storage):
         self.custom_strategy = strategy = CustomStrategy(resource, self._schema, status=has_status, scale=self._scale)
         self._type = custom_type(resource)
         super().__init__(resource, cast(Any, self._type), strategy, collection, storage_version)
-        self.deprecation = _deprecation(resource, version)
+        self.deprecation = _deprecation(resource, version, successor)
         self.printer = _printer(version)
         self._selectable = frozenset(field.json_path.removeprefix(".") for field in version.selectable_fields)
 
@@ -213,6 +215,16 @@ class CustomStorage(Storage):
         new = self._type(obj.kind, self.resource.group_version, msgspec.structs.replace(obj.metadata), content)
         self._prune(new)
         return new
+
+    @property
+    def judging(self) -> CustomStorage:
+        return self
+
+    def to_judging(self, obj: Any) -> Any:
+        return obj
+
+    def kept(self, judged: Any) -> Any:
+        return self.to_storage(judged)
 
     def to_storage(self, obj: Any) -> Any:
         stored = cast(CustomStorage, self.stored)
@@ -336,15 +348,27 @@ def build_storages(
     kept = next(version for version in versions if version.storage)
     names = definition.status.accepted_names if definition.status.accepted_names.plural else definition.spec.names
     collection = f"{names.plural}.{definition.spec.group}"
-    stored = CustomStorage(by_version[kept.name], kept, collection)
-    others = [CustomStorage(by_version[v.name], v, collection, stored) for v in versions if v.served and v is not kept]
+    stored = CustomStorage(by_version[kept.name], kept, collection, successor=_successor(kept.name, versions))
+    others = [
+        CustomStorage(by_version[v.name], v, collection, stored, successor=_successor(v.name, versions))
+        for v in versions if v.served and v is not kept
+    ]
     return [stored, *others] if kept.served else others
 
 
-def _deprecation(resource: ResourceType, version: apiextensions_v1.CustomResourceDefinitionVersion) -> str:
+def _successor(name: str, versions: Sequence[apiextensions_v1.CustomResourceDefinitionVersion]) -> str:
+    """The newest version that is served and not deprecated, if it is newer than one; else ""."""
+    newer = [v.name for v in versions if v.served and not v.deprecated and version_order(v.name) < version_order(name)]
+    return min(newer, key=version_order, default="")
+
+
+def _deprecation(resource: ResourceType, version: apiextensions_v1.CustomResourceDefinitionVersion, successor: str) -> str:
     if not version.deprecated:
         return ""
-    return version.deprecation_warning or f"{resource.group_version} {resource.kind} is deprecated"
+    if version.deprecation_warning is not None:
+        return version.deprecation_warning
+    advice = f"; use {resource.group}/{successor} {resource.kind}" if successor else ""
+    return f"{resource.group_version} {resource.kind} is deprecated{advice}"
 
 
 def _printer(version: apiextensions_v1.CustomResourceDefinitionVersion) -> Printer:

@@ -213,11 +213,49 @@ async def test_versions_share_objects_and_warn_when_deprecated(lab: Lab) -> None
     beta = WIDGETS.replace("v1", "v1beta1", 1)
     made = await lab.send("POST", beta, widget(api_version="example.com/v1beta1"))
     assert (made.status, made.json["apiVersion"]) == (201, "example.com/v1beta1")
-    assert made.headers["Warning"] == '299 - "example.com/v1beta1 Widget is deprecated"'
+    assert made.headers["Warning"] == '299 - "example.com/v1beta1 Widget is deprecated; use example.com/v1 Widget"'
     assert (await lab.get(f"{WIDGETS}/w")).json["apiVersion"] == "example.com/v1"
     assert (await lab.get(beta)).json["items"][0]["apiVersion"] == "example.com/v1beta1"
     async with lab.watch(beta) as watch:
         assert (await watch.next())["object"]["apiVersion"] == "example.com/v1beta1"
+
+
+async def test_deprecated_versions_name_the_newest_that_is_better(lab: Lab) -> None:
+    await define(lab, definition(
+        version("v1alpha1", storage=False, deprecated=True), version("v1beta2", storage=False), version("v1beta10", storage=False),
+        version("v2", storage=False, deprecated=True), version("v1", served=False), version("v3beta1", storage=False, deprecated=True,
+                                                                                             deprecationWarning="gone soon")))
+    warnings = {}
+    for name in ("v1alpha1", "v1beta2", "v2", "v3beta1"):
+        warnings[name] = (await lab.get(WIDGETS.replace("v1", name, 1))).headers.get("Warning")
+    assert warnings == {
+        "v1alpha1": '299 - "example.com/v1alpha1 Widget is deprecated; use example.com/v1beta10 Widget"', "v1beta2": None,
+        "v2": '299 - "example.com/v2 Widget is deprecated"', "v3beta1": '299 - "gone soon"',
+    }
+
+
+async def test_objects_are_judged_in_the_version_in_which_they_are_written(lab: Lab) -> None:
+    old = {
+        "type": "object", "required": ["note"], "properties": {
+            "apiVersion": {"type": "string", "pattern": "v1beta1$"}, "note": {"type": "string"},
+            "spec": {"type": "object", "properties": {
+                "size": {"type": "integer", "x-kubernetes-validations": [{"rule": "self >= oldSelf", "message": "must not shrink"}]}}},
+        },
+    }
+    new = {"type": "object", "properties": {"spec": {"type": "object", "properties": {"size": {"type": "integer"}}}}}
+    await define(lab, definition(version("v1beta1", storage=False, schema=old), version("v1", schema=new)))
+    beta = WIDGETS.replace("v1", "v1beta1", 1)
+    merge = {"Content-Type": "application/merge-patch+json"}
+    made = await lab.send("POST", beta, {**widget(api_version="example.com/v1beta1", size=2), "note": "x"})
+    assert made.status == 201, made.json
+    assert "note" not in made.json  # What the stored version does not know is lost.
+    assert message(await lab.send("PATCH", f"{beta}/w", {"spec": {"size": 1}}, headers=merge)) == (
+        422, 'Widget.example.com "w" is invalid: [note: Required value, <nil>: Invalid value: null: some validation rules were not checked '
+        "because the object was invalid; correct the existing errors to complete validation]")
+    assert message(await lab.send("PATCH", f"{beta}/w", {"spec": {"size": 1}, "note": "y"}, headers=merge)) == (
+        422, 'Widget.example.com "w" is invalid: spec.size: Invalid value: 1: must not shrink')
+    assert (await lab.send("PATCH", f"{WIDGETS}/w", {"spec": {"size": 1}}, headers=merge)).status == 200
+    assert (await lab.send("PATCH", f"{beta}/w", {"spec": {"size": 3}, "note": "y"}, headers=merge)).json["spec"] == {"size": 3}
 
 
 async def test_changed_schema_holds_for_what_was_stored_before(lab: Lab) -> None:
