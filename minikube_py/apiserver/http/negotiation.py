@@ -70,12 +70,14 @@ def negotiate(accept: str, *, watch: bool = False, protobuf: bool = False, table
         protobuf: whether the kind has such a form; the metadata of every kind has.
         tables: whether what is answered has Tables, as all that is stored has.
 
-    Raises: NotAcceptableError if there is none.
+    Raises: NotAcceptableError if there is none; it names what the server writes at all, whatever the kind. A watch is refused as a list
+        is, unless it asks for what only a list can be.
     """
-    codings = [coding for coding in Coding if (protobuf or coding is not Coding.PROTOBUF) and not (watch and coding is Coding.YAML)]
     found = _first(accept, (Coding.JSON, Coding.YAML), tables=tables) or _first(accept, (Coding.PROTOBUF,))
-    if found is None or (found.coding not in codings and found.form is Form.OBJECT) or (watch and found.coding is Coding.YAML):
-        raise not_acceptable(f"{coding.value};stream=watch" if watch else coding.value for coding in codings)
+    if found is None or (found.coding is Coding.PROTOBUF and found.form is Form.OBJECT and not protobuf):
+        raise not_acceptable(coding.value for coding in Coding)
+    if watch and found.coding is Coding.YAML:
+        raise not_acceptable(f"{coding.value};stream=watch" for coding in Coding if coding is not Coding.YAML)
     return JSON if found == JSON else found
 
 

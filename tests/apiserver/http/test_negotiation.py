@@ -50,9 +50,10 @@ def test_first_clause_that_can_be_served_wins(accept: str, wanted: Negotiated) -
     "application/vnd.kubernetes.protobuf", "application/JSON", "application/x-yaml",
 ])
 def test_what_cannot_be_served_is_not_acceptable(accept: str) -> None:
-    with pytest.raises(NotAcceptableError) as refused:
-        negotiate(accept)
-    assert str(refused.value) == "only the following media types are accepted: application/json, application/yaml"
+    for watch in (False, True):
+        with pytest.raises(NotAcceptableError) as refused:
+            negotiate(accept, watch=watch)
+        assert str(refused.value) == f"only the following media types are accepted: application/json, application/yaml, {PROTOBUF}"
 
 
 @pytest.mark.parametrize(("accept", "wanted"), [
@@ -64,11 +65,13 @@ def test_protobuf_is_for_who_takes_nothing_else(accept: str, wanted: Negotiated)
     assert negotiate(accept, protobuf=True) == wanted
 
 
-@pytest.mark.parametrize("accept", ["application/yaml", "text/plain"])
+@pytest.mark.parametrize("accept", [
+    "application/yaml", "application/yaml;as=Table;g=meta.k8s.io;v=v1", "application/yaml, application/json",
+])
 def test_watches_are_streams(accept: str) -> None:
     with pytest.raises(NotAcceptableError) as refused:
         negotiate(accept, watch=True)
-    assert str(refused.value) == "only the following media types are accepted: application/json;stream=watch"
+    assert str(refused.value) == f"only the following media types are accepted: application/json;stream=watch, {PROTOBUF};stream=watch"
     assert negotiate(KUBECTL, watch=True).form is Form.TABLE
 
 
