@@ -6,7 +6,7 @@ from typing import Any
 
 from minikube_py.apis.scheme import encode_sorted
 from minikube_py.core import limits
-from minikube_py.core.errors import RequestEntityTooLargeError, StatusError
+from minikube_py.core.errors import StatusError, StorageError
 from minikube_py.store.interface import Entry
 
 from .managed_fields.entries import differ_in_time
@@ -17,7 +17,7 @@ def encode_checked(obj: Any, revision: int) -> bytes:
     """`encode_versioned` for objects that a client sent: they have a largest size."""
     data = encode_versioned(obj, revision)
     if len(data) > limits.OBJECT_BYTES_MAX:
-        raise too_large(len(data))
+        raise too_large()
     return data
 
 
@@ -55,8 +55,6 @@ def same(one: Any, other: Any) -> bool:
     return encode_sorted(one) == encode_sorted(other)
 
 
-def too_large(size: int) -> StatusError:
-    """Source: etcd's "request is too large", as the API server passes it on."""
-    return RequestEntityTooLargeError(
-        f"etcdserver: request is too large: the object has {size} bytes, the limit is {limits.OBJECT_BYTES_MAX}"
-    )
+def too_large() -> StatusError:
+    """The words of etcd, which the API server passes on without a reason."""
+    return StorageError("etcdserver: request is too large")
