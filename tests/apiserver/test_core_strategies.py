@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from minikube_py.apis import apps_v1, core_v1, discovery_v1, meta_v1, scheme
+from minikube_py.apis.defaults.apps import TEMPLATE_GENERATION
 from minikube_py.apis.disabled import drop_disabled_fields
 from minikube_py.apiserver.context import Context
 from minikube_py.apiserver.strategies.endpoint_slices import EndpointSliceStrategy
 from minikube_py.apiserver.strategies.volumes import PersistentVolumeClaimStrategy, PersistentVolumeStrategy
-from minikube_py.apiserver.strategies.workloads import TEMPLATE_GENERATION
 from minikube_py.core.errors import BadRequestError, InvalidError
 from tests.apis.tables import build, changed
 from tests.apiserver.objects import create, document_of, update

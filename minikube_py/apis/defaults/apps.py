@@ -20,6 +20,8 @@ from .pods import set_template_spec
 from .storage import set_claim
 from .table import Defaults
 
+# Of a DaemonSet: how often its template has changed.
+TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 _HISTORY = 10
 _PROGRESS_DEADLINE_S = 600
 _ROLLING = "RollingUpdate"
@@ -67,6 +69,10 @@ def set_daemon_set(daemon_set: DaemonSet) -> None:
             strategy.rolling_update.max_surge = 0
     if spec.revision_history_limit is None:
         spec.revision_history_limit = _HISTORY
+    if TEMPLATE_GENERATION not in daemon_set.metadata.annotations:
+        # Whoever leaves it out sets it back, and is its manager; what it counts is the strategy's.
+        # Source: pkg/apis/apps/v1/conversion.go (Convert_apps_DaemonSet_To_v1_DaemonSet)
+        daemon_set.metadata.annotations = {**daemon_set.metadata.annotations, TEMPLATE_GENERATION: "0"}
 
 
 def set_stateful_set(stateful_set: StatefulSet) -> None:

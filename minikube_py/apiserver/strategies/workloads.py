@@ -8,14 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from minikube_py.apis.apps_v1 import DaemonSet, Deployment
+from minikube_py.apis.defaults.apps import TEMPLATE_GENERATION
 from minikube_py.apis.meta_v1 import ObjectMeta
 from minikube_py.apis.scheme import encode
 from minikube_py.core.errors import BadRequestError
 
 from ..context import Context
 from ..strategy import Strategy
-
-TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 
 
 class DeploymentStrategy(Strategy):

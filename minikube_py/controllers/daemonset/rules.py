@@ -17,6 +17,7 @@ from minikube_py.apis.core_v1 import (
     PodSpec,
     Toleration,
 )
+from minikube_py.apis.defaults.apps import TEMPLATE_GENERATION
 from minikube_py.apis.node_affinity import matches_node
 from minikube_py.apis.tolerations import tolerates
 
@@ -58,7 +59,7 @@ def make_pod(ds: DaemonSet, node: str, hash_: str) -> Pod:
     """A pod of the set that the scheduler can bind to `node` alone."""
     pod = pod_from_template(ds.spec.template, ds)
     pod.metadata.labels = {**pod.metadata.labels, HASH_LABEL: hash_}
-    generation = ds.metadata.annotations.get("deprecated.daemonset.template.generation")
+    generation = ds.metadata.annotations.get(TEMPLATE_GENERATION)
     if generation:
         pod.metadata.labels["pod-template-generation"] = generation
     pod.spec.tolerations = tolerations_of(pod.spec)
@@ -86,7 +87,7 @@ def node_of(pod: Pod) -> str:
 
 
 def is_updated(ds: DaemonSet, pod: Pod, hash_: str) -> bool:
-    generation = ds.metadata.annotations.get("deprecated.daemonset.template.generation")
+    generation = ds.metadata.annotations.get(TEMPLATE_GENERATION)
     labels = pod.metadata.labels
     return labels.get(HASH_LABEL) == hash_ or (generation is not None and labels.get("pod-template-generation") == generation)
 
