@@ -281,7 +281,7 @@ def check_type(version: str, kind: str, group_version: str, expected: str) -> No
 
     Raises: BadRequestError.
     """
-    version, kind = version or group_version, kind or expected
+    version, kind = _said_version(version, group_version) or group_version, kind or expected
     if kind == expected and version in (group_version, ALSO_READ.get((group_version, kind))):
         return
     group, _, number = version.rpartition("/")
@@ -293,6 +293,17 @@ def check_type(version: str, kind: str, group_version: str, expected: str) -> No
     else:
         problem = f'no kind "{kind}" is registered for version "{version}" in scheme "{SCHEME}"'
     raise BadRequestError(cannot_be_handled(version, kind, problem, expected))
+
+
+def _said_version(version: str, group_version: str) -> str:
+    """An apiVersion in the form that is expected: the core group may have a slash, too, and a group that is expected needs no version.
+
+    Source: k8s.io/apimachinery/pkg/runtime/schema/group_version.go (ParseGroupVersion), runtime/serializer/json/json.go (gvkWithDefaults)
+    """
+    group, slash, number = version.rpartition("/")
+    if slash and not group:
+        return number
+    return group_version if slash and not number and group == group_version.rpartition("/")[0] else version
 
 
 def _internal(group_version: str) -> str:

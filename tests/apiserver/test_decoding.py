@@ -89,6 +89,10 @@ def test_kind_and_version_may_be_left_out_but_not_be_others() -> None:
     config_map(b'{"metadata":{"name":"a"}}')
     config_map(b'{"kind":"ConfigMap","apiVersion":"v1"}')
     config_map(b"null")
+    for version in (b"/v1", b"/"):  # Go clients that join an empty group and a version send this.
+        obj, _ = config_map(b'{"kind":"ConfigMap","apiVersion":"' + version + b'","data":{"k":"v"}}')
+        assert obj.data == {"k": "v"}
+    assert decode_object(Deployment, "apps/v1", "Deployment", b'{"apiVersion":"apps/"}', JSON)
     head = 'in version "v1" cannot be handled as a ConfigMap'
     scheme = 'in scheme "pkg/api/legacyscheme/scheme.go:30"'
     assert refusal(b'{"kind":"Secret"}') == f"Secret {head}: converting (v1.Secret) to (core.ConfigMap): unknown conversion"

@@ -191,7 +191,7 @@ class FieldManager:
             manager: who applies; not empty.
         Raises: BadRequestError, ConflictError, UnreasonedError for a document that does not fit the type.
         """
-        self._check_version(applied)
+        applied = self._of_this_version(applied)
         managed = stored(live.metadata.managed_fields)
         mine = applied_by(manager, self._subresource)
         try:
@@ -220,10 +220,14 @@ class FieldManager:
                 changed = True
         return Applied(new if changed else None, encode(after))
 
-    def _check_version(self, applied: dict[str, Any]) -> None:
-        found = (applied.get("apiVersion"), applied.get("kind"))
-        if found != (self._group_version, self._kind):
-            raise BadRequestError(f"invalid object type: {gvk_text(*found)}")
+    def _of_this_version(self, applied: dict[str, Any]) -> dict[str, Any]:
+        """What is applied; the core group may be said with a slash. Raises: BadRequestError for another version or kind."""
+        version, kind = applied.get("apiVersion"), applied.get("kind")
+        if version == f"/{self._group_version}" and "/" not in self._group_version:
+            version, applied = self._group_version, {**applied, "apiVersion": self._group_version}
+        if (version, kind) != (self._group_version, self._kind):
+            raise BadRequestError(f"invalid object type: {gvk_text(version, kind)}")
+        return applied
 
     def _check_type(self, applied: dict[str, Any]) -> None:
         try:

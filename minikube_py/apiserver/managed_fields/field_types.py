@@ -133,9 +133,9 @@ class MapType:
         field = self.fields.get(name)
         return field.type if field is not None else self.element
 
-    def as_atomic(self) -> MapType:
-        """The same as one whole."""
-        return MapType(lambda: self.fields, self.element, atomic=True)
+    def related(self, *, atomic: bool) -> MapType:
+        """The same as one whole, or as parts of their own, where a field says so of what it holds."""
+        return MapType(lambda: self.fields, self.element, atomic=atomic)
 
 
 class ListType:

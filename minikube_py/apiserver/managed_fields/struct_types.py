@@ -101,7 +101,9 @@ def _field_type(kind: msgspec.inspect.Type, rule: tuple[str, str, str, tuple[str
     strategy, merge_key, relation, keys = rule
     if isinstance(kind, msgspec.inspect.StructType):
         inner = type_of(kind.cls)
-        return FieldType(map_=inner.map.as_atomic()) if relation == "atomic" and inner.map is not None else inner
+        if inner.map is None or not relation or inner.map.atomic is (relation == "atomic"):
+            return inner
+        return FieldType(map_=inner.map.related(atomic=relation == "atomic"))
     if isinstance(kind, msgspec.inspect.DictType):
         return FieldType(map_=MapType(element=_plain(kind.value_type), atomic=relation == "atomic"))
     if isinstance(kind, msgspec.inspect.ListType):
