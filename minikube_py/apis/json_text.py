@@ -29,6 +29,7 @@ _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _ESCAPES = ((b"<", b"\\u003c"), (b">", b"\\u003e"), (b"&", b"\\u0026"))
 _decode = msgspec.json.Decoder().decode
+_first_value = json.JSONDecoder().raw_decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -46,6 +47,16 @@ class Members(list[tuple[str, Any]]):
     """An object: its members in order, with names that occur twice."""
 
     __slots__ = ()
+
+
+def decode_first(text: str) -> tuple[Any, int]:
+    """The first value of a text, whatever comes after it, and where it ends. Upstream reads managedFields so.
+
+    Raises: ValueError if it does not begin with one.
+    """
+    start = len(text) - len(text.lstrip(" \t\r\n"))
+    _, end = _first_value(text, start)
+    return _decode(text[start:end]), end
 
 
 def too_deep(text: bytes) -> bool:

@@ -409,6 +409,12 @@ def test_lists_of_numbers_may_be_packed() -> None:
     assert document["spec"]["securityContext"]["supplementalGroups"] == [1, 300, 7]
 
 
+def test_what_comes_after_json_in_a_field_is_dropped() -> None:
+    entry = block(1, b"m") + block(2, b"Update") + block(3, b"v1") + block(6, b"FieldsV1") + block(7, block(1, b'{"f:data":{}}{"more":1}'))
+    document = decode_document(envelope("v1", "ConfigMap", block(1, block(17, entry))), PROTOBUF)
+    assert document["metadata"]["managedFields"][0]["fieldsV1"] == {"f:data": {}}
+
+
 def test_a_message_that_comes_in_parts_is_merged() -> None:
     raw = block(1, block(1, b"p")) + block(1, block(3, b"ns"))
     assert decode_document(envelope("v1", "Pod", raw), PROTOBUF)["metadata"] == {"name": "p", "namespace": "ns"}

@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from ..json_text import decode_first
+
 SELF = "."
 FIELD, KEY, VALUE, INDEX = "f:", "k:", "v:", "i:"
 _KNOWN = (FIELD, KEY, VALUE, INDEX)
@@ -64,7 +66,7 @@ def canonical(element: str) -> str | None:
     try:
         if kind == INDEX:
             return f"{INDEX}{_index(text)}"
-        value = _decoder.decode(text)
+        value, _ = decode_first(text)
     except (ValueError, msgspec.DecodeError, RecursionError) as error:
         raise PathElementError(f"invalid path element {element}: {error}") from error
     if kind == VALUE:

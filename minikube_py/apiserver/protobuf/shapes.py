@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from minikube_py.apis.json_text import too_deep
+from minikube_py.apis.json_text import decode_first, too_deep
 
 from .wire import ProtobufError, fields, text
 
@@ -82,7 +82,7 @@ def int_or_string(data: bytes, position: int, end: int) -> int | str:
 
 
 def raw(data: bytes, position: int, end: int) -> Any:
-    """JSON in a field of its own, taken as it is."""
+    """JSON in a field of its own, taken as it is, without what comes after it."""
     found = b""
     for number, value in fields(data, position, end):
         if number == 1 and isinstance(value, bytes):
@@ -91,7 +91,11 @@ def raw(data: bytes, position: int, end: int) -> Any:
         return UNSET
     if too_deep(found):
         raise ProtobufError("raw JSON exceeded max depth")
-    msgspec.json.decode(found)
+    try:
+        msgspec.json.decode(found)
+    except msgspec.DecodeError:
+        document = found.decode()
+        found = document[: decode_first(document)[1]].encode()
     return msgspec.Raw(found)
 
 

@@ -84,6 +84,8 @@ def test_form_on_the_wire() -> None:
     ({"f:b": {}, "f:a": {".": {}}}, {"f:a": {}, "f:b": {}}),
     ({"f:a": {"x:new": {}}}, {"f:a": {}}),
     ({"f:a": None}, {"f:a": {}}),
+    # What comes after a value is nobody's.
+    ({'v: "x" {"a":1}': {}, 'k:{"uid":"a"} 1': {}}, {'k:{"uid":"a"}': {}, 'v:"x"': {}}),
 ])
 def test_sets_of_others_are_read_as_if_written_here(written_: Any, canonical: Any) -> None:
     assert json.dumps(fs.parse(json.dumps(written_).encode())) == json.dumps(canonical)
