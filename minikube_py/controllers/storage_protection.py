@@ -8,13 +8,14 @@ Source: pkg/controller/volume/{pvcprotection,pvprotection,vacprotection}
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 from minikube_py.apis.core_v1 import PersistentVolume, PersistentVolumeClaim, Pod
 from minikube_py.apis.scheme import deep_copy
 from minikube_py.apis.storage_v1 import VolumeAttributesClass
 from minikube_py.client.informer import key_of
-from minikube_py.core.errors import ConflictError, NotFoundError
+from minikube_py.core.errors import NotFoundError
 
 from .base import Context, Controller
 
@@ -34,18 +35,14 @@ class _Protection(Controller):
         return bool(obj.metadata.deletion_timestamp) == (self.finalizer in obj.metadata.finalizers)
 
     async def _settle(self, obj: Protected, *, used: bool) -> None:
+        """Raises: ConflictError for an object that has changed; it comes again after its back-off."""
         if not self._due(obj) or (used and obj.metadata.deletion_timestamp):
             return
         new = deep_copy(obj)
         kept = [each for each in new.metadata.finalizers if each != self.finalizer]
         new.metadata.finalizers = kept if obj.metadata.deletion_timestamp else [*kept, self.finalizer]
-        try:
+        with contextlib.suppress(NotFoundError):
             await self.client.update(new)
-        except NotFoundError:
-            return
-        except ConflictError:
-            # What has changed comes by the watch, too.
-            self.enqueue(obj)
 
 
 class ClaimProtection(_Protection):

@@ -164,6 +164,8 @@ class WorkQueue(Generic[K]):
                     self.add_after(key, again_s)
             finally:
                 self.done(key)
+            # Where nothing is waited for, keys that come again at once must not keep everybody else waiting.
+            await asyncio.sleep(0)
 
     def close(self) -> None:
         """Drop the timers."""

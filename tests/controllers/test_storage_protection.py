@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from minikube_py.apis.core_v1 import (
     Container,
     HostPathVolumeSource,
@@ -19,8 +21,10 @@ from minikube_py.apis.core_v1 import (
     VolumeResourceRequirements,
 )
 from minikube_py.apis.meta_v1 import ObjectMeta
+from minikube_py.apis.scheme import deep_copy
 from minikube_py.apis.storage_v1 import VolumeAttributesClass
 from minikube_py.controllers.storage_protection import AttributesClassProtection, ClaimProtection, VolumeProtection
+from minikube_py.core.errors import ConflictError
 
 from .world import World
 
@@ -77,6 +81,15 @@ async def test_claim_from_before_is_protected_too(world: World) -> None:
     await world.change(PersistentVolumeClaim, "c", strip)
     await world.start(ClaimProtection)
     await world.until(lambda: world.get(PersistentVolumeClaim, "c").metadata.finalizers == ["kubernetes.io/pvc-protection"])
+
+
+async def test_a_claim_that_has_changed_comes_again_later(world: World) -> None:
+    (controller,) = await world.start(ClaimProtection)
+    stale = deep_copy(await make_claim(world))
+    stale.metadata.finalizers, stale.metadata.resource_version = [], "1"
+    with pytest.raises(ConflictError):
+        await controller._settle(stale, used=False)
+    await world.settle(controller)
 
 
 async def test_volume_stays_while_it_is_bound(world: World) -> None:

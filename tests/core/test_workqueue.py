@@ -242,3 +242,22 @@ async def test_conflict_is_retried_without_a_warning(queue: WorkQueue[str], capl
         queue.add("a")
         await asyncio.sleep(10)
     assert tries == 2 and not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+async def test_a_key_that_comes_again_at_once_leaves_time_to_others(queue: WorkQueue[str]) -> None:
+    """Nothing is waited for where client and server are one process."""
+    calls = 0
+
+    async def reconcile(key: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls < 1000:
+            queue.add(key)
+
+    async with working(queue, reconcile):
+        queue.add("a")
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert 0 < calls < 10
+        while calls < 1000:
+            await asyncio.sleep(0)
