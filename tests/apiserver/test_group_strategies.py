@@ -115,6 +115,18 @@ async def test_warnings_come_with_valid_objects_alone(control_plane: ControlPlan
     assert told.warnings == []
 
 
+@pytest.mark.parametrize(("kind", "changes"), [
+    ("apiextensions.k8s.io/v1/CustomResourceDefinition", True), ("batch/v1/CronJob", True), ("storage.k8s.io/v1/VolumeAttachment", False),
+    ("networking.k8s.io/v1/ServiceCIDR", False), ("admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy", False),
+    ("apiregistration.k8s.io/v1/APIService", False), ("resource.k8s.io/v1/ResourceClaim", False), ("apps/v1/Deployment", False),
+])
+async def test_whether_the_status_subresource_changes_labels(control_plane: ControlPlane, kind: str, changes: bool) -> None:
+    made = await create(control_plane, kind, document_of(kind))
+    meta = scheme.deep_copy(made.metadata)
+    meta.labels = {**meta.labels, "by": "status"}
+    assert ("by" in (await update(control_plane, kind, made, "status", metadata=meta)).metadata.labels) is changes
+
+
 async def test_events_are_strict_by_the_group_that_they_come_by(control_plane: ControlPlane) -> None:
     loose = {"metadata": {"name": "a"}, "involvedObject": {"kind": "Pod", "name": "p", "namespace": "default"}}
     assert await create(control_plane, "v1/Event", loose)

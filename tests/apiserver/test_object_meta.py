@@ -230,10 +230,11 @@ async def test_owners_that_are_named_twice_count_once(control_plane: ControlPlan
 
 
 async def test_services_are_created_by_updates_too(control_plane: ControlPlane) -> None:
-    """Upstream lets a PUT create services, as it does endpoints, events, leases, limit ranges and RBAC's kinds."""
+    """Upstream lets a PUT create services, as it does endpoints, events, leases, limit ranges, runtime classes and RBAC's kinds."""
     create_by_update = {
         storage.resource.group_resource for storage in control_plane.registry.storages() if storage.strategy.create_on_update
     }
     rbac = itertools.product(("roles", "rolebindings", "clusterroles", "clusterrolebindings"), ("rbac.authorization.k8s.io",))
     assert create_by_update == {
-        "services", "endpoints", "events", "events.events.k8s.io", "leases.coordination.k8s.io", "limitranges", *map(".".join, rbac)}
+        "services", "endpoints", "events", "events.events.k8s.io", "leases.coordination.k8s.io", "limitranges",
+        "runtimeclasses.node.k8s.io", *map(".".join, rbac)}

@@ -60,6 +60,7 @@ STRATEGIES: dict[str, Callable[[], Strategy]] = {
     "persistentvolumes": PersistentVolumeStrategy,
     "pods": PodStrategy,
     "priorityclasses.scheduling.k8s.io": PriorityClassStrategy,
+    "runtimeclasses.node.k8s.io": CreateOnUpdateStrategy,
     "serviceaccounts": ServiceAccountStrategy,
     **dict.fromkeys(
         (f"{plural}.rbac.authorization.k8s.io" for plural in ("clusterroles", "clusterrolebindings", "roles", "rolebindings")),

@@ -25,12 +25,14 @@ CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 
 
 class CustomResourceDefinitionStrategy(Strategy):
-    """A definition remembers in which versions its objects were stored, and does not go before them."""
+    """A definition remembers in which versions its objects were stored, and does not go before them.
+
+    An update of its status changes metadata, too: upstream resets it to what was sent.
+    """
 
     generation = True
     unconditional_update = False
     marks_deletion = True
-    status_keeps_metadata = True
 
     def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
         self._clock = clock
