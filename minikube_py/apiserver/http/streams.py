@@ -16,6 +16,7 @@ from yarl import URL
 from minikube_py.core.errors import BadRequestError, unknown_method
 
 from .kubelets import Kubelets
+from .log_options import log_parameters
 from .proxy import Proxies
 from .query import Query
 from .request_info import RequestInfo
@@ -42,10 +43,13 @@ class Streams:
 
         Raises: any StatusError.
         """
+        if info.subresource != "log" and query.has("dryRun"):
+            raise BadRequestError("dryRun is not supported")
         if info.subresource == "proxy":
             return await self._proxies.handle(http, info)
         if http.method not in (("GET",) if info.subresource == "log" else ("GET", "POST")):
             raise unknown_method()
+        parameters = _parameters(info, query)
         pod = self._kubelets.object("pods", info.namespace, info.name)
         container = "" if info.subresource == "portforward" else f"/{container_name(pod, query.text('container'))}"
         if not pod.spec.node_name:
@@ -53,19 +57,24 @@ class Streams:
                 return web.Response(status=204)
             raise BadRequestError(f"pod {info.name} does not have a host assigned")
         route = await self._kubelets.route(pod.spec.node_name)
-        target = f"{PATHS[info.subresource]}/{info.namespace}/{info.name}{container}?{_parameters(info, query)}"
+        target = f"{PATHS[info.subresource]}/{info.namespace}/{info.name}{container}?{urlencode(parameters)}"
         url = URL(f"{route.scheme}://{route.authority}/{target}", encoded=True)
         if info.subresource == "log":
             return await route.relay.pass_on_bytes(http, url)
         return await route.relay.pass_on(http, url, upgrade_required=True)
 
 
-def _parameters(info: RequestInfo, query: Query) -> str:
-    """What the kubelet is asked for."""
+def _parameters(info: RequestInfo, query: Query) -> list[tuple[str, str]]:
+    """What the kubelet is asked for.
+
+    Raises: InvalidError for options of a log that do not go together.
+    """
+    if info.subresource == "log":
+        return log_parameters(query, info.name)
     parameters = [(name, value) for name, value in query.all if name != "container"]
     if info.subresource in ("exec", "attach"):
         parameters = [(RENAMED.get(name, name), _flag(name, value)) for name, value in parameters]
-    return urlencode(parameters)
+    return parameters
 
 
 def container_name(pod: Any, wanted: str) -> str:

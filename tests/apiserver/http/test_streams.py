@@ -46,8 +46,28 @@ async def test_kubelet_is_asked_for_what_the_client_wants(lab: Lab, kubelet: Non
 
 
 async def test_log_is_asked_for_and_streamed(lab: Lab, kubelet: None) -> None:
-    answer = await lab.get(f"{POD}/log?follow=true&tailLines=3&watch=1")
-    assert answer.json["path"] == "/containerLogs/default/web/app?follow=true&tailLines=3&watch=1"
+    for asked_, passed_on in (
+        ("follow=true&tailLines=3&watch=1&previous=false", "follow=true&tailLines=3"),
+        ("timestamps&sinceTime=2020-01-01T01:00:00%2B01:00", "sinceTime=2020-01-01T00%3A00%3A00Z&timestamps=true"),
+    ):
+        answer = await lab.get(f"{POD}/log?{asked_}")
+        assert answer.json["path"] == f"/containerLogs/default/web/app?{passed_on}"
+
+
+@pytest.mark.parametrize(("asked_", "status", "message"), [
+    ("tailLines=x", 400, 'strconv.ParseInt: parsing "x": invalid syntax'),
+    ("sinceTime=x", 400, 'parsing time "x" as "2006-01-02T15:04:05Z07:00": cannot parse "x" as "2006"'),
+    ("tailLines=-1&limitBytes=0", 422, 'PodLogOptions "nope" is invalid: [tailLines: Invalid value: -1: must be greater than or equal to '
+     "0, limitBytes: Invalid value: 0: must be greater than 0]"),
+    ("sinceSeconds=0", 422, 'PodLogOptions "nope" is invalid: sinceSeconds: Invalid value: 0: must be greater than 0'),
+    ("sinceSeconds=1&sinceTime=null", 422,
+     'PodLogOptions "nope" is invalid: : Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified'),
+    ("stream=All", 422, 'PodLogOptions "nope" is invalid: stream: Forbidden: may not be specified'),
+    ("tailLines=0", 404, 'pods "nope" not found'),
+])
+async def test_options_of_a_log_are_checked_before_the_pod_is_looked_for(lab: Lab, asked_: str, status: int, message: str) -> None:
+    answer = await lab.get(f"/api/v1/namespaces/default/pods/nope/log?{asked_}")
+    assert (answer.status, answer.json["message"]) == (status, message)
 
 
 @pytest.mark.parametrize(("protocols", "text"), [((), False), (("binary.k8s.io",), False), (("other", "base64.binary.k8s.io"), True)])
@@ -93,6 +113,8 @@ async def test_connection_becomes_what_both_ends_agree_on(lab: Lab, kubelet: Non
     ("GET", "exec?command=x&container=nope", 400, "container nope is not valid for pod web"),
     ("PUT", "exec", 405, "the server does not allow this method on the requested resource"),
     ("POST", "log", 405, "the server does not allow this method on the requested resource"),
+    *((method, f"{path}?dryRun=All", 400, "dryRun is not supported")
+      for method, path in (("POST", "exec"), ("GET", "attach"), ("POST", "portforward"), ("GET", "proxy"))),
 ])
 async def test_what_cannot_be_a_stream_is_refused(lab: Lab, kubelet: None, method: str, path: str, status: int, message: str) -> None:
     answer = await lab.send(method, f"{POD}/{path}")
