@@ -46,6 +46,11 @@ class ServiceRanges:
         self._taken: set[int] = set()
         self._reserved: set[int] = set()
 
+    @property
+    def family(self) -> str:
+        """The address family of the cluster."""
+        return f"IPv{self.default.version}"
+
     def load(self) -> None:
         for collection, changed in ((CIDRS, self._cidr_changed), (ADDRESSES, self._address_changed)):
             listing = self._store.list(collection)

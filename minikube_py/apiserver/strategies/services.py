@@ -21,6 +21,7 @@ from minikube_py.store.interface import Entry, Store, WatchEvent
 
 from ..context import Context
 from ..strategy import Strategy
+from .service_families import settle_families
 from .service_ranges import ServiceRanges
 
 _WITH_NODE_PORTS = ("NodePort", "LoadBalancer")
@@ -100,7 +101,17 @@ class ServiceStrategy(Strategy):
     def prepare_create(self, obj: Any, context: Context) -> None:
         super().prepare_create(obj, context)
         self._load()
-        self._set_families(obj.spec)
+        spec = obj.spec
+        if spec.cluster_ip and not spec.cluster_ips:
+            spec.cluster_ips = [spec.cluster_ip]
+        _drop_inner_policy(spec)
+
+    def causes_of_create(self, obj: Any, context: Context) -> list[Cause]:
+        return settle_families(obj.spec, None, self._ips.family) or super().causes_of_create(obj, context)
+
+    def causes_of_update(self, new: Any, old: Any, subresource: str, context: Context) -> list[Cause]:
+        causes = [] if subresource else settle_families(new.spec, old.spec, self._ips.family)
+        return causes or super().causes_of_update(new, old, subresource, context)
 
     def validate_create(self, obj: Any, context: Context) -> list[Cause]:
         return self._allocate(obj, None)
@@ -115,23 +126,13 @@ class ServiceStrategy(Strategy):
         balancer = new.status.load_balancer
         if spec.type != "LoadBalancer" and balancer is not None and balancer.ingress:
             new.status = msgspec.structs.replace(new.status, load_balancer=core_v1.LoadBalancerStatus())
-        self._set_families(spec)
+        _drop_inner_policy(spec)
 
     def validate_update(self, new: Any, old: Any, context: Context) -> list[Cause]:
         return self._allocate(new, old)
 
     def abandon(self, new: Any, old: Any) -> None:
         self._free(new.spec, old.spec if old is not None else None)
-
-    def _set_families(self, spec: core_v1.ServiceSpec) -> None:
-        if spec.type == "ExternalName":
-            return
-        if not spec.ip_families:
-            spec.ip_families = [f"IPv{self._ips.default.version}"]
-        if spec.ip_family_policy is None:
-            spec.ip_family_policy = "SingleStack"
-        if spec.cluster_ip and not spec.cluster_ips:
-            spec.cluster_ips = [spec.cluster_ip]
 
     def _allocate(self, new: core_v1.Service, old: core_v1.Service | None) -> list[Cause]:
         """Take what `new` (found valid) wants and does not have from `old`; on a cause nothing stays taken."""
@@ -142,7 +143,9 @@ class ServiceStrategy(Strategy):
         if spec.type != "ExternalName":
             causes = self._allocate_ips(spec, addresses_of(old.spec) if old else [], taken_ips)
         if not causes and spec.type in ("NodePort", "LoadBalancer"):
-            causes = self._allocate_ports(spec, node_ports_of(old.spec) if old else [], taken_ports)
+            had = node_ports_of(old.spec) if old else []
+            causes = self._allocate_ports(spec, had, taken_ports) if old else self._allocate_new_ports(spec, taken_ports)
+            causes = causes or self._allocate_health_check(spec, had, taken_ports)
         if causes:
             for ip in taken_ips:
                 self._ips.free(ip)
@@ -172,15 +175,41 @@ class ServiceStrategy(Strategy):
             taken.append(number)
         return []
 
+    def _allocate_new_ports(self, spec: core_v1.ServiceSpec, taken: list[int]) -> list[Cause]:
+        """Give the ports of a new service their node ports: those with one number, of several protocols, share one.
+
+        Source: pkg/registry/core/service/storage/alloc.go (initNodePorts)
+        """
+        shared: dict[int, int] = {}
+        for index, port in enumerate(spec.ports):
+            if not port.node_port and not _gets_node_ports(spec):
+                continue
+            if port.port in shared:
+                port.node_port = port.node_port or shared[port.port]
+                wanted = port.node_port if port.node_port != shared[port.port] else 0
+            else:
+                wanted = next((other.node_port for other in spec.ports if other.port == port.port and other.node_port), 0)
+                port.node_port = shared[port.port] = wanted or self._ports.take_any()
+                if not wanted:
+                    taken.append(port.node_port)
+            if wanted:
+                if not self._ports.take(wanted):
+                    return [self._why_not_port(wanted, f"spec.ports[{index}].nodePort")]
+                taken.append(wanted)
+        return []
+
     def _allocate_ports(self, spec: core_v1.ServiceSpec, had: list[int], taken: list[int]) -> list[Cause]:
         for index, port in enumerate(spec.ports):
             if port.node_port:
                 causes = self._take_port(port.node_port, f"spec.ports[{index}].nodePort", had, taken)
                 if causes:
                     return causes
-            elif spec.type == "NodePort" or spec.allocate_load_balancer_node_ports is not False:
+            elif _gets_node_ports(spec):
                 port.node_port = self._ports.take_any()
                 taken.append(port.node_port)
+        return []
+
+    def _allocate_health_check(self, spec: core_v1.ServiceSpec, had: list[int], taken: list[int]) -> list[Cause]:
         if not needs_health_check(spec):
             spec.health_check_node_port = 0
         elif spec.health_check_node_port:
@@ -196,10 +225,13 @@ class ServiceStrategy(Strategy):
             if wanted not in had and wanted not in taken:
                 taken.append(wanted)
             return []
+        return [self._why_not_port(wanted, field)]
+
+    def _why_not_port(self, wanted: int, field: str) -> Cause:
         first, last = self._node_ports
         why = "provided port is already allocated" if first <= wanted <= last else \
             f"provided port is not in the valid range. The range of valid ports is {first}-{last}"
-        return [Cause("FieldValueInvalid", f"Invalid value: {wanted}: {why}", field)]
+        return Cause("FieldValueInvalid", f"Invalid value: {wanted}: {why}", field)
 
     def _free(self, spec: core_v1.ServiceSpec, keep: core_v1.ServiceSpec | None) -> None:
         """Give back what `spec` holds and `keep` does not."""
@@ -211,6 +243,19 @@ class ServiceStrategy(Strategy):
         for port in node_ports_of(spec):
             if port not in kept_ports:
                 self._ports.free(port)
+
+
+def _gets_node_ports(spec: core_v1.ServiceSpec) -> bool:
+    return spec.type == "NodePort" or spec.allocate_load_balancer_node_ports is not False
+
+
+def _drop_inner_policy(spec: core_v1.ServiceSpec) -> None:
+    """Nothing inside goes to a service that is a name only; upstream takes the policy and never shows it.
+
+    Source: pkg/registry/core/service/storage/storage.go (defaultOnReadInternalTrafficPolicy)
+    """
+    if spec.type == "ExternalName":
+        spec.internal_traffic_policy = None
 
 
 def _keep_allocated(spec: core_v1.ServiceSpec, known: core_v1.ServiceSpec) -> None:
