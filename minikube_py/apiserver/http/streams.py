@@ -67,7 +67,7 @@ class Streams:
 def _parameters(info: RequestInfo, query: Query) -> list[tuple[str, str]]:
     """What the kubelet is asked for.
 
-    Raises: InvalidError for options of a log that do not go together.
+    Raises: BadRequestError, InvalidError for options of a log that are wrong.
     """
     if info.subresource == "log":
         return log_parameters(query, info.name)
