@@ -5,9 +5,9 @@ Source: pkg/apis/core/validation/validation.go (ValidatePodLogOptions), pkg/regi
 
 from __future__ import annotations
 
+from minikube_py.apis.go_time import canonical_time, time_problem
 from minikube_py.core.errors import BadRequestError, Cause, invalid
 
-from ..go_time import canonical_time, time_problem
 from .query import Query
 
 FLAGS = ("follow", "previous", "timestamps")

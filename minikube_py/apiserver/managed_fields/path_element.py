@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from ..json_text import decode_first
+from minikube_py.apis.json_text import decode_first
 
 SELF = "."
 FIELD, KEY, VALUE, INDEX = "f:", "k:", "v:", "i:"
