@@ -86,7 +86,7 @@ GENERATIONS: list[tuple[str, tuple[Any, ...], int, int]] = [
 ]
 # Kinds whose status leaves the labels alone.
 KEEP_LABELS = {"ServiceCIDR", "VolumeAttachment", "ValidatingAdmissionPolicy", "ResourceClaim", "APIService", "FlowSchema",
-               "PriorityLevelConfiguration", "CustomResourceDefinition", "Deployment"}
+               "PriorityLevelConfiguration", "Deployment"}
 WITH_STATUS = [f"{resource.group_version}/{resource.kind}" for resource in RESOURCES
                if resource.subresource("status") and resource.gvr not in SHARED]
 

@@ -187,10 +187,15 @@ async def test_request_waits_for_its_turn_and_administrators_do_not(server: Cont
 
 async def test_request_that_finds_no_place_is_told_when_to_come_again(server: Controlled) -> None:
     answers = []
+    rejecting = {"metadata": {"annotations": {"apf.kubernetes.io/autoupdate-spec": "false"}},
+                 "spec": {"limited": {"limitResponse": {"type": "Reject", "queuing": None}}}}
+    changed = await server.lab.send("PATCH", f"{GROUP}/prioritylevelconfigurations/global-default", body=json.dumps(rejecting).encode(),
+                                    headers={"Content-Type": "application/merge-patch+json"})
+    assert changed.status == 200
+    level = server.control.levels["global-default"].queue_set
+    assert level is not None
+    await until(lambda: not level.queuing.queues)
     turns = server.fill("global-default")
-    level = server.control.levels["global-default"]
-    assert level.queue_set is not None
-    level.queue_set.configure(type(level.queue_set.queuing)())  # as with a limitResponse of type Reject
     for method, document in (("GET", None), ("POST", {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "c"}})):
         answers.append(await server.as_jane("/api/v1/namespaces/default/configmaps", method, document))
     for answer in answers:

@@ -20,11 +20,11 @@ from minikube_py.client.interface import Client
 from minikube_py.kubelet.options import KubeletOptions
 from minikube_py.kubelet.server import KubeletServer
 from tests.apiserver.authentication.certificates import TestAuthority, client_context
-from tests.apiserver.conftest import lab, pki
+from tests.apiserver.conftest import lab, new_cluster, pki
 from tests.apiserver.http.test_tunnels import node_tls
 from tests.apiserver.lab import Lab
 
-__all__ = ["lab", "pki"]
+__all__ = ["lab", "new_cluster", "pki"]
 
 
 class NodeApi:
