@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import uvloop
 
-from minikube_py.apis import core_v1, discovery_v1
+from minikube_py.apis import core_v1, discovery_v1, networking_v1
 from minikube_py.apis.object import Object
 from minikube_py.client.informer import Informer, Informers, key_of
 from minikube_py.client.interface import Client
@@ -144,6 +144,7 @@ class Agent:
         _report(services, network.service_changed)
         _report(slices, network.slice_changed)
         _report(namespaces, network.namespace_changed)
+        _report(self._informers.of(networking_v1.ServiceCIDR), network.service_cidr_changed)
         kubelet.host_ports.follow(network.host_ports_changed)
         async with asyncio.TaskGroup() as group:
             group.create_task(network.run(), name="network-components")

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import collapse_addresses, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 from ..apis.core_v1 import Namespace, Node, Service
 from ..apis.discovery_v1 import EndpointSlice
+from ..apis.networking_v1 import ServiceCIDR
 from .cni import BRIDGE, CniConfig
 from .dns.server import DnsServer
 from .dns.upstream import Upstream
@@ -53,6 +55,7 @@ class NodeNetworkOptions:
         ipam_dir: where the addresses given to pods are noted; None for the plugin's default.
         resolv_conf: the node's name servers, for names outside the cluster.
         node_port_ips: further addresses that NodePorts answer on.
+        service_cidr: the first range of services; others come as objects.
     """
 
     node_name: str
@@ -80,6 +83,9 @@ class NodeNetwork:
         self._table = ruleset.table
         self.proxy = ServiceProxy(self._nft, ruleset, self._view(""), Conntrack())
         self._health = HealthChecks(Locality(options.node_name), (options.node_ip, *options.node_port_ips))
+        self._service_cidrs: dict[str, list[str]] = {}
+        self._ranges: tuple[str, ...] = ()
+        self._ranges_changed = asyncio.Event()
         self.zone = ClusterZone(options.cluster_domain, options.cluster_dns, (options.cluster_cidr, options.service_cidr))
         self.dns = DnsServer(self.zone, Upstream(options.resolv_conf, {options.cluster_dns}), options.cluster_dns)
         self.overlay = Overlay(
@@ -93,7 +99,7 @@ class NodeNetwork:
         Raises: SysctlError or NetlinkRefusedError if the kernel refuses; OSError if the CNI directory cannot be written.
         """
         bridge_sees_ip = await enable_forwarding()
-        await _cluster_routes(options).setup()
+        await _cluster_routes(options, ()).setup()
         mtu = await on_rtnetlink(lambda ipr: underlay_mtu(ipr, options.node_ip))
         if options.backend is Backend.VXLAN:
             mtu -= VXLAN_OVERHEAD_BYTES
@@ -120,6 +126,21 @@ class NodeNetwork:
         """Note whether the Namespace `key` exists."""
         self.zone.namespace_changed(key, namespace is not None)
 
+    def service_cidr_changed(self, key: str, cidr: ServiceCIDR | None) -> None:
+        """Note the newest state of the ServiceCIDR `key`; None if it is gone."""
+        if cidr is None:
+            self._service_cidrs.pop(key, None)
+        else:
+            self._service_cidrs[key] = cidr.spec.cidrs
+        options = self._options
+        ranges = further_ranges(options, (text for cidrs in self._service_cidrs.values() for text in cidrs))
+        if ranges != self._ranges:
+            log.info("further service ranges changed ranges=%s", ",".join(ranges))
+            self._ranges = ranges
+            self.zone.ranges_changed((options.cluster_cidr, options.service_cidr, *ranges))
+            self.proxy.service_ranges_changed(ranges)
+            self._ranges_changed.set()
+
     def node_changed(self, key: str, node: Node | None) -> None:
         """Note the newest state of the Node `key`, this one included; None if it is gone."""
         if key == self._options.node_name and node is not None:
@@ -140,6 +161,8 @@ class NodeNetwork:
         """Tell that all existing objects have been reported; rules and routes are programmed from now on."""
         self.proxy.initial_sync_done()
         self.overlay.initial_sync_done()
+        # Routes of ranges that went while nothing ran are to go, too.
+        self._ranges_changed.set()
 
     async def wait_ready(self) -> None:
         """Wait until services and peers known at `initial_sync_done` are programmed, and DNS answers."""
@@ -160,6 +183,7 @@ class NodeNetwork:
                 tasks.create_task(self._health.run(), name="health-checks")
                 tasks.create_task(self._keep_table(), name="table-monitor")
                 tasks.create_task(self._keep_routes(), name="route-monitor")
+                tasks.create_task(self._follow_ranges(), name="service-ranges")
         finally:
             await self._nft.close()
 
@@ -175,6 +199,20 @@ class NodeNetwork:
                 if not await self._nft.table_exists(self._table):
                     log.warning("the service rules were removed by another program table=%s", self._table)
                     self.proxy.resync()
+
+    async def _follow_ranges(self) -> None:
+        """Have routes for the ranges of services that there are."""
+        await self.overlay.ready.wait()
+        while True:
+            await self._ranges_changed.wait()
+            self._ranges_changed.clear()
+            routes = _cluster_routes(self._options, self._ranges)
+            try:
+                await routes.setup()
+                await routes.forget_others()
+            except NetlinkRefusedError as e:
+                # As when the node's address is missing: the routes are set up when it comes back.
+                log.warning("cannot set up the routes of service ranges error=%s", e)
 
     async def _keep_routes(self) -> None:
         """Set up devices and routes anew when something else has removed them, or the node's address came back."""
@@ -194,7 +232,7 @@ class NodeNetwork:
                 await asyncio.sleep(_LOST_ROUTES_S)
                 lost.clear()
                 try:
-                    await _cluster_routes(self._options).setup()
+                    await _cluster_routes(self._options, self._ranges).setup()
                 except NetlinkRefusedError as e:
                     # Without the node's address there is nothing to be done until it comes back, and that is told.
                     log.warning("cannot restore the routes error=%s", e)
@@ -227,10 +265,25 @@ def _remove_links(ipr: Any) -> None:
         delete_link(ipr, device)
 
 
-def _cluster_routes(options: NodeNetworkOptions) -> ClusterRoutes:
+def further_ranges(options: NodeNetworkOptions, cidrs: Iterable[str]) -> tuple[str, ...]:
+    """The ranges of services beyond the first, as few as they can be; none where the node itself or pods are."""
+    first, pods, node = ip_network(options.service_cidr), ip_network(options.cluster_cidr), ip_address(options.node_ip)
+    found: list[Any] = []
+    for text in cidrs:
+        network = ip_network(text, strict=False)
+        if network.version != first.version or (network[0] in first and network.prefixlen >= first.prefixlen):
+            continue
+        if node in network or network.overlaps(pods):
+            log.warning("service range is not set up on this node: the node or its pods are in it range=%s", network)
+            continue
+        found.append(network)
+    return tuple(map(str, collapse_addresses(found)))
+
+
+def _cluster_routes(options: NodeNetworkOptions, ranges: Sequence[str]) -> ClusterRoutes:
     return ClusterRoutes(
         cluster_cidr=options.cluster_cidr,
-        service_cidr=options.service_cidr,
+        service_cidrs=[options.service_cidr, *ranges],
         node_ip=options.node_ip,
         local_addresses=[options.cluster_dns],
     )

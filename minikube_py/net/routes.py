@@ -28,13 +28,14 @@ class ClusterRoutes:
     """The routes for the cluster's ranges on this node.
 
     Args:
+        service_cidrs: all ranges of services.
         node_ip: source address of the node's own connections to services.
         local_addresses: service addresses that this node answers itself.
     """
 
-    def __init__(self, *, cluster_cidr: str, service_cidr: str, node_ip: str, local_addresses: Sequence[str] = ()) -> None:
+    def __init__(self, *, cluster_cidr: str, service_cidrs: Sequence[str], node_ip: str, local_addresses: Sequence[str] = ()) -> None:
         self._cluster_cidr = cluster_cidr
-        self._service_cidr = service_cidr
+        self._service_cidrs = tuple(service_cidrs)
         self._node_ip = node_ip
         self._local_addresses = tuple(local_addresses)
 
@@ -44,6 +45,13 @@ class ClusterRoutes:
         Raises: NetlinkRefusedError, as when `node_ip` is not an address of this node.
         """
         await on_rtnetlink(self._setup)
+
+    async def forget_others(self) -> None:
+        """Remove routes of ours for ranges that are none any more.
+
+        Raises: NetlinkRefusedError.
+        """
+        await on_rtnetlink(lambda ipr: delete_routes_of(ipr, RANGE_ROUTES, {self._cluster_cidr, *self._service_cidrs}))
 
     def _setup(self, ipr: Any) -> None:
         index = link_index(ipr, SERVICE_DEVICE)
@@ -55,7 +63,8 @@ class ClusterRoutes:
             ip = ipaddress.ip_address(address)
             # Scope host: never chosen as the source of what the node sends elsewhere.
             ipr.addr("replace", index=index, address=address, prefixlen=ip.max_prefixlen, scope=_SCOPE_HOST)
-        ipr.route("replace", dst=self._service_cidr, oif=index, prefsrc=self._node_ip, scope="link", proto=RANGE_ROUTES)
+        for service_cidr in self._service_cidrs:
+            ipr.route("replace", dst=service_cidr, oif=index, prefsrc=self._node_ip, scope="link", proto=RANGE_ROUTES)
         ipr.route("replace", dst=self._cluster_cidr, type="unreachable", priority=_UNREACHABLE_METRIC, proto=RANGE_ROUTES)
 
 

@@ -60,7 +60,8 @@ def delete_routes_of(ipr: Any, protocol: int, keep: Container[str] = ()) -> None
     for message in list(ipr.get_routes(proto=protocol)):
         destination = f"{message.get_attr('RTA_DST')}/{message['dst_len']}"
         if message["proto"] == protocol and destination not in keep:
-            delete_route(ipr, dst=destination, type=message["type"], priority=message.get_attr("RTA_PRIORITY") or 0, proto=protocol)
+            priority = message.get_attr("RTA_PRIORITY") or 0
+            delete_route(ipr, dst=destination, type=message["type"], scope=message["scope"], priority=priority, proto=protocol)
 
 
 def delete_route(ipr: Any, **route: Any) -> None:

@@ -130,6 +130,17 @@ async def test_addresses_point_back_to_services_and_endpoints(asker: Asker) -> N
     assert (await asker.ask("77.0.43.10.in-addr.arpa", "PTR")).rcode() == dns.rcode.NXDOMAIN
 
 
+async def test_reverse_names_of_further_ranges_are_answered_here_as_long_as_they_are_ranges(asker: Asker) -> None:
+    ranges = ["10.42.0.0/16", "10.43.0.0/16"]
+    assert not asker.zone.owns("7.2.0.192.in-addr.arpa")
+    asker.zone.ranges_changed([*ranges, "192.0.2.0/24"])
+    asker.zone.service_changed("default/far", service("192.0.2.7", ("TCP", 80), name="far"))
+    assert await asker.values("7.2.0.192.in-addr.arpa", "PTR") == ["far.default.svc.cluster.local."]
+    assert asker.zone.owns("8.2.0.192.in-addr.arpa") and asker.zone.find("8.2.0.192.in-addr.arpa") is None
+    asker.zone.ranges_changed(ranges)
+    assert not asker.zone.owns("7.2.0.192.in-addr.arpa")
+
+
 async def test_the_zone_describes_itself(asker: Asker) -> None:
     assert await asker.values("dns-version.cluster.local", "TXT") == ['"1.1.0"']
     assert await asker.values("cluster.local", "NS") == ["ns.dns.cluster.local."]

@@ -16,8 +16,9 @@ import pytest
 
 from minikube_py.apis.core_v1 import Namespace, Node, NodeSpec
 from minikube_py.apis.meta_v1 import ObjectMeta
+from minikube_py.apis.networking_v1 import ServiceCIDR, ServiceCIDRSpec
 from minikube_py.net.cni import CniConfig
-from minikube_py.net.node_network import NodeNetwork, NodeNetworkOptions, cleanup_node_network
+from minikube_py.net.node_network import NodeNetwork, NodeNetworkOptions, cleanup_node_network, further_ranges
 from minikube_py.net.sysctl import enable_forwarding
 
 from .lab import Lab, ask
@@ -149,6 +150,39 @@ async def test_services_go_on_after_the_agent_and_are_taken_over_by_the_next(lab
     async with running(lab, tmp_path):
         with pytest.raises(ConnectionRefusedError):
             await asyncio.to_thread(ask, lab.node, "10.43.0.20", 80)
+
+
+def test_further_service_ranges_are_few_and_never_where_nodes_and_pods_are() -> None:
+    options = NodeNetworkOptions(node_name="a", node_ip="192.0.2.1", pod_cidr="10.42.0.0/24")
+    assert further_ranges(options, ["10.43.0.0/16", "10.43.8.0/24", "fd00::/112"]) == ()
+    several = ["10.45.0.0/24", "10.45.1.0/24", "10.45.0.0/25", "198.51.100.0/24"]
+    assert further_ranges(options, several) == ("10.45.0.0/23", "198.51.100.0/24")
+    assert further_ranges(options, ["192.0.2.0/24", "10.42.7.0/24", "10.0.0.0/8"]) == ()
+
+
+@pytest.mark.root
+async def test_service_ranges_that_come_and_go_have_routes_and_rules_and_names(lab: Lab, tmp_path: Path) -> None:
+    async def routes(wanted: bool) -> None:
+        async with asyncio.timeout(5):
+            while ("10.45.0.0/24 dev minikube-py0" in await asyncio.to_thread(lab.node.run, "ip route show proto 110")) is not wanted:
+                await asyncio.sleep(0.01)
+
+    cidr = ServiceCIDR(metadata=ObjectMeta(name="more"), spec=ServiceCIDRSpec(cidrs=["10.45.0.0/24"]))
+    async with running(lab, tmp_path) as network:
+        network.service_cidr_changed("more", cidr)
+        await routes(True)
+        await network.proxy.wait_synced()
+        assert network.zone.owns("7.0.45.10.in-addr.arpa")
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.to_thread(ask, lab.node, "10.45.0.9", 80)
+        network.service_cidr_changed("more", None)
+        await routes(False)
+        network.service_cidr_changed("more", cidr)
+        await routes(True)
+    lab.node.run("ip link add cni0 type bridge")
+    async with running(lab, tmp_path):
+        await routes(False)
+        assert "10.43.0.0/16 dev minikube-py0" in await asyncio.to_thread(lab.node.run, "ip route show proto 110")
 
 
 @pytest.mark.root

@@ -112,7 +112,7 @@ class TwoNodes:
         return overlays
 
     async def _start(self, name: str, overlay: Overlay, nodes: dict[str, Node]) -> None:
-        routes = ClusterRoutes(cluster_cidr="10.42.0.0/16", service_cidr="10.43.0.0/16", node_ip=self.ips[name])
+        routes = ClusterRoutes(cluster_cidr="10.42.0.0/16", service_cidrs=["10.43.0.0/16"], node_ip=self.ips[name])
         await routes.setup()
         for key, each in nodes.items():
             overlay.node_changed(key, each)

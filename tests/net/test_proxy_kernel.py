@@ -48,7 +48,7 @@ async def proxying(bridge_sees_ip: bool = True) -> AsyncIterator[ServiceProxy]:
 
 @pytest.fixture(autouse=True)
 async def routes(lab: Lab) -> None:
-    await ClusterRoutes(cluster_cidr=CLUSTER, service_cidr=SERVICES, node_ip=Lab.NODE_IP).setup()
+    await ClusterRoutes(cluster_cidr=CLUSTER, service_cidrs=[SERVICES], node_ip=Lab.NODE_IP).setup()
 
 
 async def test_pods_and_the_node_reach_every_endpoint_by_cluster_ip(lab: Lab) -> None:
@@ -173,6 +173,29 @@ async def test_unclaimed_service_addresses_are_refused_and_nothing_leaves(lab: L
             with pytest.raises((ConnectionRefusedError, PermissionError)):
                 await asyncio.to_thread(ask_udp, where, "10.43.200.1", 443)
         assert lab.gateway.packets_in("eth0") == 0
+
+
+async def test_addresses_of_further_ranges_are_refused_too_as_long_as_they_are_ranges(lab: Lab) -> None:
+    client = lab.pod("10.42.0.2")
+    lab.serve(lab.pod("10.42.0.3"), "10.42.0.3", 8080)
+    more = "10.45.0.0/24"
+    lab.gateway.count_packets("eth0", f"ip daddr {more}")
+    routes = ClusterRoutes(cluster_cidr=CLUSTER, service_cidrs=[SERVICES, more], node_ip=Lab.NODE_IP)
+    await routes.setup()
+    async with proxying() as proxy:
+        proxy.service_ranges_changed([more])
+        proxy.service_changed("default/web", service("10.45.0.9", ("TCP", 80)))
+        proxy.slice_changed("default/web-x", endpoint_slice([endpoint("10.42.0.3")], ("TCP", 80, 8080)))
+        await proxy.wait_synced()
+        for where in (client, lab.node):
+            assert (await asyncio.to_thread(ask, where, "10.45.0.9", 80))[0] == "10.42.0.3"
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.to_thread(ask, where, "10.45.0.200", 443)
+        assert lab.gateway.packets_in("eth0") == 0
+        assert more in lab.node.run("ip route")
+    await ClusterRoutes(cluster_cidr=CLUSTER, service_cidrs=[SERVICES], node_ip=Lab.NODE_IP).forget_others()
+    left = lab.node.run("ip route")
+    assert more not in left and SERVICES in left and f"unreachable {CLUSTER}" in left
 
 
 async def test_pods_leave_the_cluster_with_the_address_of_the_node(lab: Lab) -> None:

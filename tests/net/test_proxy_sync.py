@@ -63,6 +63,25 @@ async def test_nothing_is_programmed_before_the_objects_are_known() -> None:
         assert elements(nft)["no_endpoints"] == {"10.43.0.9 . tcp . 80": ""}
 
 
+async def test_further_service_ranges_are_elements_that_come_and_go() -> None:
+    nft = FakeNft()
+    async with running(nft) as proxy:
+        proxy.service_ranges_changed(["192.0.2.0/24"])
+        proxy.initial_sync_done()
+        await proxy.wait_synced()
+        assert elements(nft)["service_ranges"] == {"192.0.2.0/24": ""}
+        proxy.service_ranges_changed(["198.51.100.0/24", "192.0.2.0/25"])
+        await proxy.wait_synced()
+        assert not nft.applied[-1].replace
+        assert elements(nft)["service_ranges"] == {"198.51.100.0/24": "", "192.0.2.0/25": ""}
+        proxy.resync()
+        await proxy.wait_synced()
+        assert elements(nft)["service_ranges"] == {"198.51.100.0/24": "", "192.0.2.0/25": ""}
+        proxy.service_ranges_changed([])
+        await proxy.wait_synced()
+        assert elements(nft)["service_ranges"] == {}
+
+
 async def test_a_change_touches_exactly_its_elements() -> None:
     nft = FakeNft()
     async with running(nft) as proxy:

@@ -181,6 +181,7 @@ CLUSTER_ROLES: dict[str, Rows] = {
     NODE_NETWORK: (
         ("list watch", "core", "nodes services namespaces"),
         ("list watch", "discovery.k8s.io", "endpointslices"),
+        ("list watch", "networking.k8s.io", "servicecidrs"),
     ),
     "system:kube-scheduler": (
         EVENTS,

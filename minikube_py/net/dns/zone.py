@@ -78,13 +78,17 @@ class ClusterZone:
         self.name_server = f"ns.dns.{self.domain}"
         self._dns_ip = dns_ip
         self._suffix = "." + self.domain
-        self._ranges = [ipaddress.ip_network(r) for r in ranges]
+        self.ranges_changed(ranges)
         self._services: dict[str, Service] = {}
         self._slices = SlicesByService()
         self._records: dict[tuple[str, str], _ServiceRecords] = {}
         self._namespaces: set[str] = set()
         self._services_in: Counter[str] = Counter()
         self._pointers: dict[str, dict[str, str]] = {}
+
+    def ranges_changed(self, ranges: Iterable[str]) -> None:
+        """Note the pod and service ranges, all of them."""
+        self._ranges = [ipaddress.ip_network(r) for r in ranges]
 
     def service_changed(self, key: str, service: Service | None) -> None:
         """Note the newest state of the Service `key` (namespace/name); None if it is gone. The object is only read."""

@@ -61,6 +61,10 @@ class FrontendRules:
     backends: frozenset[Backend] = frozenset()
 
 
+# Stands for no address: what is claimed by it belongs to the table as a whole.
+_RANGES = Frontend("", "", 0)
+
+
 class HostPort(NamedTuple):
     """A port of this node that leads to a pod of this node.
 
@@ -125,6 +129,12 @@ def host_port_rules(ports: Iterable[HostPort], node: NodeView) -> dict[Frontend,
             rules[frontend] = FrontendRules(hairpin=frozenset({port.pod_ip}), backends=frozenset({backend}))
             _balance(rules[frontend], frontend, Scope.LOCAL, (backend,), 0, from_inside_too=True)
     return rules
+
+
+def range_rules(ranges: Iterable[str]) -> dict[Frontend, FrontendRules]:
+    """Elements by which the addresses of further ranges of services are refused where nothing claims them."""
+    elements = {("service_ranges", cidr): "" for cidr in ranges}
+    return {_RANGES: FrontendRules(elements)} if elements else {}
 
 
 def _is_proxied(service: Service) -> bool:

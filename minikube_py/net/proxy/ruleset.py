@@ -71,7 +71,7 @@ class PodNetwork:
 
     Attributes:
         cluster_cidr: addresses of all pods.
-        service_cidr: addresses of all services.
+        service_cidr: addresses of services; further ranges of them are elements of `service_ranges`.
         bridge: device that this node's pods hang on.
         bridge_sees_ip: bridged frames pass the IP hooks (br_netfilter); if not, connections between two pods of this node that
             go through a service are masqueraded, because their answers would otherwise bypass this table.
@@ -109,6 +109,7 @@ class Ruleset:
             SetSpec("no_endpoints", frontend),
             SetSpec("restricted", frontend),
             SetSpec("allowed_sources", f"{frontend} . {addr}", options="flags interval;"),
+            SetSpec("service_ranges", addr, options="flags interval;"),
         )
         return {spec.name: spec for spec in specs}
 
@@ -154,27 +155,27 @@ class Ruleset:
         ip = self.family
         here = f"{ip} daddr . meta l4proto . th dport"
         outside = f"{ip} saddr != {self.network.cluster_cidr} fib saddr type != local"
-        services = (
+        dispatch = (
             f"{here} @restricted {here} . {ip} saddr != @allowed_sources drop",
             f"{outside} {here} vmap @local_services",
             f"{here} vmap @services",
         )
         no_endpoints = f"ct state new {here} @no_endpoints reject"
-        unclaimed = f"{ip} daddr {self.network.service_cidr} fib daddr type != local reject"
+        unclaimed = [f"{ip} daddr {services} fib daddr type != local reject" for services in (self.network.service_cidr, "@service_ranges")]
         # Host ports on 127.0.0.1 are for programs of this node. For them the bridge lets loopback addresses pass (route_localnet);
         # pods must not find by it what listens on the node's loopback.
         loopback = _LOOPBACK[ip]
         from_elsewhere = f'iifname != "lo" {ip} daddr {loopback} return'
         strangers = f'iifname "{self.network.bridge}" {ip} daddr {loopback} ct direction original drop'
         return [
-            ChainSpec("services_dispatch", services),
+            ChainSpec("services_dispatch", dispatch),
             # Names of priorities are not accepted in every hook by nft 1.0: -100 is dstnat, 100 is srcnat, 0 is filter.
             ChainSpec("prerouting", (from_elsewhere, "jump services_dispatch"), "type nat hook prerouting priority -100"),
             ChainSpec("output", ("jump services_dispatch",), "type nat hook output priority -100"),
             ChainSpec("postrouting", self._postrouting_rules(), "type nat hook postrouting priority 100"),
             ChainSpec("filter_input", (strangers, no_endpoints), "type filter hook input priority 0"),
-            ChainSpec("filter_forward", (no_endpoints, unclaimed), "type filter hook forward priority 0"),
-            ChainSpec("filter_output", (no_endpoints, unclaimed), "type filter hook output priority 0"),
+            ChainSpec("filter_forward", (no_endpoints, *unclaimed), "type filter hook forward priority 0"),
+            ChainSpec("filter_output", (no_endpoints, *unclaimed), "type filter hook output priority 0"),
         ]
 
     def _postrouting_rules(self) -> tuple[str, ...]:

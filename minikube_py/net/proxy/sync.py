@@ -17,7 +17,7 @@ from ...apis.discovery_v1 import EndpointSlice
 from ...core.backoff import Backoff
 from ..nftables import NftError, NftTables
 from ..slices import SlicesByService
-from .model import Frontend, HostPort, NodeView, host_port_rules, service_rules
+from .model import Frontend, HostPort, NodeView, host_port_rules, range_rules, service_rules
 from .ruleset import Ruleset
 from .state import FrontendTable, StaleFlow
 
@@ -28,6 +28,9 @@ _COALESCE_S = 0.003
 
 _SERVICES_PER_STEP = 250
 """Services computed between two turns of the event loop: about 10 ms."""
+
+_RANGES = "ranges:"
+"""Marked dirty in place of a Service, whose keys have no colon."""
 
 _RETRY_MIN_S = 0.1
 _RETRY_MAX_S = 30.0
@@ -61,6 +64,7 @@ class ServiceProxy:
         self._services: dict[str, Service] = {}
         self._slices = SlicesByService()
         self._host_ports: dict[str, tuple[HostPort, ...]] = {}
+        self._ranges: tuple[str, ...] = ()
         self._dirty: set[str] = set()
         self._replace = True
         self._busy = False
@@ -92,6 +96,11 @@ class ServiceProxy:
         if not self._host_ports[pod]:
             del self._host_ports[pod]
         self._mark(pod)
+
+    def service_ranges_changed(self, ranges: Iterable[str]) -> None:
+        """Note the ranges of services beyond the first; they do not overlap."""
+        self._ranges = tuple(ranges)
+        self._mark(_RANGES)
 
     def node_changed(self, node: NodeView) -> None:
         """Take over another view of this node (its addresses, its zone) and compute every Service anew."""
@@ -177,7 +186,9 @@ class ServiceProxy:
         touched: set[Frontend] = set()
         for number, key in enumerate(services, start=1):
             service = self._services.get(key)
-            if service is None:
+            if key == _RANGES:
+                touched |= self._table.claim(key, ("", key), range_rules(self._ranges))
+            elif service is None:
                 touched |= self._table.claim(key, ("", key), host_port_rules(self._host_ports.get(key, ()), self._node))
             else:
                 rules = service_rules(service, self._slices.of(key), self._node)
