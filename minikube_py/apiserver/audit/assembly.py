@@ -52,8 +52,11 @@ class Audit:
 
     async def run(self) -> None:
         """Write and send what goes in batches, until cancelled; returns at once if nothing does."""
-        batched = [backend for backend in (self._log, self._webhook) if isinstance(backend, BatchLog | BatchWebhook)]
-        await asyncio.gather(*(backend.run() for backend in batched))
+        async with asyncio.TaskGroup() as group:
+            if isinstance(self._log, BatchLog):
+                group.create_task(self._log.run(), name="audit-log")
+            if isinstance(self._webhook, BatchWebhook):
+                group.create_task(self._webhook.run(), name="audit-webhook")
 
     async def close(self) -> None:
         """Write and send what is left."""
