@@ -60,6 +60,21 @@ def test_logs_and_exec_reach_the_other_node(pair: Cluster) -> None:
     assert pair.kubectl("logs", "there") == ""
 
 
+def test_services_of_a_further_range_are_reached_from_every_node(pair: Cluster) -> None:
+    cidr = {"apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": {"name": "more"}, "spec": {"cidrs": ["10.45.0.0/24"]}}
+    pair.kubectl("apply", "-f", "-", input=json.dumps(cidr))
+    pair.kubectl("wait", "--for=condition=Ready", "servicecidr/more", "--timeout=20s")
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "far"},
+               "spec": {"clusterIP": "10.45.0.9", "selector": {"app": "here"}, "ports": [{"port": 80, "targetPort": 8080}]}}
+    pair.kubectl("apply", "-f", "-", input=json.dumps(service))
+    assert pair.kubectl("get", "ipaddress", "10.45.0.9", "-o", "jsonpath={.spec.parentRef.name}") == "far"
+    for source in ("here", "there"):
+        fetch = "until wget -q -O - http://10.45.0.9/; do sleep 0.1; done"
+        assert pair.kubectl("exec", source, "--", "timeout", "20", "sh", "-c", fetch) == "here\n"
+        assert "far.default.svc.cluster.local" in pair.kubectl("exec", source, "--", "nslookup", "10.45.0.9")
+        assert "refused" in pair.kubectl("exec", source, "--", "sh", "-c", "timeout 10 wget -q -O - http://10.45.0.77/ 2>&1 || true")
+
+
 def test_host_ports_are_open_while_their_pod_is_there(pair: Cluster) -> None:
     agent = pair.nodes[1].host
     for name, address in (("inside", "127.0.0.1"), ("outside", agent.address)):
