@@ -19,8 +19,9 @@ import msgspec
 from minikube_py.apis import apiextensions_v1, autoscaling_v1, meta_v1
 from minikube_py.apis.custom import CustomObject, custom_type
 from minikube_py.apis.fields import EVERYTHING, FieldSelector
+from minikube_py.apis.json_text import decode_untyped
 from minikube_py.apis.resources import ResourceType
-from minikube_py.apis.scheme import decoder, encode, encode_sorted, prune, to_document
+from minikube_py.apis.scheme import decoder, encode, encode_sorted, prune
 from minikube_py.apis.structural import CoercionError, Schema, compile_schema
 from minikube_py.apis.validation import validate_create, validate_update
 from minikube_py.apis.warnings import finalizers
@@ -326,7 +327,8 @@ def schema_document(version: apiextensions_v1.CustomResourceDefinitionVersion) -
     schema = version.schema.open_apiv3_schema if version.schema is not None else None
     if schema is None:
         return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    return cast("dict[str, Any]", to_document(schema))
+    # Numbers in defaults are as they would be in an object.
+    return cast("dict[str, Any]", decode_untyped(encode(schema)))
 
 
 def _prune_metadata(document: dict[str, Any]) -> list[str]:

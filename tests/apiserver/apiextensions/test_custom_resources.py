@@ -492,11 +492,14 @@ async def test_rules_that_do_not_compile_are_told_of_at_once(lab: Lab) -> None:
 
 
 async def test_numbers_are_written_as_by_go(lab: Lab) -> None:
-    await define(lab, definition(version(schema={"type": "object", "x-kubernetes-preserve-unknown-fields": True})))
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True, "properties": {"spec": {
+        "type": "object", "x-kubernetes-preserve-unknown-fields": True, "properties": {"d": {"type": "number", "default": 3.0}}}}}
+    await define(lab, definition(version(schema=schema)))
     body = b'{"apiVersion":"example.com/v1","kind":"Widget","metadata":{"name":"w"},"spec":{"n":[1e21,0.0000015,1E-7,2.0],"s":"[1e21]"}}'
-    shown = b'"spec":{"n":[1e+21,0.0000015,1e-7,2],"s":"[1e21]"}'
+    shown = b'"spec":{"n":[1e+21,0.0000015,1e-7,2],"s":"[1e21]","d":3}'
     assert shown in (await lab.send("POST", WIDGETS, body=body, headers={"Content-Type": "application/json"})).body
     assert shown in (await lab.get(f"{WIDGETS}/w")).body
     assert shown in (await lab.get(WIDGETS)).body
+    assert shown in (await lab.get(WIDGETS + "?includeObject=Object", Accept="application/json;as=Table;v=v1;g=meta.k8s.io")).body
     patch = {"metadata": {"labels": {"a": "b"}}}
     assert shown in (await lab.send("PATCH", f"{WIDGETS}/w", patch, headers={"Content-Type": "application/merge-patch+json"})).body
