@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from minikube_py.core.errors import Cause, ForbiddenError, resource_details
 
 from ..context import Context
 from ..storage import Storage
+from .durations import ALL, Durations, Kind, Step
 
 Verb = Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
 
@@ -97,6 +99,8 @@ class Admission:
         self._by_resource: dict[str, tuple[Plugin, ...]] = {}
         self._waiting: dict[str, bool] = {}
         self._settling: dict[str, tuple[Plugin, ...]] = {}
+        self._durations = Durations()
+        self._steps: dict[tuple[str, Verb, Kind], Step] = {}
 
     def _of(self, resource: str) -> tuple[Plugin, ...]:
         found = self._by_resource.get(resource)
@@ -120,6 +124,7 @@ class Admission:
 
     def families(self) -> Iterator[Any]:
         """Metric families of all plugins."""
+        yield from self._durations.families()
         for plugin in self._plugins:
             yield from plugin.families()
 
@@ -131,18 +136,32 @@ class Admission:
             await plugin.settle(operation)
 
     def mutate(self, operation: Operation) -> None:
-        for plugin in self._of(operation.storage.resource.group_resource):
-            plugin.mutate(operation)
+        self._step(operation, "admit").run(operation)
 
     def validate(self, operation: Operation) -> None:
-        for plugin in self._of(operation.storage.resource.group_resource):
-            plugin.validate(operation)
+        self._step(operation, "validate").run(operation)
+
+    def _step(self, operation: Operation, kind: Kind) -> Step:
+        key = (operation.storage.resource.group_resource, operation.verb, kind)
+        found = self._steps.get(key)
+        if found is None:
+            method = "mutate" if kind == "admit" else "validate"
+            calls = [(plugin.name, getattr(plugin, method)) for plugin in self._of(key[0]) if _has(plugin, method)]
+            found = self._steps[key] = Step(self._durations, operation.verb, kind, calls)
+        return found
 
     async def mutate_waiting(self, operation: Operation) -> None:
-        self.mutate(operation)
-        for plugin in self._of(operation.storage.resource.group_resource):
-            if isinstance(plugin, WaitingPlugin):
-                await plugin.mutate_waiting(operation)
+        timed = partial(self._durations.timed, verb=operation.verb, kind="admit")
+        plugins = self._of(operation.storage.resource.group_resource)
+        with timed(ALL):
+            for plugin in plugins:
+                if _has(plugin, "mutate"):
+                    with timed(plugin.name):
+                        plugin.mutate(operation)
+            for plugin in plugins:
+                if isinstance(plugin, WaitingPlugin) and _has(plugin, "mutate_waiting"):
+                    with timed(plugin.name):
+                        await plugin.mutate_waiting(operation)
 
     def recheck(self, operation: Operation) -> None:
         """Refuse what has come to be forbidden while something was waited for."""
@@ -153,9 +172,18 @@ class Admission:
         """Validate; nothing is awaited after the last plugin, so what does not wait and comes last may count (quotas)."""
         plugins = self._of(operation.storage.resource.group_resource)
         last = max((index for index, plugin in enumerate(plugins) if isinstance(plugin, WaitingPlugin)), default=-1)
-        for index, plugin in enumerate(plugins):
-            plugin.validate(operation)
-            if isinstance(plugin, WaitingPlugin):
-                await plugin.validate_waiting(operation)
-            if index == last:
-                self.recheck(operation)
+        timed = partial(self._durations.timed, verb=operation.verb, kind="validate")
+        with timed(ALL):
+            for index, plugin in enumerate(plugins):
+                if _has(plugin, "validate") or _has(plugin, "validate_waiting"):
+                    with timed(plugin.name):
+                        plugin.validate(operation)
+                        if isinstance(plugin, WaitingPlugin):
+                            await plugin.validate_waiting(operation)
+                if index == last:
+                    self.recheck(operation)
+
+
+def _has(plugin: Plugin, method: str) -> bool:
+    """Whether a plugin does something there."""
+    return getattr(type(plugin), method, None) not in (None, getattr(WaitingPlugin, method))

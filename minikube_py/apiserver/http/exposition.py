@@ -70,6 +70,12 @@ class Exposition:
         for kind, running in self._metrics.in_flight.items():
             in_flight.add_metric((kind,), running.recent(now))
         yield in_flight
+        deprecated = GaugeMetricFamily(
+            "apiserver_requested_deprecated_apis", "Gauge of deprecated APIs that have been requested, broken out by API group, version, "
+            "resource, subresource, and removed_release.", labels=("group", "version", "resource", "subresource", "removed_release"))
+        for what in self._metrics.deprecated:
+            deprecated.add_metric((*what, ""), 1)
+        yield deprecated
         yield from self._watches()
         yield from self._objects()
         yield from self._writes()

@@ -164,12 +164,16 @@ class ServerMetrics:
 
     Args:
         find: what is served; everything else is counted together.
+
+    Attributes:
+        deprecated: groups, versions, resources and subresources of what is deprecated and was asked for.
     """
 
     def __init__(self, find: Find) -> None:
         self.requests: dict[tuple[Labels, str], Series] = {}
         self.in_flight = {"mutating": InFlight(), "readOnly": InFlight()}
         self.watches: dict[tuple[str, str, str], WatchSeries] = {}
+        self.deprecated: set[tuple[str, str, str, str]] = set()
         self._find = find
         self._targets: dict[tuple[str, str, bool], Target] = {}
 
@@ -217,6 +221,11 @@ class ServerMetrics:
         if found is None:
             found = self.watches[resource.gvr] = WatchSeries(resource.kind)
         return found
+
+    def deprecated_asked(self, info: RequestInfo) -> None:
+        """Note a request for something deprecated."""
+        _, group, version, resource, subresource, *_ = self._labels(info)
+        self.deprecated.add((group, version, resource, subresource))
 
     def _labels(self, info: RequestInfo) -> Labels:
         verb = VERBS.get(info.verb, "other")

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from minikube_py.apis.resources import BY_GVR
+from minikube_py.apis.resources import BY_GVR, DEPRECATED
 from minikube_py.apis.scheme import encode
 from minikube_py.apis.syntax import quote
 from minikube_py.core.errors import (
@@ -83,6 +83,8 @@ LINGER_S = 0.5
 SHUTDOWN_GRACE_S = 0.5
 # The status in metrics of a request whose client went away. Source: k8s.io/apiserver/pkg/endpoints/metrics
 CLIENT_GONE = 499
+# Source: k8s.io/apiserver/pkg/endpoints/metrics/metrics.go (deprecatedAnnotationKey)
+DEPRECATED_MARK = "k8s.io/deprecated"
 
 
 class ApiServer:
@@ -307,6 +309,10 @@ class ApiServer:
             return await self._streams(http, info, query)
         if info.verb == "" or http.method == "HEAD":
             raise unknown_method()
+        if storage.deprecation if storage is not None else resource.gvk in DEPRECATED:
+            self.metrics.deprecated_asked(info)
+            if http.record is not None:
+                http.record.annotate(DEPRECATED_MARK, "true")
         if storage is None:
             return await self._virtual.respond(http, info, query, resource, user)
         return await self._handlers.handle(Request(http, info, query, user, storage, partial(self._authorize_create, user, info)))

@@ -201,6 +201,14 @@ async def test_remarks_of_admission_are_kept(make: Make) -> None:
         assert audited.events()[0]["annotations"]["pod-security.kubernetes.io/enforce-policy"] == "privileged:latest"
 
 
+async def test_requests_for_deprecated_kinds_are_marked(make: Make) -> None:
+    async with make({"level": "Metadata"}, policy={"omitStages": ["RequestReceived"]}) as audited:
+        for resource in ("endpoints", "componentstatuses", "services"):
+            await audited.lab.get(f"/api/v1/{resource}")
+        told = {event["objectRef"]["resource"]: event["annotations"].get("k8s.io/deprecated") for event in audited.events()}
+        assert told == {"endpoints": "true", "componentstatuses": "true", "services": None}
+
+
 async def test_remarks_of_authentication_are_kept(make: Make, pki: Pki) -> None:
     keys = ServiceAccountKeys(pki.service_account_key.read_bytes())
     async with make({"level": "Metadata"}, policy={"omitStages": ["RequestReceived"]}) as audited:

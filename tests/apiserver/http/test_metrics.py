@@ -99,6 +99,32 @@ async def test_store_tells_its_objects_its_size_and_its_commits(lab: Lab) -> Non
     assert found.one("process_open_fds") > 0
 
 
+async def test_parts_of_admission_are_timed_by_plugin_and_step(lab: Lab) -> None:
+    pods, containers = "/api/v1/namespaces/default/pods", [{"name": "c", "image": "i"}]
+    for priority in ("", "none"):
+        pod = {"metadata": {"name": "p"}, "spec": {"containers": containers, "priorityClassName": priority}}
+        await lab.send("POST", pods, pod)
+    found = await samples(lab)
+    part, step = (f"apiserver_admission_{name}_admission_duration_seconds_count" for name in ("controller", "step"))
+    assert found.one(part, name="Priority", operation="CREATE", type="admit", rejected="true") == 1
+    assert found.one(part, name="ServiceAccount", operation="CREATE", type="validate", rejected="false") == 1
+    assert found.one(step, operation="CREATE", type="admit", rejected="true") == 1
+    accepted = found.one(step, operation="CREATE", type="validate", rejected="false")
+    assert accepted >= 1 and found.one(step.replace("count", "bucket"), operation="CREATE", type="validate", rejected="false",
+                                       le="2.5") == accepted
+    assert not found.of(part, name="ImagePolicyWebhook")
+
+
+async def test_deprecated_kinds_that_were_asked_for_are_told(lab: Lab) -> None:
+    gauge = "apiserver_requested_deprecated_apis"
+    await lab.get(CONFIG_MAPS)
+    assert not (await samples(lab)).of(gauge)
+    for path in ("/api/v1/endpoints", "/api/v1/namespaces/default/endpoints/e", "/api/v1/componentstatuses"):
+        await lab.get(path)
+    told = (await samples(lab)).of(gauge, group="", version="v1", subresource="", removed_release="")
+    assert {(labels["resource"], value) for labels, value in told} == {("endpoints", 1), ("componentstatuses", 1)}
+
+
 async def test_work_queues_are_told_by_name(lab: Lab) -> None:
     one: WorkQueue[str] = WorkQueue("godot")
     other: WorkQueue[str] = WorkQueue("godot")
