@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from minikube_py.client.node_credentials import NodeCredentials
 from minikube_py.client.tunnel import Tunnel
 from minikube_py.core.errors import FatalError, StatusError
 from minikube_py.core.process import run_until_stopped
+from minikube_py.core.tls import restrict
 from minikube_py.core.tunnel.handshake import ANNOTATION as TUNNEL_ANNOTATION
 from minikube_py.cri.client import CriClient
 from minikube_py.cri.containerd import Containerd
@@ -92,8 +94,7 @@ class Agent:
                 await containerd.wait_ready()
                 cri, tasks, load_image = containerd.cri, containerd.tasks, containerd.import_image
             kubelet = Kubelet(self._kubelet_options(), self._client, cri, tasks, load_image=load_image)
-            client_ca = self._client_ca(kubelet)
-            serving = self._credentials.serving_ssl_context(client_ca)
+            client_ca, serving = self._serving(kubelet)
             certificates = KubeletCertificates(
                 self._credentials, self._client, self._informers.of(core_v1.Node), self._use_credentials,
                 partial(self._credentials.renew_serving, serving, client_ca), self._rejoin, self._fetch_ca,
@@ -110,10 +111,13 @@ class Agent:
                 group.create_task(tunnel.run(), name="tunnel")
             group.create_task(self._run_network(kubelet), name="network")
 
-    def _client_ca(self, kubelet: Kubelet) -> Path | None:
-        """Raises: FatalError for flags that cannot be."""
+    def _serving(self, kubelet: Kubelet) -> tuple[Path | None, ssl.SSLContext]:
+        """Whose certificates the kubelet's API takes, None for the cluster's, and its TLS. Raises: FatalError for flags that cannot be."""
         try:
-            return AuthOptions.of(kubelet.options).client_ca_file
+            options = AuthOptions.of(kubelet.options)
+            context = self._credentials.serving_ssl_context(options.client_ca_file)
+            restrict(context, options.tls_min_version, options.tls_cipher_suites)
+            return options.client_ca_file, context
         except (ValueError, OSError) as error:
             raise FatalError(str(error)) from error
 

@@ -35,9 +35,10 @@ from minikube_py.apiserver.join import PATHS as JOIN_PATHS
 from minikube_py.apiserver.join import JoinEndpoint
 from minikube_py.apiserver.node_passwords import is_claimed
 from minikube_py.apiserver.options import ApiServerArgs
-from minikube_py.apiserver.pki import Pki, PkiError, trust
+from minikube_py.apiserver.pki import Pki, PkiError
 from minikube_py.apiserver.pki.renewal import PkiRenewal
 from minikube_py.apiserver.server_token import ServerTokenError, ensure_server_tokens
+from minikube_py.apiserver.serving import Serving
 from minikube_py.client.events import EventRecorder
 from minikube_py.client.informer import Informers
 from minikube_py.client.join_protocol import ClusterSettings
@@ -82,6 +83,7 @@ class Server:
         self._hooks = {ROLES: asyncio.Event(), PRIORITY_CLASSES: asyncio.Event()}
         self._join: JoinEndpoint | None = None
         self._encryption: SecretsEncryption | None = None
+        self._serving: Serving | None = None
         self._controller_args = ControllerManagerArgs()
 
     def _make_store(self) -> SqliteStore | MemoryStore:
@@ -124,9 +126,12 @@ class Server:
             for name, made in self._hooks.items():
                 api.health.add(f"poststarthook/{name}", partial(_unfinished, made))
             api.health.add("informer-sync", lambda: None if self.ready.is_set() else "caches are not full", ("readyz",))
-            context = self._pki.server_ssl_context(api.authentication.authorities)
-            api.authentication.changed.append(lambda: trust(context, api.authentication.authorities))
-            self._port = await api.server.listen(options.bind_address, options.https_listen_port, context)
+            self._serving = serving = Serving(
+                args.serving, lambda: self._pki.accepting_ssl_context(api.authentication.authorities),
+                self._pki.server_ssl_context(api.authentication.authorities),
+            )
+            api.authentication.changed.append(lambda: serving.trust(api.authentication.authorities))
+            self._port = await api.server.listen(options.bind_address, options.https_listen_port, serving.context)
             api.discovery.server_address = f"{options.advertise_address}:{self._port}"
             self._write_kubeconfig()
         except (StoreError, EncryptionConfigurationError, PkiError, TokenFileError, ServerTokenError, ValueError, OSError) as error:
@@ -153,8 +158,8 @@ class Server:
 
     async def run(self) -> None:
         """Run all components until cancelled; the first one that fails ends all."""
-        api, join, encryption = self._api, self._join, self._encryption
-        if api is None or join is None or encryption is None:
+        api, join, encryption, serving = self._api, self._join, self._encryption, self._serving
+        if api is None or join is None or encryption is None or serving is None:
             raise FatalError("the server was not started")
         options = self._options
         await encryption.bring_up_to_date()
@@ -168,6 +173,7 @@ class Server:
             group.create_task(api.definitions.run(), name="definitions")
             group.create_task(api.authentication.run(), name="authentication")
             group.create_task(api.authorization.run(), name="authorization")
+            group.create_task(serving.run(), name="serving")
             for kept in api.kept:
                 group.create_task(kept.run(), name="kept-config-map")
             group.create_task(registration.run(), name="api-service-registration")

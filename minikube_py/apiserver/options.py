@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from .authorization.options import READERS as AUTHORIZATION
 from .authorization.options import AuthorizationArgs
 from .enablement import Enablement, Pairs, read_pairs
 from .flow_control.flow_control import MAX_MUTATING_REQUESTS_INFLIGHT, MAX_REQUESTS_INFLIGHT
+from .serving import READERS as SERVING
+from .serving import ServingArgs
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,7 @@ class ApiServerArgs:
         event_ttl: how long an Event is kept after its last write.
         max_requests_inflight, max_mutating_requests_inflight: seats that requests share.
         profiling: whether /debug is served.
+        serving: how the server presents itself.
         shutdown_delay_duration: how long the server goes on answering, not ready, before it ends.
         shutdown_send_retry_after: whether late requests are answered with 429 until the running ones have ended.
         runtime_config: which built-in resources are served.
@@ -60,6 +63,7 @@ class ApiServerArgs:
     max_requests_inflight: int = MAX_REQUESTS_INFLIGHT
     max_mutating_requests_inflight: int = MAX_MUTATING_REQUESTS_INFLIGHT
     profiling: bool = True
+    serving: ServingArgs = field(default_factory=ServingArgs)
     shutdown_delay_duration: float = 0.0
     shutdown_send_retry_after: bool = False
     runtime_config: Pairs = ()
@@ -129,11 +133,12 @@ def _shown(value: Any, is_duration: bool) -> str:
 
 
 # Options that stand together: how they are read, and what they make.
-PARTS: dict[str, tuple[dict[str, Callable[[str], Any]], Callable[..., Any]]] = {
+PARTS: dict[str, tuple[Mapping[str, Callable[[str], Any]], Callable[..., Any]]] = {
     "admission": (ADMISSION, AdmissionArgs),
     "audit": (AUDIT, AuditArgs),
     "authentication": (AUTHENTICATION, AuthenticationArgs),
     "authorization": (AUTHORIZATION, AuthorizationArgs),
+    "serving": (SERVING, ServingArgs),
 }
 READERS: dict[str, Callable[[str], Any]] = {
     "token-auth-file": read_path,

@@ -194,7 +194,11 @@ class Pki:
         return sign_request(self._authority(authority), request_pem, usages, self.clock.now(), lifetime(longest, expiration_seconds))
 
     def server_ssl_context(self, more_authorities: bytes = b"") -> ssl.SSLContext:
-        """TLS of the API server: presents `serving`, takes certificates of clients and of front proxies, and works without one.
+        """TLS of the API server: presents `serving`, and is else as `accepting_ssl_context`."""
+        return self._presenting(self.accepting_ssl_context(more_authorities), self.serving)
+
+    def accepting_ssl_context(self, more_authorities: bytes = b"") -> ssl.SSLContext:
+        """TLS that takes certificates of clients and of front proxies, works without one, and presents nothing yet.
 
         A certificate that neither CA nor one of `more_authorities` (PEM) has signed ends the handshake. Which of them it was is to be
         asked of the connection's verified chain (`authentication/peer.py`).
@@ -211,7 +215,7 @@ class Pki:
                 trust(context, pem)
         # Whether a certificate's time is now is judged by `clock`, not by the machine's: see `authentication/peer.py`.
         context.verify_flags |= NO_CHECK_TIME
-        return self._presenting(context, self.serving)
+        return context
 
     def reload(self) -> None:
         """Let all contexts that were made here present the present certificates, on new connections."""

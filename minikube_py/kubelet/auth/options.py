@@ -1,15 +1,22 @@
-"""The kubelet's flags about who may use its API. Defaults are k3s's: certificates and tokens, nobody anonymous, the API server decides."""
+"""The kubelet's flags about who may use its API, and by what TLS.
+
+Defaults are k3s's: certificates and tokens, nobody anonymous, the API server decides.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from minikube_py.core.duration import parse_duration
+from minikube_py.core.tls import read_suites, read_version
 
 from ..options import KubeletOptions
 
 MODES = ("AlwaysAllow", "Webhook")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +24,7 @@ class AuthOptions:
     """The flags; each has its name, durations are in seconds.
 
     Attributes:
+        tls_min_version, tls_cipher_suites: of TLS, by Go's names.
         client_ca_file: whose certificates are taken; None is the cluster's client CA.
     """
 
@@ -27,6 +35,8 @@ class AuthOptions:
     authorization_webhook_cache_authorized_ttl: float = 300.0
     authorization_webhook_cache_unauthorized_ttl: float = 30.0
     client_ca_file: Path | None = None
+    tls_min_version: str = ""
+    tls_cipher_suites: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, options: KubeletOptions) -> AuthOptions:
@@ -40,6 +50,7 @@ class AuthOptions:
             _seconds(options, "authentication-token-webhook-cache-ttl", "2m"), mode,
             _seconds(options, "authorization-webhook-cache-authorized-ttl", "5m"),
             _seconds(options, "authorization-webhook-cache-unauthorized-ttl", "30s"), Path(ca_file) if ca_file else None,
+            _read(options, "tls-min-version", read_version), _read(options, "tls-cipher-suites", read_suites),
         )
 
 
@@ -51,7 +62,11 @@ def _flag(options: KubeletOptions, name: str, default: str) -> bool:
 
 
 def _seconds(options: KubeletOptions, name: str, default: str) -> float:
+    return _read(options, name, parse_duration, default)
+
+
+def _read(options: KubeletOptions, name: str, read: Callable[[str], T], default: str = "") -> T:
     try:
-        return parse_duration(options.argument(name, default))
+        return read(options.argument(name, default))
     except ValueError as error:
         raise ValueError(f"--kubelet-arg: {name}: {error}") from error

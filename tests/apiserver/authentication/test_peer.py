@@ -19,8 +19,8 @@ from tests.controllers.certificate_requests import request_pem
 from .certificates import TestAuthority, client_context
 
 
-async def seen_by_server(server: ssl.SSLContext, client: ssl.SSLContext, look: Any) -> Any:
-    """What `look(transport)` gives on the server's side of a real TLS connection."""
+async def seen_by_server(server: ssl.SSLContext, client: ssl.SSLContext, look: Any, name: str | None = None) -> Any:
+    """What `look(transport)` gives on the server's side of a real TLS connection, to the server of that name."""
     result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -32,7 +32,7 @@ async def seen_by_server(server: ssl.SSLContext, client: ssl.SSLContext, look: A
 
     listener = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=server)
     async with listener:
-        reader, writer = await asyncio.open_connection("127.0.0.1", listener.sockets[0].getsockname()[1], ssl=client)
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.sockets[0].getsockname()[1], ssl=client, server_hostname=name)
         try:
             return await asyncio.wait_for(result, 5)
         finally:
