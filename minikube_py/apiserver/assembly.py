@@ -195,7 +195,10 @@ class Api:
         metrics = ServerMetrics(self.served)
         self.watches = Watches(self.registry, metrics)
         self.tunnels = tunnels or Tunnels(pki.client_ca.certificate_pem, clock=pki.clock)
-        self.streams = Streams(Kubelets(self.registry, pki.client_ssl_context(pki.kubelet_client), self.tunnels))
+        kubelets = Kubelets(
+            self.registry, pki.client_ssl_context(pki.kubelet_client), self.tunnels, authentication.request_header.tells
+        )
+        self.streams = Streams(kubelets)
         self._args = args
         events = self.registry.storage("", "v1", "events")
         if events is None:

@@ -39,6 +39,11 @@ class RequestHeader:
         """Whether a front proxy of that name is believed."""
         return not self.allowed_names or common_name in self.allowed_names
 
+    def tells(self, header: str) -> bool:
+        """Whether a header, in lower case, is one in which front proxies tell of users."""
+        names = (*self.username_headers, *self.uid_headers, *self.group_headers)
+        return any(header == name.lower() for name in names) or any(header.startswith(prefix.lower()) for prefix in self.extra_prefixes)
+
     def user_of(self, headers: Mapping[str, str]) -> UserInfo | None:
         """Whom the headers name; None if they name nobody.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from minikube_py.core.errors import UnreasonedError, unknown_path
@@ -37,18 +38,22 @@ class Kubelets:
 
     Args:
         context: TLS with the API server's client certificate, which kubelets trust.
+        ends_here: whether a header, in lower case, tells of the client what nobody behind this server is to know.
 
     Attributes:
         egress: the way to addresses of pods.
     """
 
-    def __init__(self, registry: Registry, context: ssl.SSLContext, tunnels: Tunnels) -> None:
+    def __init__(
+        self, registry: Registry, context: ssl.SSLContext, tunnels: Tunnels, ends_here: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        self.ends_here = ends_here
         self._registry = registry
         self._tunnels = tunnels
         self.egress = Egress(lambda: self.list("", "nodes", ""), tunnels)
-        self._direct = Relay(context)
-        self._lost = Relay(context, connect_timeout_s=LOST_CONNECT_TIMEOUT_S)
-        self._tunnelled = Relay(connector=lambda: TunnelConnector(self._dial))
+        self._direct = Relay(context, ends_here=ends_here)
+        self._lost = Relay(context, ends_here=ends_here, connect_timeout_s=LOST_CONNECT_TIMEOUT_S)
+        self._tunnelled = Relay(connector=lambda: TunnelConnector(self._dial), ends_here=ends_here)
 
     async def close(self) -> None:
         for relay in (self._direct, self._lost, self._tunnelled):

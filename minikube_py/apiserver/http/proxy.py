@@ -38,7 +38,7 @@ class Proxies:
     def __init__(self, kubelets: Kubelets) -> None:
         self._kubelets = kubelets
         # Whoever may proxy may reach anything there by other ways too: certificates of backends prove nothing to this server.
-        self._open = Relay(connector=kubelets.egress.connector)
+        self._open = Relay(connector=kubelets.egress.connector, ends_here=kubelets.ends_here)
 
     async def close(self) -> None:
         await self._open.close()

@@ -47,13 +47,15 @@ class Relay:
     Args:
         tls: how backends are trusted that speak TLS, and what they are shown; False trusts all.
         connector: makes what opens connections, if that is not the network.
+        ends_here: whether a header, in lower case, says who the client is, beside those that always do.
         connect_timeout_s: until a connection must stand.
     """
 
     def __init__(
         self, tls: ssl.SSLContext | bool = False, *, connector: Callable[[], aiohttp.BaseConnector] | None = None,
-        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        ends_here: Callable[[str], bool] = lambda _: False, connect_timeout_s: float = CONNECT_TIMEOUT_S,
     ) -> None:
+        self._ends_here = ends_here
         self._connector = connector or (lambda: aiohttp.TCPConnector(ssl=tls, limit=0))
         self._connect_timeout_s = connect_timeout_s
         self._session: aiohttp.ClientSession | None = None
@@ -113,7 +115,7 @@ class Relay:
 
     async def _send(self, http: web.BaseRequest, url: URL, rewriting: Rewriting | None) -> aiohttp.ClientResponse:
         """Raises: aiohttp.ClientError, TimeoutError."""
-        headers = _forwarded(http)
+        headers = self._forwarded(http)
         if rewriting is not None:
             headers["X-Forwarded-Uri"] = rewriting.forwarded_uri
         return await self._client().request(http.method, url, headers=headers, data=await _body(http), allow_redirects=False)
@@ -121,7 +123,7 @@ class Relay:
     async def _upgrade(self, http: web.BaseRequest, url: URL) -> web.StreamResponse:
         """Let the backend answer, and if it takes the other protocol, join the connections."""
         body = await http.read()
-        headers = _forwarded(http)
+        headers = self._forwarded(http)
         headers["Connection"] = "Upgrade"
         headers["Upgrade"] = http.headers.get("Upgrade", "")
         try:
@@ -145,22 +147,22 @@ class Relay:
         finally:
             answer.close()
 
-
-def _forwarded(http: web.BaseRequest) -> CIMultiDict[str]:
-    """The headers with which a request goes on."""
-    dropped = {name.strip().lower() for name in http.headers.get("Connection", "").split(",")}
-    headers: CIMultiDict[str] = CIMultiDict()
-    for name, value in http.headers.items():
-        lower = name.lower()
-        if lower in CONNECTION_HEADERS or lower in dropped or lower in CREDENTIAL_HEADERS or lower.startswith(CREDENTIAL_PREFIXES):
-            continue
-        headers.add(name, value)
-    peer = http.transport.get_extra_info("peername") if http.transport is not None else None
-    if peer:
-        before = headers.getall("X-Forwarded-For", [])
-        headers["X-Forwarded-For"] = ", ".join([*before, str(peer[0])])
-    _drop_bearer(headers)
-    return headers
+    def _forwarded(self, http: web.BaseRequest) -> CIMultiDict[str]:
+        """The headers with which a request goes on."""
+        dropped = {name.strip().lower() for name in http.headers.get("Connection", "").split(",")}
+        headers: CIMultiDict[str] = CIMultiDict()
+        for name, value in http.headers.items():
+            lower = name.lower()
+            if lower in CREDENTIAL_HEADERS or lower.startswith(CREDENTIAL_PREFIXES) or self._ends_here(lower):
+                continue
+            if lower not in CONNECTION_HEADERS and lower not in dropped:
+                headers.add(name, value)
+        peer = http.transport.get_extra_info("peername") if http.transport is not None else None
+        if peer:
+            before = headers.getall("X-Forwarded-For", [])
+            headers["X-Forwarded-For"] = ", ".join([*before, str(peer[0])])
+        _drop_bearer(headers)
+        return headers
 
 
 def _drop_bearer(headers: CIMultiDict[str]) -> None:

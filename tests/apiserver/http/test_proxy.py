@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from minikube_py.apiserver.options import ApiServerArgs
 from minikube_py.apiserver.pki import Pki
+from minikube_py.store.memory import MemoryStore
 
-from ..lab import PATIENCE_S, Lab
+from ..lab import PATIENCE_S, Lab, api_server
 from .backends import add_node, add_pod, backend, outside_address
 
 POD = "/api/v1/namespaces/default/pods/web/proxy"
@@ -59,6 +62,19 @@ async def test_methods_bodies_and_headers_arrive(lab: Lab, port: int, method: st
     assert headers["host"] == lab.url.removeprefix("https://")
     assert not {"authorization", "impersonate-user", "impersonate-group", "x-hop"} & headers.keys()
     assert answer.headers["Audit-Id"]
+
+
+async def test_headers_of_front_proxies_end_here_whatever_their_names(pki: Pki, tmp_path: Path) -> None:
+    flags = ("username-headers=X-Who", "group-headers=X-Of,X-With", "extra-headers-prefix=X-About-")
+    tokens = f"token-auth-file={tmp_path / 'tokens.csv'}"
+    args = ApiServerArgs.parse([tokens, *(f"requestheader-{flag}" for flag in flags)])
+    sent = ["X-Who", "X-Of", "X-With", "X-About-Them", "X-Remote-User", "X-Remote-Extra-A", "X-Whose"]
+    store = MemoryStore()
+    await store.open()
+    async with api_server(tmp_path, pki, store, args) as lab, backend(address := outside_address()) as port:
+        await add_pod(lab, "web", address, port)
+        told = (await lab.send("GET", POD + "/x", headers=dict.fromkeys(sent, "joe"))).json["headers"]
+    assert {name.lower() for name in sent} & told.keys() == {"x-whose"}
 
 
 async def test_links_lead_through_the_proxy(lab: Lab, port: int) -> None:
