@@ -31,6 +31,7 @@ from minikube_py.apiserver.encryption.secrets_encryption import SecretsEncryptio
 from minikube_py.apiserver.http.secrets_encrypt import PATH as SECRETS_ENCRYPT_PATH
 from minikube_py.apiserver.http.secrets_encrypt import SecretsEncryptPath
 from minikube_py.apiserver.http.tunnels import Tunnels
+from minikube_py.apiserver.identity_lease import IdentityLease
 from minikube_py.apiserver.join import PATHS as JOIN_PATHS
 from minikube_py.apiserver.join import JoinEndpoint
 from minikube_py.apiserver.node_passwords import is_claimed
@@ -180,6 +181,7 @@ class Server:
             group.create_task(api.event_expiry.run(), name="event-expiry")
             group.create_task(api.audit.run(), name="audit")
             group.create_task(encryption.run(), name="encryption")
+            group.create_task(IdentityLease(api.client("system:apiserver")).run(), name="identity-lease")
             if api.flow_control is not None:
                 group.create_task(api.flow_control.run(), name="flow-control")
             events = EventRecorder(api.client("system:apiserver"), "certificate-renewal", options.node.node_name)
