@@ -14,6 +14,7 @@ from minikube_py.core.histogram import Histogram
 from minikube_py.core.workqueue import QUEUES, WorkQueue
 from minikube_py.store.interface import StoreStatistics
 
+from ..discovery_documents import version_document
 from .health import Health
 from .metrics import DURATION_BUCKETS_S, EVENT_BUCKETS_POWERS, SLI_BUCKETS_S, Labels, Series, ServerMetrics
 
@@ -21,6 +22,11 @@ TARGET = Labels._fields
 # Verbs of requests whose duration says nothing about the server.
 NO_SLI = frozenset({"WATCH", "CONNECT"})
 GROUP_RESOURCE = ("group", "resource")
+# Label -> field of /version. Source: k8s.io/component-base/metrics/version.go
+BUILD = {
+    "major": "major", "minor": "minor", "git_version": "gitVersion", "git_commit": "gitCommit", "git_tree_state": "gitTreeState",
+    "build_date": "buildDate", "go_version": "goVersion", "compiler": "compiler", "platform": "platform",
+}
 
 
 class Exposition:
@@ -76,6 +82,14 @@ class Exposition:
         for what in self._metrics.deprecated:
             deprecated.add_metric((*what, ""), 1)
         yield deprecated
+        build = GaugeMetricFamily(
+            "kubernetes_build_info", "A metric with a constant '1' value labeled by major, minor, git version, git commit, git tree state, "
+            "build date, Go version, and compiler from which Kubernetes was built, and platform on which it is running.",
+            labels=tuple(BUILD),
+        )
+        version = version_document()
+        build.add_metric([version[name] for name in BUILD.values()], 1)
+        yield build
         yield from self._watches()
         yield from self._objects()
         yield from self._writes()

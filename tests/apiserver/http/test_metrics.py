@@ -125,6 +125,12 @@ async def test_deprecated_kinds_that_were_asked_for_are_told(lab: Lab) -> None:
     assert {(labels["resource"], value) for labels, value in told} == {("endpoints", 1), ("componentstatuses", 1)}
 
 
+async def test_the_version_is_told(lab: Lab) -> None:
+    (labels, value), = (await samples(lab)).of("kubernetes_build_info")
+    version = (await lab.get("/version")).json
+    assert value == 1 and labels["git_version"] == version["gitVersion"] and (labels["major"], labels["minor"]) == ("1", "36")
+
+
 async def test_work_queues_are_told_by_name(lab: Lab) -> None:
     one: WorkQueue[str] = WorkQueue("godot")
     other: WorkQueue[str] = WorkQueue("godot")
