@@ -7,18 +7,13 @@ pkg/util/configmetrics
 from __future__ import annotations
 
 import socket
-from base64 import b32encode
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
 
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock
 
-
-def server_id_hash() -> str:
-    """The hash of this server's name as upstream makes both. Source: k8s.io/apiserver/pkg/server/config.go (NewConfig)"""
-    name = b32encode(sha256(socket.gethostname().encode()).digest()[:16]).decode().rstrip("=").lower()
-    return content_hash(f"apiserver-{name}".encode())
+from .identity_lease import server_name
 
 
 def content_hash(content: bytes) -> str:
@@ -35,7 +30,7 @@ class ReloadMetrics:
     def __init__(self, what: str, clock: Clock = SYSTEM_CLOCK) -> None:
         self._what = what
         self._clock = clock
-        self._server = server_id_hash()
+        self._server = content_hash(server_name(socket.gethostname()).encode())
         # How often it went so, and when it last did, in seconds since the epoch.
         self._reloads: dict[str, tuple[int, float]] = {}
         self._hash = ""
