@@ -80,8 +80,9 @@ class FieldManager:
         self._tracked = _without_fields(tracked, frozenset(whole))
         # The fields of new objects as they are written, by shape.
         self._written: dict[Shape, msgspec.Raw] = {}
-        # What is not compared need not be filtered.
-        self._reset_below = Reset({element: node for element, node in reset.fields.items() if node}, reset.only)
+        # What is not compared need not be filtered; but fields that are not declared may be compared, too.
+        untyped = tracked.map is not None and tracked.map.element is not None
+        self._reset_below = reset if untyped else Reset({element: node for element, node in reset.fields.items() if node}, reset.only)
 
     # Updates.
 

@@ -68,6 +68,14 @@ async def test_without_a_schema_maps_are_granular_and_lists_atomic(lab: Lab) -> 
     assert conflict.json["message"] == 'Apply failed with 1 conflict: conflict with "one": .any.l'
 
 
+async def test_nobody_owns_what_is_taken_back_where_fields_are_not_declared(lab: Lab) -> None:
+    await define(lab, definition(version(schema={"type": "object", "x-kubernetes-preserve-unknown-fields": True})))
+    made = await lab.send("POST", f"{WIDGETS}?fieldManager=m", {**widget(), "status": {"ready": True}})
+    assert owned(made) == {"m": {"f:spec": {".": {}, "f:size": {}}}}
+    status = await merge(lab, {"metadata": {"labels": {"a": "b"}}, "spec": {"size": 2}, "status": {"x": 1}}, "s", f"{WIDGETS}/w/status")
+    assert owned(status)["s"] == {"f:status": {".": {}, "f:x": {}}}
+
+
 async def test_owners_of_all_versions_meet(lab: Lab) -> None:
     await define(lab, definition(version(), version("v2", storage=False)))
     await apply(lab, widget(color="blue"), "one")
