@@ -26,6 +26,7 @@ from .ast import (
     qualified_name,
 )
 from .declarations import TYPE_NAMES, Overload, functions
+from .depth import TOO_DEEP, room
 from .errors import CompileError, Issue
 from .parser import parse
 from .types import Substitution, Type
@@ -57,8 +58,15 @@ def check(
         bind: whether there is the macro cel.bind.
     Raises: CompileError.
     """
-    root = parse(source, bind=bind)
     checker = _Checker(source, variables, field_type, known if known is not None else functions(), is_message)
+    try:
+        with room():
+            return _checked(checker, source, parse(source, bind=bind))
+    except RecursionError as error:
+        raise CompileError(source, [TOO_DEEP]) from error
+
+
+def _checked(checker: _Checker, source: str, root: Node) -> Checked:
     checker.check(root)
     if not checker.issues:
         types = {id: checker.substitution.resolve(kind, unknown_is_dyn=True) for id, kind in checker.types.items()}

@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 
 from .ast import ACCUMULATOR, Call, Checked, Comprehension, Const, Ident, ListLiteral, MapLiteral, MessageLiteral, Node, Select
+from .depth import room
 from .schema_types import DeclType
 from .types import Type
 
@@ -97,7 +98,8 @@ class _Entries:
 
 def estimate(checked: Checked, root: DeclType) -> Range:
     """The range of costs of an expression about `self` (and `oldSelf`) of a type."""
-    return Estimator(checked, root).cost(checked.root)
+    with room():
+        return Estimator(checked, root).cost(checked.root)
 
 
 class Estimator:

@@ -1,4 +1,5 @@
-"""Macros beyond the standard ones: comprehensions over two variables, and sortBy.
+"""Macros: those that the library does not know, which are comprehensions over two variables and sortBy; and, for the second parser, the
+standard ones.
 
     list.all(i, v, p), exists, existsOne      i is the index (of a map: the key), v the value
     list.transformList(i, v, [filter,] e)     a list of e
@@ -7,7 +8,7 @@
     list.sortBy(v, key)
     cel.bind(v, value, e)                     e with a name for a value; not in every environment
 
-Source: cel-go ext/comprehensions.go, ext/lists.go, ext/bindings.go
+Source: cel-go ext/comprehensions.go, ext/lists.go, ext/bindings.go, parser/macro.go, cel/macro.go (optMap)
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _ARGUMENTS = {
     "all": (3,), "exists": (3,), "existsOne": (3,), "exists_one": (3,),
     "transformList": (3, 4), "transformMap": (3, 4), "transformMapEntry": (3, 4), "sortBy": (2,),
 }
+_STANDARD = {"all": (2,), "exists": (2,), "exists_one": (2,), "map": (2, 3), "filter": (2,), "optMap": (2,), "optFlatMap": (2,)}
 
 
 class Expander:
@@ -29,14 +31,16 @@ class Expander:
     Args:
         at: places of the nodes, by their ids.
         bind: whether there is cel.bind.
+        standard: whether the standard macros are there still.
     """
 
-    def __init__(self, source: str, at: dict[int, int], *, bind: bool = False) -> None:
+    def __init__(self, source: str, at: dict[int, int], *, bind: bool = False, standard: bool = False) -> None:
         self.issues: list[Issue] = []
         self._source = source
         self._next = max(at, default=0) + 1
         self._at = 0
         self._bind = bind
+        self._standard = standard
 
     def expand(self, node: Node) -> Node:
         if isinstance(node, Call):
@@ -48,6 +52,9 @@ class Expander:
             if self._bind and node.function == "bind" and len(node.args) == 3 and _is_cel(node.target):
                 self._at = node.at
                 return self._named(node, node.args)
+            if self._standard:
+                self._at = node.at
+                return self._expand_standard(node)
         elif isinstance(node, Select):
             node.operand = self.expand(node.operand)
         elif isinstance(node, ListLiteral):
@@ -73,6 +80,41 @@ class Expander:
         }[call.function]
         init, condition, step, result = fold(names[0], args[2:])
         return Comprehension(self._id(), self._at, names[0], names[1], target, ACCUMULATOR, init, condition, step, result)
+
+    def _expand_standard(self, call: Call) -> Node:
+        args, target, function = call.args, call.target, call.function
+        if target is None:
+            return self._has(args[0]) if function == "has" and len(args) == 1 else call
+        if len(args) not in _STANDARD.get(function, ()):
+            return call
+        variable = args[0]
+        if not isinstance(variable, Ident):
+            self._complain(variable, f"{function}() variable name must be a simple identifier")
+            return call
+        if variable.name in (ACCUMULATOR, "__result__"):
+            self._complain(args[1], f"{function}() variable name cannot be {variable.name}")
+            return call
+        if function in ("optMap", "optFlatMap"):
+            return self._opt_map(target, variable, args[1], flat=function == "optFlatMap")
+        fold = {"all": self._all, "exists": self._exists, "exists_one": self._exists_one}.get(function, self._transform_list)
+        rest = [args[1], variable] if function == "filter" else args[1:]
+        init, condition, step, result = fold(variable.name, rest)
+        return Comprehension(self._id(), self._at, variable.name, "", target, ACCUMULATOR, init, condition, step, result)
+
+    def _has(self, field: Node) -> Node:
+        if not isinstance(field, Select) or field.test_only:
+            self._complain(field, "has() argument must be a field selection")
+            return field
+        return Select(self._id(), self._at, field.operand, field.field, True)
+
+    def _opt_map(self, target: Node, variable: Ident, value: Node, *, flat: bool) -> Node:
+        """A value made of an optional one, if that is there."""
+        made: Node = Comprehension(
+            self._id(), self._at, "#unused", "", ListLiteral(self._id(), self._at, []), variable.name,
+            Call(self._id(), self._at, "value", target, []), self._const(False), variable, value,
+        )
+        has = Call(self._id(), self._at, "hasValue", target, [])
+        return self._call("_?_:_", has, made if flat else self._call("optional.of", made), self._call("optional.none"))
 
     def _variables(self, call: Call, args: list[Node]) -> tuple[str, str] | None:
         first, second = args[0], args[1]

@@ -2,9 +2,8 @@
 
 The grammar, its error messages and the standard macros are those of Google's CEL library (cel-expr-python), whose parser is generated
 from the same grammar as the API server's. It hands out the tree in protobuf form, which is read here. The library is imported when
-the first expression is parsed: a server without rules does not carry it. Macros that it does not know are expanded in `macros`.
-
-Known difference: the library nests expressions 32 deep at most, upstream 250.
+the first expression is parsed: a server without rules does not carry it. Macros that it does not know are expanded in `macros`; what
+nests too deep for it is left to `deep_parser`.
 
 Source: github.com/google/cel-spec proto/cel/expr/syntax.proto
 """
@@ -18,10 +17,12 @@ from functools import cache
 from typing import Any
 
 from .ast import Call, Comprehension, Const, Entry, Ident, ListLiteral, Literal, MapLiteral, MessageLiteral, Node, Select, Uint
+from .deep_parser import parse_deep
 from .errors import CompileError, Issue
 from .macros import Expander
 
 _ISSUE = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
+_TOO_DEEP = re.compile(r"Exceeded max recursion depth of \d+ when parsing|Expression recursion limit exceeded")
 _NOWHERE = 2**32 - 1
 Fields = dict[int, list[Any]]
 
@@ -44,18 +45,36 @@ def parse(source: str, *, bind: bool = False) -> Node:
     if not source.isascii() and any("\ud800" <= character <= "\udfff" for character in source):
         raise CompileError("", [Issue(-1, 0, "invalid UTF-8")])
     try:
-        serialized = _environment().compile(source, disable_check=True).serialize()
-    except (RuntimeError, ValueError) as error:
-        raise CompileError(source, _issues(str(error))) from error
-    envelope = _fields(memoryview(serialized))
-    parsed = _fields(envelope[2][0])
-    tree = _Tree(_positions(parsed[3][0]))
-    root = tree.node(parsed[2][0])
-    expander = Expander(source, tree.at, bind=bind)
+        root, at = _parse(source)
+        expander = Expander(source, at, bind=bind)
+    except _TooDeepError:
+        root, at = parse_deep(source, lambda literal: _parse(literal)[0])
+        expander = Expander(source, at, bind=bind, standard=True)
     root = expander.expand(root)
     if expander.issues:
         raise CompileError(source, expander.issues)
     return root
+
+
+class _TooDeepError(Exception):
+    """The library refuses to look into the expression."""
+
+
+def _parse(source: str) -> tuple[Node, dict[int, int]]:
+    """The library's tree, and where in the source each node stands, by its id.
+
+    Raises: CompileError; _TooDeepError.
+    """
+    try:
+        serialized = _environment().compile(source, disable_check=True).serialize()
+    except (RuntimeError, ValueError) as error:
+        if _TOO_DEEP.search(str(error)):
+            raise _TooDeepError from error
+        raise CompileError(source, _issues(str(error))) from error
+    envelope = _fields(memoryview(serialized))
+    parsed = _fields(envelope[2][0])
+    tree = _Tree(_positions(parsed[3][0]))
+    return tree.node(parsed[2][0]), tree.at
 
 
 def _issues(text: str) -> list[Issue]:

@@ -18,6 +18,7 @@ from .access import has, index, select, select_optional
 from .ast import ACCUMULATOR, Call, Checked, Comprehension, Const, Ident, ListLiteral, MapLiteral, Node, Select, Uint
 from .calls import call, is_gradual
 from .declarations import TYPE_NAMES
+from .depth import room
 from .documents import lookup
 from .errors import CelError, CostLimitError, NoSuchOverloadError
 from .folds import append_loop, appended, bind, loop
@@ -52,7 +53,8 @@ class Program:
 
     def __init__(self, checked: Checked, variables: Sequence[str]) -> None:
         compiler = _Compiler(checked, variables)
-        self._run = compiler.node(checked.root)
+        with room():
+            self._run = compiler.node(checked.root)
         self._slots = compiler.slot_count
         self._variables = len(variables)
 
