@@ -36,6 +36,8 @@ VALIDATION_S_MAX = 5.0
 LOOP_S_MAX = 0.02
 _SPENT = "validation failed due to running out of cost budget, no further validation rules will be run"
 _MESSAGE_SPENT = "messageExpression evaluation failed due to running out of cost budget, no further validation rules will be run"
+# The path of the document itself, as Go shows it.
+_NOWHERE = "<nil>"
 
 
 class _Spent(Exception):
@@ -55,7 +57,7 @@ class _Path:
         while at is not None:
             steps.append(at.step)
             at = at.parent
-        return "".join(reversed(steps)).removeprefix(".")
+        return "".join(reversed(steps)).removeprefix(".") or _NOWHERE
 
 
 @dataclass(slots=True)
@@ -195,7 +197,7 @@ class _Validation:
     def _complain(self, cause: Cause, rule: Rule, ratchet: _Ratchet) -> None:
         if not rule.uses_old_self and ratchet.unchanged:
             if self._warnings is not None:
-                self._warnings.append(f"{cause.field or '<nil>'}: {cause.message}")
+                self._warnings.append(f"{cause.field}: {cause.message}")
         else:
             self.causes.append(cause)
 

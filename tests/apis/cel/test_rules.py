@@ -140,7 +140,7 @@ def test_rules_within_lists_maps_and_embedded_resources():
 def test_the_root_sees_its_name_and_kind_only():
     schema = ruled(fields(spec=fields()), {"rule": "self.metadata.name.startsWith('a') && self.kind == 'K'", "message": "no"})
     assert complaints(schema, {"kind": "K", "metadata": {"name": "abc", "labels": {"x": "y"}}}) == []
-    assert complaints(schema, {"kind": "K", "metadata": {"name": "xyz"}}) == [("", "FieldValueInvalid", "Invalid value: no")]
+    assert complaints(schema, {"kind": "K", "metadata": {"name": "xyz"}}) == [("<nil>", "FieldValueInvalid", "Invalid value: no")]
 
 
 def test_nulls_are_absent_in_objects_and_values_elsewhere():
@@ -226,7 +226,7 @@ def test_transition_rules_do_not_ratchet():
 def test_rules_of_the_root_do_not_ratchet_for_their_schema_does_not_know_all_of_the_metadata():
     schema = ruled(fields(spec=fields()), {"rule": "self.kind != 'K'", "message": "no"})
     document = {"apiVersion": "a/v1", "kind": "K", "metadata": {"name": "x"}}
-    assert complaints(schema, document, document) == [("", "FieldValueInvalid", "Invalid value: no")]
+    assert complaints(schema, document, document) == [("<nil>", "FieldValueInvalid", "Invalid value: no")]
 
 
 # Budgets --------------------------------------------------------------------------------------------------------------------------------
