@@ -41,6 +41,7 @@ class _Served:
     """A definition that is served: what of it was compiled, and the storages made of that."""
 
     compiled: bytes
+    stored: CustomStorage
     storages: list[CustomStorage]
 
 
@@ -125,14 +126,14 @@ class Definitions:
         known = self._served.get(name)
         if known is None or known.compiled != compiled:
             resources = [kind_of(definition, v.name).resource for v in definition.spec.versions if v.served or v.storage]
-            storages = build_storages(definition, resources)
+            stored, storages = build_storages(definition, resources)
             if known is not None:
                 self._withdraw_storages(known)
             for storage in storages:
                 self._registry.serve(storage)
         else:
-            storages = known.storages
-        self._served[name] = _Served(compiled, storages)
+            stored, storages = known.stored, known.storages
+        self._served[name] = _Served(compiled, stored, storages)
         for storage in storages:
             storage.custom_strategy.terminating = bool(definition.metadata.deletion_timestamp)
 
@@ -158,7 +159,7 @@ class Definitions:
         if served is None:
             await self._release(definition)
             return
-        storage = served.storages[0]
+        storage = served.stored
         if name not in self._emptying:
             revision = self._registry.store.revision
             self._emptying[name] = self._registry.store.watch(storage.collection, revision, lambda event: self._queue.add(name))

@@ -339,8 +339,8 @@ def _prune_metadata(document: dict[str, Any]) -> list[str]:
 
 def build_storages(
     definition: apiextensions_v1.CustomResourceDefinition, resources: Sequence[ResourceType]
-) -> list[CustomStorage]:
-    """The storages of a definition's served versions.
+) -> tuple[CustomStorage, list[CustomStorage]]:
+    """The storage of a definition's stored version, which may not be served, and the storages of those that are.
 
     Args:
         resources: of the served versions and of the storage version, in any order.
@@ -355,7 +355,7 @@ def build_storages(
         CustomStorage(by_version[v.name], v, collection, stored, successor=_successor(v.name, versions))
         for v in versions if v.served and v is not kept
     ]
-    return [stored, *others] if kept.served else others
+    return stored, [stored, *others] if kept.served else others
 
 
 def _successor(name: str, versions: Sequence[apiextensions_v1.CustomResourceDefinitionVersion]) -> str:

@@ -245,17 +245,16 @@ async def test_objects_are_judged_in_the_version_in_which_they_are_written(lab: 
     new = {"type": "object", "properties": {"spec": {"type": "object", "properties": {"size": {"type": "integer"}}}}}
     await define(lab, definition(version("v1beta1", storage=False, schema=old), version("v1", schema=new)))
     beta = WIDGETS.replace("v1", "v1beta1", 1)
-    merge = {"Content-Type": "application/merge-patch+json"}
     made = await lab.send("POST", beta, {**widget(api_version="example.com/v1beta1", size=2), "note": "x"})
     assert made.status == 201, made.json
     assert "note" not in made.json  # What the stored version does not know is lost.
-    assert message(await lab.send("PATCH", f"{beta}/w", {"spec": {"size": 1}}, headers=merge)) == (
+    assert message(await lab.send("PATCH", f"{beta}/w", {"spec": {"size": 1}}, headers=MERGE)) == (
         422, 'Widget.example.com "w" is invalid: [note: Required value, <nil>: Invalid value: null: some validation rules were not checked '
         "because the object was invalid; correct the existing errors to complete validation]")
-    assert message(await lab.send("PATCH", f"{beta}/w", {"spec": {"size": 1}, "note": "y"}, headers=merge)) == (
+    assert message(await lab.send("PATCH", f"{beta}/w", {"spec": {"size": 1}, "note": "y"}, headers=MERGE)) == (
         422, 'Widget.example.com "w" is invalid: spec.size: Invalid value: 1: must not shrink')
-    assert (await lab.send("PATCH", f"{WIDGETS}/w", {"spec": {"size": 1}}, headers=merge)).status == 200
-    assert (await lab.send("PATCH", f"{beta}/w", {"spec": {"size": 3}, "note": "y"}, headers=merge)).json["spec"] == {"size": 3}
+    assert (await lab.send("PATCH", f"{WIDGETS}/w", {"spec": {"size": 1}}, headers=MERGE)).status == 200
+    assert (await lab.send("PATCH", f"{beta}/w", {"spec": {"size": 3}, "note": "y"}, headers=MERGE)).json["spec"] == {"size": 3}
 
 
 async def test_changed_schema_holds_for_what_was_stored_before(lab: Lab) -> None:
@@ -342,6 +341,19 @@ async def test_deleted_definition_takes_its_objects_along_and_lets_none_in(lab: 
     assert (await lab.send("PUT", f"{WIDGETS}/held", released)).status == 200
     await until_gone(lab, f"{DEFINITIONS}/widgets.example.com")
     assert (await lab.get(WIDGETS)).status == 404
+
+
+async def test_definition_of_which_no_version_is_served_takes_its_objects_along(lab: Lab) -> None:
+    found = await define(lab)
+    await make(lab, widget())
+    found["spec"]["versions"][0]["served"] = False
+    path = f"{DEFINITIONS}/widgets.example.com"
+    assert (await lab.send("PATCH", path, {"spec": found["spec"]}, headers=MERGE)).status == 200
+    await until_gone(lab, WIDGETS)
+    await lab.send("DELETE", path)
+    await until_gone(lab, path)
+    await define(lab)
+    assert (await lab.get(WIDGETS)).json["items"] == []
 
 
 async def test_contested_names_are_not_accepted_until_they_are_free(lab: Lab) -> None:
