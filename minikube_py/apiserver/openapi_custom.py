@@ -74,7 +74,7 @@ def object_schema_v3(custom: CustomResource, shared: Mapping[str, Document]) -> 
     if custom.schema is None:
         return {"type": "object", **_extensions(custom)}
     own = _own_properties(shared)
-    schema = schema_v3(plain(custom.schema), own)
+    schema = schema_v3(plain(custom.schema), _embedded_properties(shared))
     return {**schema, "properties": {**schema.get("properties", {}), **own}, **_extensions(custom)}
 
 
@@ -83,7 +83,7 @@ def object_schema_v2(custom: CustomResource, shared: Mapping[str, Document]) -> 
         # With any property named, kubectl would refuse all others.
         return {"type": "object", **_extensions(custom)}
     own = _own_properties(shared)
-    schema = schema_v2(plain(custom.schema), own)
+    schema = schema_v2(plain(custom.schema), _embedded_properties(shared))
     return {**schema, "properties": {**schema.get("properties", {}), **own}, **_extensions(custom)}
 
 
@@ -105,6 +105,19 @@ def list_schema(resource: ResourceType, item: str, shared: Mapping[str, Document
 def _own_properties(shared: Mapping[str, Document]) -> Document:
     object_metadata = metadata("ObjectMeta", f"Standard object's metadata. More info: {_CONVENTIONS}#metadata")
     return {**_type_properties(shared), "metadata": object_metadata}
+
+
+def _embedded_properties(shared: Mapping[str, Document]) -> Document:
+    """The properties of a resource inside of another."""
+    texts = {
+        "apiVersion": f"apiVersion defines the versioned schema of this representation of an object. More info: {_CONVENTIONS}#resources",
+        "kind": (
+            "kind is a string value representing the type of this object. In CamelCase. More info: "
+            f"{_CONVENTIONS}#types-kinds"
+        ),
+    }
+    own = _own_properties(shared)
+    return {name: {**property_, "description": texts[name]} if name in texts else property_ for name, property_ in own.items()}
 
 
 def _type_properties(shared: Mapping[str, Document]) -> Document:

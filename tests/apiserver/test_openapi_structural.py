@@ -18,6 +18,19 @@ TEXT = {"type": "string"}
 SHARED = {META + "DeleteOptions": {"properties": {"apiVersion": TEXT, "kind": TEXT}}}
 METADATA = {"allOf": [{"$ref": "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}]}
 OWN = {"apiVersion": TEXT, "kind": TEXT, "metadata": METADATA}
+_CONVENTIONS = "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md"
+EMBEDDED_OWN = {
+    "apiVersion": {
+        "type": "string",
+        "description": f"apiVersion defines the versioned schema of this representation of an object. More info: {_CONVENTIONS}#resources",
+    },
+    "kind": {
+        "type": "string",
+        "description":
+            f"kind is a string value representing the type of this object. In CamelCase. More info: {_CONVENTIONS}#types-kinds",
+    },
+    "metadata": METADATA,
+}
 CHOICE = [{"type": "integer"}, {"type": "string"}]
 IOS = {"x-kubernetes-int-or-string": True}
 PRESERVE = {"x-kubernetes-preserve-unknown-fields": True}
@@ -100,7 +113,7 @@ def test_v2_says_only_what_kubectl_can_read(schema: Any, v2: Any) -> None:
 
 def test_embedded_objects_get_their_kind_and_metadata_too() -> None:
     v3, v2 = field({**EMBEDDED, "properties": {"spec": TEXT}, "required": ["spec"]})
-    assert v3 == v2 == {**EMBEDDED, "properties": {"spec": TEXT, **OWN}, "required": ["spec", "kind", "apiVersion"]}
+    assert v3 == v2 == {**EMBEDDED, "properties": {"spec": TEXT, **EMBEDDED_OWN}, "required": ["spec", "kind", "apiVersion"]}
     v3, v2 = field({**EMBEDDED, **PRESERVE})
-    assert v3 == {**EMBEDDED, **PRESERVE, "properties": OWN, "required": ["kind", "apiVersion"]}
+    assert v3 == {**EMBEDDED, **PRESERVE, "properties": EMBEDDED_OWN, "required": ["kind", "apiVersion"]}
     assert v2 == {"x-kubernetes-embedded-resource": True, **PRESERVE}
