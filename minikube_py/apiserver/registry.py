@@ -15,6 +15,7 @@ Source: k8s.io/apiserver/pkg/registry/generic/registry/store.go, kubernetes.io/d
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -28,6 +29,7 @@ from minikube_py.core.errors import (
     MODIFIED,
     AlreadyExistsError,
     Cause,
+    StatusError,
     StorageError,
     TooManyRequestsError,
     already_exists,
@@ -61,6 +63,8 @@ from .request_names import absent, set_namespace
 from .slow_validation import SlowValidation, Turn
 from .storage import Storage, encode_versioned
 from .stored_form import encode_checked, encode_fitting, encode_without_mere_time, same
+
+log = logging.getLogger(__name__)
 
 # Source: k8s.io/apiserver/pkg/storage/names/generate.go
 NAME_LENGTH_MAX = 63
@@ -443,7 +447,20 @@ class Registry:
         write = self.store.delete(
             storage.collection, key, final, encode_versioned, previous=head.revision, durable=storage.strategy.durable
         )
-        return await self._write(write, storage, key)
+        entry = await self._write(write, storage, key)
+        if storage.strategy.companion is not None:
+            await self._delete_companion(self.storage_of(storage.strategy.companion), key)
+        return entry
+
+    async def _delete_companion(self, storage: Storage, key: str) -> None:
+        """Delete the object of another kind that has the name of one that is gone; nobody is asked, and its failure is not that one's."""
+        head = self.store.head(storage.collection, key)
+        if head is None:
+            return
+        try:
+            await self._delete(storage, key, head, storage.object(head), DeleteOptions(), INTERNAL)
+        except StatusError as error:
+            log.error("%s %s stays, though what it belongs to is gone: %s", storage.resource.kind, key, error)
 
     async def delete(
         self, storage: Storage, namespace: str, name: str, options: DeleteOptions, context: Context = INTERNAL
@@ -453,8 +470,13 @@ class Registry:
         Raises: NotFoundError; ConflictError if a precondition does not hold; ForbiddenError.
         Cancellation: the deletion may still land.
         """
-        key, strategy = storage.key(namespace, name), storage.strategy
         head, old = await self._admitted_deletion(storage, namespace, name, options, context)
+        return await self._delete(storage, storage.key(namespace, name), head, old, options, context)
+
+    async def _delete(
+        self, storage: Storage, key: str, head: Entry, old: Any, options: DeleteOptions, context: Context
+    ) -> tuple[Entry, bool]:
+        strategy = storage.strategy
         if strategy.deletion_warning and options.propagation_policy is None:
             context.warn(strategy.deletion_warning)
         final = _copy(old)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from minikube_py.apis.disabled import drop_disabled_fields
+from minikube_py.apis.object import Object
 from minikube_py.apis.validation import validate_create, validate_update
 from minikube_py.apis.warnings import warnings_on_create, warnings_on_update
 from minikube_py.core.errors import Cause
@@ -32,6 +33,7 @@ class Strategy:
         deletion_warning: what clients are told that do not say what becomes of dependents; "" for most.
         marks_deletion: whether the first deletion only marks an object, in the kind's own way, and somebody else has it go.
         returns_deleted: whether the answer to a deletion is the object's last state, not a Status.
+        companion: a kind whose object of the same name goes with one that is gone; None for most.
         may_be_slow: whether finding what is wrong with an object may raise SlowRulesError, unless the Context is patient.
         status: whether the kind has a status subresource, so that the main resource leaves status alone.
         status_keeps_metadata: whether labels, annotations, finalizers and owners are left alone by the status subresource.
@@ -47,6 +49,7 @@ class Strategy:
     deletion_warning = ""
     marks_deletion = False
     returns_deleted = False
+    companion: type[Object] | None = None
     may_be_slow = False
     status = True
     status_keeps_metadata = False

@@ -71,6 +71,8 @@ class ServiceStrategy(Strategy):
 
     COLLECTION = "services"
     create_on_update = True
+    # Source: pkg/registry/core/service/storage/storage.go (afterDelete)
+    companion = core_v1.Endpoints
 
     def __init__(self, service_cidr: str, node_ports: tuple[int, int], store: Store) -> None:
         self._ips = ServiceRanges(service_cidr, store)

@@ -1,4 +1,4 @@
-"""What a service is given and refused: address families by its policy, node ports by its port numbers."""
+"""What a service is given and refused: address families by its policy, node ports by its port numbers; and what goes with it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from .lab import Lab
 
 SERVICES = "/api/v1/namespaces/default/services"
+ENDPOINTS = "/api/v1/namespaces/default/endpoints"
 NO_FAMILY = ("spec.ipFamilies[0]", 'Invalid value: "IPv6": not configured on this cluster')
 BOTH = ["IPv4", "IPv6"]
 
@@ -101,3 +102,35 @@ async def test_other_ports_of_a_new_service_do_not_share_a_node_port(lab: Lab) -
     # Nothing of it is held.
     await made(lab, type="NodePort", ports=ports[:1])
     assert "metadata" in await put(lab, ports=ports)
+
+
+async def test_endpoints_go_with_their_service_whoever_made_them(lab: Lab) -> None:
+    async def there() -> bool:
+        return (await lab.get(f"{ENDPOINTS}/s")).status == 200
+
+    await made(lab)
+    await lab.send("POST", ENDPOINTS, {"metadata": {"name": "s"}})
+    await lab.send("DELETE", f"{SERVICES}/s?dryRun=All")
+    assert await there()
+    assert (await lab.send("DELETE", f"{SERVICES}/s")).status == 200
+    assert not await there()
+    # Not before the service is gone, which may be by an update.
+    await lab.send("POST", SERVICES, service("s") | {"metadata": {"name": "s", "finalizers": ["example.com/hold"]}})
+    await lab.send("POST", ENDPOINTS, {"metadata": {"name": "s"}})
+    await lab.send("DELETE", f"{SERVICES}/s")
+    assert await there()
+    await put_finalizers(lab, [])
+    assert (await lab.get(f"{SERVICES}/s")).status == 404 and not await there()
+
+
+async def test_endpoints_that_are_held_hold_up_no_service(lab: Lab) -> None:
+    await made(lab)
+    await lab.send("POST", ENDPOINTS, {"metadata": {"name": "s", "finalizers": ["example.com/hold"]}})
+    assert (await lab.send("DELETE", f"{SERVICES}/s")).status == 200
+    assert (await lab.get(f"{ENDPOINTS}/s")).json["metadata"]["deletionTimestamp"]
+
+
+async def put_finalizers(lab: Lab, finalizers: list[str]) -> None:
+    found = (await lab.get(f"{SERVICES}/s")).json
+    found["metadata"]["finalizers"] = finalizers
+    await lab.send("PUT", f"{SERVICES}/s", found)
