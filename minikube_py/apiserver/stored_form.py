@@ -17,7 +17,7 @@ def encode_checked(obj: Any, revision: int) -> bytes:
     """`encode_versioned` for objects that a client sent: they have a largest size."""
     data = encode_versioned(obj, revision)
     if len(data) > limits.OBJECT_BYTES_MAX:
-        raise too_large()
+        raise _too_large(len(data))
     return data
 
 
@@ -55,6 +55,9 @@ def same(one: Any, other: Any) -> bool:
     return encode_sorted(one) == encode_sorted(other)
 
 
-def too_large() -> StatusError:
-    """The words of etcd, which the API server passes on without a reason."""
+def _too_large(size: int) -> StatusError:
+    """The words of etcd, or of the client that would not even send it; the API server passes both on without a reason."""
+    if size > limits.MESSAGE_BYTES_MAX:
+        return StorageError("rpc error: code = ResourceExhausted desc = trying to send message larger than max "
+                            f"({size} vs. {limits.MESSAGE_BYTES_MAX})")
     return StorageError("etcdserver: request is too large")

@@ -5,9 +5,11 @@ from __future__ import annotations
 # Levels of objects and arrays in a document. Upstream's bound is 10,000; readers here recurse, and every later one must manage what is
 # stored.
 DOCUMENT_LEVELS_MAX = 200
-# Largest request body and largest stored object. Source: apiserver's MaxRequestBodyBytes, etcd's --max-request-bytes.
+# Largest request body, largest stored object, and largest one that is offered to a store. Source: apiserver's MaxRequestBodyBytes,
+# etcd's --max-request-bytes, go.etcd.io/etcd/client/v3/options.go (defaultMaxCallSendMsgSize).
 REQUEST_BYTES_MAX = 3 * 1024 * 1024
 OBJECT_BYTES_MAX = 1536 * 1024
+MESSAGE_BYTES_MAX = 2 * 1024 * 1024
 # Headers that a request may have. Go bounds their bytes alone; front proxies send one for each of a user's groups.
 HEADERS_MAX = 8192
 # Seconds that a request waits for a revision that is yet to come. Source: k8s.io/apiserver/pkg/storage/cacher/watch_cache.go (blockTimeout)

@@ -314,6 +314,10 @@ async def test_too_large_object_is_refused(world: World) -> None:
     with pytest.raises(StorageError):
         await world.client.patch(
             core_v1.Pod, "p", "default", {"status": {"message": "x" * limits.OBJECT_BYTES_MAX}}, subresource="status")
+    why = r"^rpc error: code = ResourceExhausted desc = trying to send message larger than max \(2\d{6} vs. 2097152\)$"
+    with pytest.raises(StorageError, match=why):
+        await world.client.patch(
+            core_v1.Pod, "p", "default", {"status": {"message": "x" * limits.MESSAGE_BYTES_MAX}}, subresource="status")
     assert world.stored(core_v1.Pod, "p") is before
 
 
