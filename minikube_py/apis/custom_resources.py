@@ -16,7 +16,7 @@ from .apiextensions_v1 import (
     CustomResourceSubresources,
 )
 from .custom import CustomObject, custom_type
-from .resources import MODIFY, ResourceType, Subresource, storage_version_hash
+from .resources import MODIFY, VERSION_PRIORITIES, ResourceType, Subresource, storage_version_hash
 
 VERBS: Final = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 TERMINATING_VERBS: Final = ("delete", "deletecollection", "get", "list", "watch")
@@ -36,10 +36,13 @@ def version_of(crd: CustomResourceDefinition, name: str) -> CustomResourceDefini
 
 
 def served_versions(crd: CustomResourceDefinition) -> list[str]:
-    """The names of the versions that clients can use, in the definition's order; none before it is established."""
+    """The names of the versions that clients can use, in the definition's order; none before it is established.
+
+    A group-version of the server itself has the server's resources and no others.
+    """
     if not is_condition_true(crd, "Established"):
         return []
-    return [version.name for version in crd.spec.versions if version.served]
+    return [version.name for version in crd.spec.versions if version.served and (crd.spec.group, version.name) not in VERSION_PRIORITIES]
 
 
 def resource_type(crd: CustomResourceDefinition, version_name: str) -> ResourceType:
@@ -68,13 +71,14 @@ def resource_type(crd: CustomResourceDefinition, version_name: str) -> ResourceT
     )
 
 
-def seen_type(crd: CustomResourceDefinition) -> type[CustomObject]:
-    """The class in which controllers see the objects of a definition: of the stored version, or, if that is not served, of the first.
+def seen_type(crd: CustomResourceDefinition) -> type[CustomObject] | None:
+    """The class in which controllers see the objects of a definition: of the stored version if clients can use it, else of the first.
 
-    Raises: IndexError if no version is served.
+    None if they can use none.
     """
-    served = [version for version in crd.spec.versions if version.served]
-    return kind_of(crd, next((version.name for version in served if version.storage), served[0].name))
+    versions = served_versions(crd)
+    stored = [version.name for version in crd.spec.versions if version.storage and version.name in versions]
+    return kind_of(crd, (stored or versions)[0]) if versions else None
 
 
 def kind_of(crd: CustomResourceDefinition, version_name: str) -> type[CustomObject]:

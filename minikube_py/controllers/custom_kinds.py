@@ -62,9 +62,8 @@ class CustomKinds:
 
 def _kind(definition: CustomResourceDefinition) -> tuple[type[Object], frozenset[tuple[str, str, str]]] | None:
     """The class and names of an established definition."""
-    versions = served_versions(definition)
-    if not versions:
+    kind = seen_type(definition)
+    if kind is None:
         return None
-    kind = cast("type[Object]", seen_type(definition))
     group, names = definition.spec.group, definition.status.accepted_names
-    return kind, frozenset((group, version, names.kind) for version in versions)
+    return cast("type[Object]", kind), frozenset((group, version, names.kind) for version in served_versions(definition))

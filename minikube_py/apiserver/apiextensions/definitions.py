@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from minikube_py.apis.apiextensions_v1 import CustomResourceDefinition, CustomResourceDefinitionCondition
-from minikube_py.apis.custom_resources import is_condition_true, kind_of
+from minikube_py.apis.custom_resources import is_condition_true, kind_of, served_versions
 from minikube_py.apis.definition_status import definition_status, with_condition
 from minikube_py.apis.scheme import deep_copy, encode
 from minikube_py.core.errors import NotFoundError, StatusError
@@ -127,6 +127,8 @@ class Definitions:
         if known is None or known.compiled != compiled:
             resources = [kind_of(definition, v.name).resource for v in definition.spec.versions if v.served or v.storage]
             stored, storages = build_storages(definition, resources)
+            wanted = served_versions(definition)
+            storages = [storage for storage in storages if storage.resource.version in wanted]
             if known is not None:
                 self._withdraw_storages(known)
             for storage in storages:

@@ -9,17 +9,12 @@ Source: k8s.io/apiextensions-apiserver pkg/apiserver/customresource_discovery_co
 
 from __future__ import annotations
 
-import logging
-
 from minikube_py.apis.apiextensions_v1 import CustomResourceDefinition
 from minikube_py.apis.custom_resources import resource_type, served_versions, version_of
-from minikube_py.apis.resources import VERSION_PRIORITIES
 
 from ..discovery import Discovery
 from ..openapi import OpenApi
 from ..openapi_custom import CustomResource
-
-log = logging.getLogger(__name__)
 
 
 class Publishing:
@@ -48,9 +43,6 @@ class Publishing:
         versions: dict[str, list[CustomResource]] = {}
         for crd in self._groups[group].values():
             for name in served_versions(crd):
-                if (group, name) in VERSION_PRIORITIES:
-                    log.warning("custom resource stays unpublished in a built-in version definition=%s version=%s", crd.metadata.name, name)
-                    continue
                 versions.setdefault(name, []).append(_custom_resource(crd, name))
         for name in self._published.get(group, set()) - set(versions):
             self._discovery.remove_group_version(group, name)

@@ -20,7 +20,7 @@ from minikube_py.apis import apiextensions_v1, autoscaling_v1, meta_v1
 from minikube_py.apis.custom import CustomObject, custom_type
 from minikube_py.apis.fields import EVERYTHING, FieldSelector
 from minikube_py.apis.json_text import decode_untyped
-from minikube_py.apis.resources import ResourceType
+from minikube_py.apis.resources import RESOURCES, ResourceType
 from minikube_py.apis.scheme import decoder, encode, encode_sorted, prune
 from minikube_py.apis.structural import CoercionError, Schema, compile_schema
 from minikube_py.apis.validation import validate_create, validate_update
@@ -337,6 +337,9 @@ def _prune_metadata(document: dict[str, Any]) -> list[str]:
     return prune(meta_v1.ObjectMeta, metadata, "metadata") if isinstance(metadata, dict) else []
 
 
+_BUILT_IN = frozenset(resource.group_resource for resource in RESOURCES)
+
+
 def build_storages(
     definition: apiextensions_v1.CustomResourceDefinition, resources: Sequence[ResourceType]
 ) -> tuple[CustomStorage, list[CustomStorage]]:
@@ -350,6 +353,9 @@ def build_storages(
     kept = next(version for version in versions if version.storage)
     names = definition.status.accepted_names if definition.status.accepted_names.plural else definition.spec.names
     collection = f"{names.plural}.{definition.spec.group}"
+    if collection in _BUILT_IN:
+        # Another version of a group of the server itself has objects of its own.
+        collection += "/custom"
     stored = CustomStorage(by_version[kept.name], kept, collection, successor=_successor(kept.name, versions))
     others = [
         CustomStorage(by_version[v.name], v, collection, stored, successor=_successor(v.name, versions))
