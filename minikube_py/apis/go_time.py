@@ -9,7 +9,7 @@ import calendar
 import re
 from datetime import datetime, timedelta
 
-from .json_text import quote
+from minikube_py.apis.syntax import quote
 
 RFC3339 = "2006-01-02T15:04:05Z07:00"
 RFC3339_MICRO = "2006-01-02T15:04:05.000000Z07:00"

@@ -18,7 +18,8 @@ from typing import Any
 from . import shapes
 from .go_numbers import go_number
 from .go_time import canonical_time, time_problem
-from .json_text import JsonSyntaxError, Members, Number, StrictErrors, plain, whole
+from .json_syntax import JsonSyntaxError
+from .json_text import Members, Number, StrictErrors, plain, whole
 from .object import Object
 from .quantity import FORMAT_WRONG
 from .shapes import Shape, fields_of, go_path

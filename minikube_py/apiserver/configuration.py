@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from minikube_py.apis.json_text import quote
 from minikube_py.apis.object import Object
 from minikube_py.apis.scheme import from_document, prune
+from minikube_py.apis.syntax import quote
 
 from .decoding import strict_error
 from .yaml_document import YamlDocument, YamlError, read_yaml

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
+from minikube_py.apis.json_syntax import JsonSyntaxError
 from minikube_py.apis.json_text import (
-    JsonSyntaxError,
     Members,
     Number,
     StrictErrors,

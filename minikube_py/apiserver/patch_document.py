@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
+from minikube_py.apis.json_syntax import JsonSyntaxError
 from minikube_py.apis.json_text import (
-    JsonSyntaxError,
     Members,
     Number,
     StrictErrors,
@@ -21,10 +21,10 @@ from minikube_py.apis.json_text import (
     has_duplicates,
     parse,
     plain,
-    quote,
     read_float,
     too_deep,
 )
+from minikube_py.apis.syntax import quote
 from minikube_py.core.errors import BadRequestError, Cause, InvalidError, invalid
 
 from .decoding import strict_error

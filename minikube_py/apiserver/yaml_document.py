@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from minikube_py.apis.go_numbers import go_number
-from minikube_py.apis.json_text import quote
+from minikube_py.apis.syntax import quote
 from minikube_py.core import limits
 
 # Levels of nesting. No kind comes near, and the composer takes a stack frame or more a level.

@@ -403,6 +403,26 @@ def test_immutable_config_maps_and_secrets_stay() -> None:
         assert "immutable: Forbidden: field is immutable when `immutable` is set" in told_of_update(new, old)
 
 
+@pytest.mark.parametrize(("text", "why"), [
+    (b"", "unexpected end of JSON input"),
+    (b"x", "invalid character 'x' looking for beginning of value"),
+    (b'{"auths":{}', "unexpected end of JSON input"),
+    (b'{"auths":{}} x', "invalid character 'x' after top-level value"),
+    (b" []", "json: cannot unmarshal array into Go value of type map[string]interface {}"),
+    (b'"x"', "json: cannot unmarshal string into Go value of type map[string]interface {}"),
+    (b"-1", "json: cannot unmarshal number into Go value of type map[string]interface {}"),
+    (b"true", "json: cannot unmarshal bool into Go value of type map[string]interface {}"),
+    (b"null", ""),
+    (b'{"auths":{}}', ""),
+])
+def test_registry_credentials_are_a_map(text: bytes, why: str) -> None:
+    secret = of_zoo("Secret")
+    for type_, key in (("kubernetes.io/dockercfg", ".dockercfg"), ("kubernetes.io/dockerconfigjson", ".dockerconfigjson")):
+        secret.type, secret.data = type_, {key: text}
+        causes = [cause for cause in validate_create(secret) if cause.field == f"data[{key}]"]
+        assert [cause.message for cause in causes] == ([f'Invalid value: "<secret contents redacted>": {why}'] if why else [])
+
+
 def test_the_address_of_a_service_stays() -> None:
     old = of_zoo("Service", "web")
     old.spec.cluster_ip, old.spec.cluster_ips = "10.43.0.5", ["10.43.0.5"]

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from minikube_py.apis import apiextensions_v1, apps_v1, core_v1, meta_v1
-from minikube_py.apis.json_text import JsonSyntaxError, StrictErrors, duplicates, has_duplicates, parse, plain
+from minikube_py.apis.json_syntax import JsonSyntaxError
+from minikube_py.apis.json_text import StrictErrors, duplicates, has_duplicates, parse, plain
 from minikube_py.apis.object import Object
 from minikube_py.apis.scheme import encode
 from minikube_py.apiserver.decoding import (

@@ -9,6 +9,7 @@ import msgspec
 
 from .. import syntax
 from ..core_v1 import Binding, ConfigMap, Event, Namespace, PodTemplateSpec, ReplicationController, Secret
+from ..json_syntax import JsonSyntaxError, check_syntax
 from ..labels import from_labels
 from .causes import WHOLE, Causes, forbidden, invalid, not_supported, required, too_long
 from .common import immutable, matches, non_negative, qualified
@@ -19,6 +20,8 @@ DATA_BYTES_MAX = 1024 * 1024
 _FROZEN = "field is immutable when `immutable` is set"
 _BASIC_AUTH, _SSH_AUTH = ("username", "password"), "ssh-privatekey"
 _ACCOUNT_NAME = "kubernetes.io/service-account.name"
+# By the first byte of a value; the others begin numbers.
+_JSON_KINDS = {b"{": "", b"n": "", b"[": "array", b'"': "string", b"t": "bool", b"f": "bool"}
 _REASON_BYTES_MAX, _NOTE_BYTES_MAX = 128, 1024
 
 
@@ -79,11 +82,28 @@ def _json_key(causes: Causes, obj: Secret, key: str) -> None:
     if key not in obj.data:
         causes.append(required(f"data[{key}]"))
         return
-    try:
-        msgspec.json.decode(obj.data[key], type=dict | None)
-    except msgspec.MsgspecError as error:
-        why = str(error) if obj.data[key].strip() else "unexpected end of JSON input"
+    if why := _why_no_map(obj.data[key]):
         causes.append(invalid(f"data[{key}]", "<secret contents redacted>", why))
+
+
+def _why_no_map(text: bytes) -> str:
+    """Why Go does not read a text as a map; "" if it does."""
+    if _is_map(text):
+        return ""
+    try:
+        check_syntax(text)
+    except JsonSyntaxError as error:
+        return str(error)
+    kind = _JSON_KINDS.get(text.lstrip()[:1], "number")
+    return f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}" if kind else ""
+
+
+def _is_map(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text, type=dict | None)
+    except msgspec.MsgspecError:
+        return False
+    return True
 
 
 def update_secret(causes: Causes, new: Secret, old: Secret) -> None:

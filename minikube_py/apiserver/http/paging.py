@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from minikube_py.apis.json_text import JsonSyntaxError, parse, plain
+from minikube_py.apis.json_syntax import JsonSyntaxError
+from minikube_py.apis.json_text import parse, plain
 from minikube_py.core import limits
 from minikube_py.core.errors import BadRequestError, ExpiredError
 from minikube_py.store.interface import CompactedError, Entry, Listing
