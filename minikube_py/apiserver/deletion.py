@@ -6,13 +6,13 @@ Source: k8s.io/apiserver/pkg/registry/rest/delete.go (BeforeDelete), registry/st
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from minikube_py.apis import meta_v1
 from minikube_py.apis.resources import ResourceType
 from minikube_py.apis.validation.causes import invalid, not_supported
-from minikube_py.core.clock import parse_rfc3339, rfc3339
+from minikube_py.core.clock import duration, parse_rfc3339, rfc3339
 from minikube_py.core.errors import Cause, conflict
 from minikube_py.core.errors import invalid as invalid_error
 
@@ -114,14 +114,14 @@ def _grace(strategy: Strategy, obj: Any, asked: int | None, now: datetime) -> in
     if asked is None or asked >= known:
         return None
     # The time since the first request counts.
-    meta.deletion_timestamp = rfc3339(parse_rfc3339(meta.deletion_timestamp) - timedelta(seconds=known - asked))
+    meta.deletion_timestamp = rfc3339(parse_rfc3339(meta.deletion_timestamp) - duration(known - asked))
     meta.deletion_grace_period_seconds = asked
     return asked
 
 
 def _mark(meta: meta_v1.ObjectMeta, grace: int, now: datetime) -> None:
     """Say until when the object stays; a time that was said before is kept, unless it is later."""
-    until = now + timedelta(seconds=grace)
+    until = now + duration(grace)
     if not meta.deletion_timestamp and meta.generation:
         meta.generation += 1
     if not meta.deletion_timestamp or parse_rfc3339(meta.deletion_timestamp) > until:

@@ -7,7 +7,7 @@ drive both waiting and measuring.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from math import floor
 from typing import Protocol
@@ -30,6 +30,11 @@ class SystemClock:
 
 
 SYSTEM_CLOCK = SystemClock()
+
+
+def duration(seconds: int) -> timedelta:
+    """Seconds that a client chose, as Go's time.Duration counts them: nanoseconds in 64 bits, which wrap around."""
+    return timedelta(microseconds=((seconds * 10**9 + 2**63) % 2**64 - 2**63) // 1000)
 
 
 def rfc3339(moment: datetime) -> str:

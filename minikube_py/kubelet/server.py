@@ -13,7 +13,6 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,7 +21,7 @@ from aiohttp import web
 from minikube_py.apis import core_v1
 from minikube_py.apis.scheme import encode
 from minikube_py.client.interface import Client
-from minikube_py.core.clock import SYSTEM_CLOCK, Clock, parse_rfc3339
+from minikube_py.core.clock import SYSTEM_CLOCK, Clock, duration, parse_rfc3339
 from minikube_py.core.errors import BadRequestError, InternalError, NotFoundError, StatusError
 from minikube_py.core.tunnel.handshake import SERVER
 from minikube_py.cri.errors import CriError, CriNotFoundError
@@ -194,7 +193,7 @@ class KubeletServer:
             if query.get("sinceTime"):
                 since = parse_rfc3339(query["sinceTime"])
             elif query.get("sinceSeconds"):
-                since = self._clock.now() - timedelta(seconds=int(query["sinceSeconds"]))
+                since = self._clock.now() - duration(int(query["sinceSeconds"]))
             tail, limit = query.get("tailLines"), query.get("limitBytes")
             stream = query.get("stream", "").lower()
             return LogOptions(

@@ -80,6 +80,7 @@ def test_policy_may_change_while_finalizers_are_pending_and_the_time_stays() -> 
     (pod(phase="Failed"), 9, True, (NOW_TEXT, 0, [], 2)),
     (pod(node="", finalizers=["x/y"]), None, False, (NOW_TEXT, 0, ["x/y"], 2)),
     (pod(finalizers=["x/y"]), None, False, ("2026-01-01T00:01:30Z", 30, ["x/y"], 2)),
+    (pod(grace=2**63 - 1), None, False, ("2026-01-01T00:00:59Z", 2**63 - 1, [], 2)),
 ])
 def test_pods_have_the_time_to_end(obj: core_v1.Pod, asked: int | None, gone: bool, wanted: Any) -> None:
     copy = deep_copy(obj)

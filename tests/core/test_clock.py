@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minikube_py.core.clock import SYSTEM_CLOCK, parse_rfc3339, rfc3339, rfc3339_micro
+from minikube_py.core.clock import SYSTEM_CLOCK, duration, parse_rfc3339, rfc3339, rfc3339_micro
 
 moments = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2200, 1, 1), timezones=st.just(UTC))
 
@@ -48,3 +48,11 @@ def test_what_is_not_rfc_3339_is_refused(text: str) -> None:
 
 def test_system_clock_tells_utc() -> None:
     assert SYSTEM_CLOCK.now().tzinfo is UTC
+
+
+@pytest.mark.parametrize(("seconds", "wanted"), [
+    (0, timedelta()), (-5, timedelta(seconds=-5)), (2**31, timedelta(seconds=2**31)), (2**63 - 1, timedelta(seconds=-1)),
+    (-(2**63), timedelta()),
+])
+def test_durations_wrap_around_as_go_has_them(seconds: int, wanted: timedelta) -> None:
+    assert duration(seconds) == wanted

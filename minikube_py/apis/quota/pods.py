@@ -6,7 +6,9 @@ Source: pkg/quota/v1/evaluator/core/pods.go
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
+
+from minikube_py.core.clock import duration
 
 from ..core_v1 import Affinity, Pod, PodAffinityTerm
 from ..object import Quantity
@@ -48,7 +50,7 @@ class PodEvaluator(Evaluator):
         meta = obj.metadata
         if not meta.deletion_timestamp or meta.deletion_grace_period_seconds is None:
             return None
-        return datetime.fromisoformat(meta.deletion_timestamp) + timedelta(seconds=meta.deletion_grace_period_seconds)
+        return datetime.fromisoformat(meta.deletion_timestamp) + duration(meta.deletion_grace_period_seconds)
 
     def is_in_scope(self, scope: Scope, obj: Pod) -> bool:
         match scope.scope_name:

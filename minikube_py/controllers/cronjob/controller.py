@@ -6,7 +6,7 @@ Source: pkg/controller/cronjob/cronjob_controllerv2.go.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from minikube_py.apis.batch_v1 import CronJob, Job
@@ -15,7 +15,7 @@ from minikube_py.apis.cron import Schedule, parse
 from minikube_py.apis.meta_v1 import ObjectMeta
 from minikube_py.apis.scheme import deep_copy
 from minikube_py.client.events import object_reference
-from minikube_py.core.clock import parse_rfc3339, rfc3339
+from minikube_py.core.clock import duration, parse_rfc3339, rfc3339
 from minikube_py.core.errors import AlreadyExistsError, NotFoundError, StatusError
 
 from ..base import Context, Controller
@@ -155,7 +155,7 @@ class CronJobController(Controller):
 
     def _may_start(self, cron: CronJob, due: datetime, now: datetime) -> bool:
         deadline_s = cron.spec.starting_deadline_seconds
-        if deadline_s is not None and due + timedelta(seconds=deadline_s) < now:
+        if deadline_s is not None and due + duration(deadline_s) < now:
             stamp = due.strftime("%a, %d %b %Y %H:%M:%S +0000")
             self.events.event(cron, "Warning", "MissSchedule", f"Missed scheduled time to start a job: {stamp}")
             return False
@@ -198,7 +198,7 @@ def _unserved_since(cron: CronJob, now: datetime) -> datetime:
     """From when on moments count that were not served."""
     since = parse_rfc3339(cron.status.last_schedule_time or cron.metadata.creation_timestamp)
     deadline_s = cron.spec.starting_deadline_seconds
-    return since if deadline_s is None else max(since, now - timedelta(seconds=deadline_s))
+    return since if deadline_s is None else max(since, now - duration(deadline_s))
 
 
 def _count(times: Schedule, since: datetime, now: datetime, zone: tzinfo) -> int:
