@@ -10,13 +10,14 @@ import pytest
 
 from minikube_py.apis import batch_v1, core_v1
 from minikube_py.apis.scheme import from_document
-from minikube_py.controllers.job import JobController, indexes
+from minikube_py.controllers.job import JobController, indexes, success
 from minikube_py.controllers.job.rules import FINALIZER
 from minikube_py.controllers.ttl_after_finished import TtlAfterFinishedController
 
 from .world import World
 
 Job, Pod = batch_v1.Job, core_v1.Pod
+LARGEST = 2**31 - 1
 
 
 def job(name: str = "work", restart_policy: str = "Never", **spec: Any) -> batch_v1.Job:
@@ -211,3 +212,30 @@ async def test_a_finished_job_goes_after_its_ttl(world: World) -> None:
 def test_indexes_are_written_as_intervals() -> None:
     assert indexes.render({0, 1, 2, 4, 6, 7}) == "0-2,4,6,7"
     assert indexes.parse("0-2,4,6,7", 7) == {0, 1, 2, 4, 6}
+
+
+@pytest.mark.parametrize(("rule", "done", "met"), [
+    ({"succeeded_indexes": "0-1,5"}, {0, 1, 5, 7}, True),
+    ({"succeeded_indexes": "0-1,5"}, {0, 1, 7}, False),
+    ({"succeeded_indexes": "0-1,5", "succeeded_count": 2}, {1, 5}, True),
+    ({"succeeded_indexes": "0-1,5", "succeeded_count": 2}, {1, 2, 3, 4, 6}, False),
+    ({"succeeded_count": 2}, {1}, False),
+    ({"succeeded_count": 2}, {1, 9}, True),
+    # More indexes than can be counted one by one.
+    ({"succeeded_indexes": f"2-{LARGEST - 1}", "succeeded_count": 1}, {1, 2}, True),
+    ({"succeeded_indexes": f"0-{LARGEST - 1}"}, {0, 1}, False),
+])
+def test_success_policy_is_met_by_indexes(rule: dict[str, Any], done: set[int], met: bool) -> None:
+    policy = batch_v1.SuccessPolicy(rules=[batch_v1.SuccessPolicyRule(**rule)])
+    obj = Job(spec=batch_v1.JobSpec(completions=LARGEST, success_policy=policy))
+    assert success.met(obj, done) == ("Matched rules at index 0" if met else "")
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("more", [{}, {"backoffLimitPerIndex": 1, "maxFailedIndexes": 1}])
+async def test_largest_indexed_job_runs(world: World, more: dict[str, Any]) -> None:
+    await world.start(JobController)
+    policy = {"rules": [{"succeededCount": 1}]}
+    await world.client.create(job(completionMode="Indexed", completions=LARGEST, parallelism=2, successPolicy=policy, **more))
+    await world.until(lambda: len(world.list(Pod)) == 2)
+    assert {pod.metadata.annotations[indexes.INDEX] for pod in world.list(Pod)} == {"0", "1"}

@@ -5,7 +5,7 @@ Source: pkg/controller/job/indexed_job_utils.go.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from minikube_py.apis.core_v1 import Pod
 
@@ -16,12 +16,17 @@ IGNORED_FAILURE_COUNT = "batch.kubernetes.io/job-index-ignored-failure-count"
 
 def parse(text: str | None, completions: int) -> set[int]:
     """The indexes below `completions` that a text names; parts that are no interval are skipped."""
-    indexes: set[int] = set()
+    return {index for first, last in intervals(text, completions) for index in range(first, last + 1)}
+
+
+def intervals(text: str | None, completions: int) -> list[tuple[int, int]]:
+    """First and last index of each part of a text, in its order: a Job may have more indexes than can be counted one by one."""
+    found: list[tuple[int, int]] = []
     for part in (text or "").split(","):
         first, _, last = part.partition("-")
-        if first.isdigit() and (not last or last.isdigit()):
-            indexes.update(range(int(first), min(int(last or first), completions - 1) + 1))
-    return indexes
+        if first.isdigit() and (not last or last.isdigit()) and int(first) < completions:
+            found.append((int(first), min(int(last or first), completions - 1)))
+    return found
 
 
 def render(indexes: Iterable[int]) -> str:
@@ -48,12 +53,6 @@ def count_annotation(pod: Pod, name: str) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-def pending(count: int, completions: int, taken: set[int]) -> list[int]:
-    """The first `count` indexes that are not taken."""
-    free: list[int] = []
-    for index in range(completions):
-        if len(free) == count:
-            break
-        if index not in taken:
-            free.append(index)
-    return free
+def pending(completions: int, taken: set[int]) -> Iterator[int]:
+    """The indexes that are not taken, the lowest first."""
+    return (index for index in range(completions) if index not in taken)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
 from minikube_py.apis.batch_v1 import Job, JobCondition, UncountedTerminatedPods
 from minikube_py.apis.core_v1 import Pod
@@ -232,11 +233,11 @@ def _indexed_pods(state: Pass, count: int) -> list[Pod]:
     busy = {index for pod in state.active if (index := indexes.index_of(pod)) is not None}
     if rules.replaces_failed_only(job):
         busy |= {index for pod in state.pods if pod_rules.is_terminating(pod) and (index := indexes.index_of(pod)) is not None}
-    taken = state.done | busy | state.failed_indexes
+    pending = indexes.pending(job.spec.completions or 0, state.done | busy | state.failed_indexes)
     if not rules.is_per_index(job):
-        return [rules.make_pod(job, index) for index in indexes.pending(count, job.spec.completions or 0, taken)]
+        return [rules.make_pod(job, index) for index in islice(pending, count)]
     pods: list[Pod] = []
-    for index in indexes.pending(job.spec.completions or 0, job.spec.completions or 0, taken):
+    for index in pending:
         if len(pods) == count:
             break
         failures, ignored, wait_s = _index_backoff(state, index)
