@@ -70,18 +70,20 @@ class ServiceAccountPlugin(Plugin):
     def mutate(self, operation: Operation) -> None:
         if operation.verb != "CREATE" or operation.subresource:
             return
-        if MIRROR not in operation.obj.metadata.annotations:
-            spec: core_v1.PodSpec = operation.obj.spec
-            spec.service_account_name = spec.service_account = _account_of(spec)
-            account = self._account(operation)
-            automount = spec.automount_service_account_token
-            if automount is None:
-                automount = account.automount_service_account_token
-            if automount is not False:
-                _mount_token(spec)
-            if not spec.image_pull_secrets and account.image_pull_secrets:
-                spec.image_pull_secrets = [*account.image_pull_secrets]
-        self.validate(operation)
+        if MIRROR in operation.obj.metadata.annotations:
+            _check_mirror(operation, operation.obj)
+            return
+        spec: core_v1.PodSpec = operation.obj.spec
+        spec.service_account_name = spec.service_account = _account_of(spec)
+        account = self._account(operation)
+        automount = spec.automount_service_account_token
+        if automount is None:
+            automount = account.automount_service_account_token
+        if automount is not False:
+            _mount_token(spec)
+        if not spec.image_pull_secrets and account.image_pull_secrets:
+            spec.image_pull_secrets = [*account.image_pull_secrets]
+        _check_secrets(operation, account)
 
     def validate(self, operation: Operation) -> None:
         pod = operation.obj
@@ -89,9 +91,7 @@ class ServiceAccountPlugin(Plugin):
             case "CREATE", "" if MIRROR in pod.metadata.annotations:
                 _check_mirror(operation, pod)
             case "CREATE", "":
-                account = self._account(operation)
-                if _enforces(account) and (secret := next(_foreign_secrets(pod.spec, account), None)):
-                    raise forbidden(operation, secret)
+                _check_secrets(operation, self._account(operation))
             case "UPDATE", "ephemeralcontainers":
                 account = self._account(operation)
                 found = _of_containers("ephemeral container", pod.spec.ephemeral_containers, account)
@@ -123,9 +123,18 @@ def _check_mirror(operation: Operation, pod: core_v1.Pod) -> None:
         raise forbidden(operation, "a mirror pod may not use ServiceAccountToken volume projections")
 
 
+def _check_secrets(operation: Operation, account: core_v1.ServiceAccount) -> None:
+    """Raises: ForbiddenError for a pod that names a Secret that its account keeps from it."""
+    if _enforces(account) and (secret := next(_foreign_secrets(operation.obj.spec, account), None)):
+        raise forbidden(operation, secret)
+
+
 def _enforces(account: core_v1.ServiceAccount) -> bool:
+    said = account.metadata.annotations.get(ENFORCE_SECRETS)
+    if said is None:
+        return False
     try:
-        return parse_bool(account.metadata.annotations.get(ENFORCE_SECRETS, "false"))
+        return parse_bool(said)
     except ValueError:
         return False
 
