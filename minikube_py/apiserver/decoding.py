@@ -62,9 +62,13 @@ class UndecodableError(BadRequestError):
         problem: what is wrong, without what it is wrong with.
     """
 
-    def __init__(self, group_version: str, kind: str, problem: str) -> None:
-        super().__init__(cannot_be_handled(group_version, kind, problem))
+    def __init__(self, group_version: str, kind: str, problem: str, expected: str = "") -> None:
+        super().__init__(cannot_be_handled(group_version, kind, problem, expected))
         self.problem = problem
+
+
+class UnreadableTypeError(ValueError):
+    """A document whose kind and version cannot be read; the message says why."""
 
 
 def check_field_validation(value: str, options: str = "CreateOptions") -> None:
@@ -86,7 +90,8 @@ def decode_document(body: bytes, content_type: str) -> Any:
     """
     try:
         if content_type in JSON_TYPES:
-            return _json_document(body)
+            tree = _json_tree(body)
+            return plain(tree) if isinstance(tree, Members) else tree
         if content_type == PROTOBUF_TYPE:
             return decode_unknown(body)
         if content_type == YAML_TYPE:
@@ -98,31 +103,55 @@ def decode_document(body: bytes, content_type: str) -> Any:
     raise unsupported()
 
 
-def _json_document(body: bytes) -> Any:
+def decode_custom(group_version: str, kind: str, body: bytes, content_type: str, field_validation: str) -> tuple[Any, list[str]]:
+    """The plain document of a custom resource in a JSON or YAML body, and strict decoding's errors about names that are there twice.
+
+    Args:
+        group_version, kind: what the body must be, for messages.
+    Raises: BadRequestError for what cannot be parsed and what says no kind.
+    """
+    errors: list[str] = []
+    try:
+        if content_type == YAML_TYPE:
+            read = read_yaml(body)
+            tree, errors = read.value, [read.problem] if read.problem else []
+        else:
+            tree = _json_tree(body)
+        said_kind, version = type_in(tree)
+    except JsonSyntaxError as error:
+        raise unrecognized(kind, body, f"couldn't get version/kind; json parse error: {error}") from error
+    except (YamlError, UnreadableTypeError) as error:
+        raise unrecognized(kind, body, str(error)) from error
+    if not said_kind:
+        # Strict decoding finds out later, when kind and version that the body lacks are no longer filled in.
+        if field_validation != "Ignore":
+            raise unrecognized(kind, body, missing_kind(body))
+        read_text = encode_sorted(tree) if content_type == YAML_TYPE else body.strip()
+        raise UndecodableError(version or group_version, kind, missing_kind(read_text))
+    if content_type != YAML_TYPE and field_validation != "Ignore" and has_duplicates(body):
+        errors = StrictErrors()
+        duplicates(parse(body), errors)
+    try:
+        return plain(tree) if isinstance(tree, Members) else tree, errors
+    except JsonSyntaxError as error:
+        raise UndecodableError(version or group_version, said_kind, str(error), kind) from error
+
+
+def _json_tree(body: bytes) -> Any:
+    """The plain document in a JSON body; if that is not read at once, as `parse` gives it.
+
+    Raises: JsonSyntaxError.
+    """
     try:
         if not too_deep(body):
             return decode_untyped(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
-    return plain(parse(body))
+    return parse(body)
 
 
-def duplicate_fields(body: bytes, content_type: str) -> list[str]:
-    """What strict decoding says of a body without a type: one error per name that occurs twice, or one for all in YAML.
-
-    Raises: BadRequestError for what cannot be parsed.
-    """
-    try:
-        if content_type == YAML_TYPE:
-            problem = read_yaml(body).problem
-            return [problem] if problem else []
-        if content_type not in JSON_TYPES or not has_duplicates(body):
-            return []
-        errors = StrictErrors()
-        duplicates(parse(body), errors)
-        return errors
-    except (JsonSyntaxError, YamlError) as error:
-        raise BadRequestError(str(error)) from error
+def missing_kind(body: bytes) -> str:
+    return f"Object 'Kind' is missing in '{body.decode('utf-8', 'replace-each')}'"
 
 
 def strict_error(errors: Iterable[str]) -> str:
@@ -205,11 +234,11 @@ class _Body:
                 tree = parse(encode(document.value))
             else:
                 raise unsupported()
-            kind, version = self._interpret(tree)
+            kind, version = type_in(tree)
         except JsonSyntaxError as error:
-            raise self._unrecognized(f"couldn't get version/kind; json parse error: {error}") from error
-        except YamlError as error:
-            raise self._unrecognized(str(error)) from error
+            raise unrecognized(self._kind, self._body, f"couldn't get version/kind; json parse error: {error}") from error
+        except (YamlError, UnreadableTypeError) as error:
+            raise unrecognized(self._kind, self._body, str(error)) from error
         check_type(version, kind, self._group_version, self._kind)
         obj, found = object_from_tree(self._struct, self._group_version, self._kind, tree)
         errors += found
@@ -225,7 +254,7 @@ class _Body:
         try:
             envelope = read_envelope(self._body)
         except ProtobufError as error:
-            raise self._unrecognized(str(error)) from error
+            raise unrecognized(self._kind, self._body, str(error)) from error
         check_type(envelope.api_version, envelope.kind, self._group_version, self._kind)
         message = message_of(self._group_version, self._kind)
         try:
@@ -233,29 +262,32 @@ class _Body:
         except (KeyError, ProtobufError, msgspec.ValidationError) as error:
             raise UndecodableError(self._group_version, self._kind, str(error)) from error
 
-    def _unrecognized(self, problem: str) -> BadRequestError:
-        return BadRequestError(f"the object provided is unrecognized (must be of type {self._kind}): {problem} ({summary(self._body)})")
 
-    def _interpret(self, tree: Any) -> tuple[str, str]:
-        """Kind and version in the data.
+def type_in(tree: Any) -> tuple[str, str]:
+    """Kind and version in a document, plain or parsed.
 
-        Raises: BadRequestError if they cannot be read.
-        """
-        names = {bool: "bool", str: "string", Number: "number", list: "array"}
-        head = "couldn't get version/kind; json parse error: json: cannot unmarshal"
-        if tree is None:
-            return "", ""
-        if not isinstance(tree, Members):
-            raise self._unrecognized(f"{head} {names[type(tree)]} into Go value of type {TYPE_META}")
-        found = {"kind": "", "apiVersion": ""}
-        for name, value in tree:
-            if name in found and value is not None:
-                if type(value) is not str:
-                    raise self._unrecognized(f"{head} {names.get(type(value), 'object')} into Go struct field .{name} of type string")
-                found[name] = value
-        if found["apiVersion"].count("/") > 1:
-            raise self._unrecognized(f"unexpected GroupVersion string: {found['apiVersion']}")
-        return found["kind"], found["apiVersion"]
+    Raises: UnreadableTypeError.
+    """
+    names = {bool: "bool", str: "string", Number: "number", int: "number", float: "number", list: "array"}
+    head = "couldn't get version/kind; json parse error: json: cannot unmarshal"
+    if tree is None:
+        return "", ""
+    if not isinstance(tree, Members | dict):
+        raise UnreadableTypeError(f"{head} {names[type(tree)]} into Go value of type {TYPE_META}")
+    found = {"kind": "", "apiVersion": ""}
+    for name, value in tree.items() if isinstance(tree, dict) else tree:
+        if name in found and value is not None:
+            if type(value) is not str:
+                raise UnreadableTypeError(f"{head} {names.get(type(value), 'object')} into Go struct field .{name} of type string")
+            found[name] = value
+    if found["apiVersion"].count("/") > 1:
+        raise UnreadableTypeError(f"unexpected GroupVersion string: {found['apiVersion']}")
+    return found["kind"], found["apiVersion"]
+
+
+def unrecognized(kind: str, body: bytes, problem: str) -> BadRequestError:
+    """The error about a body of which not even kind and version are known."""
+    return BadRequestError(f"the object provided is unrecognized (must be of type {kind}): {problem} ({summary(body)})")
 
 
 def summary(body: bytes) -> str:

@@ -16,7 +16,7 @@ from minikube_py.apis.apps_v1 import Deployment
 from minikube_py.apis.core_v1 import ConfigMap, Event, Pod
 from minikube_py.apis.json_text import has_duplicates
 from minikube_py.apis.scheme import to_document
-from minikube_py.apiserver.decoding import PROTOBUF_TYPE, decode_document, decode_object, duplicate_fields
+from minikube_py.apiserver.decoding import decode_custom, decode_document, decode_object
 from minikube_py.core.errors import BadRequestError, InvalidError, UnsupportedMediaTypeError
 
 JSON, YAML = "application/json", "application/yaml"
@@ -29,6 +29,11 @@ def config_map(body: bytes, content_type: str = JSON, validation: str = "") -> t
 
 def pod(document: dict[str, Any], validation: str = "") -> tuple[Any, list[str]]:
     return decode_object(Pod, "v1", "Pod", msgspec.json.encode(document), JSON, validation)
+
+
+def repeated(body: bytes, content_type: str = JSON, validation: str = "") -> list[str]:
+    """What strict decoding says of names that are there twice in a custom resource."""
+    return decode_custom("example.com/v1", "Widget", body, content_type, validation)[1]
 
 
 def refusal(body: bytes, content_type: str = JSON) -> str:
@@ -198,14 +203,15 @@ def test_duplicates_are_found_wherever_they_are(data: st.DataObject) -> None:
     text = [json.dumps(name, ensure_ascii=ascii_only) + separators[1] + json.dumps(value, ensure_ascii=ascii_only) for name, value in pairs]
     body = ("[{" + separators[0].join(text) + "}]").encode("utf-8", "surrogatepass")
     assert has_duplicates(body)
-    assert len(duplicate_fields(body, JSON)) == 1
+    assert len(repeated(b'{"kind":"Widget","list":' + body + b"}")) == 1
 
 
 def test_duplicates_in_documents_without_a_type() -> None:
-    assert duplicate_fields(b'{"a":{"b":[{"c":1,"c":2}]},"a":1}', JSON) == ['duplicate field "a.b[0].c"', 'duplicate field "a"']
-    assert duplicate_fields(b"a: 1\nb: {c: 1,\n c: 2}\n", YAML) == [
-        'yaml: unmarshal errors:\n  line 3: key "c" already set in map']
-    assert duplicate_fields(b'{"a":1}', JSON) == duplicate_fields(b"a: 1", YAML) == duplicate_fields(b"k8s\0", PROTOBUF_TYPE) == []
+    assert repeated(b'{"kind":"Widget","a":{"b":[{"c":1,"c":2}]},"a":1}') == ['duplicate field "a.b[0].c"', 'duplicate field "a"']
+    assert repeated(b"kind: Widget\na: 1\nb: {c: 1,\n c: 2}\n", YAML) == [
+        'yaml: unmarshal errors:\n  line 4: key "c" already set in map']
+    assert repeated(b'{"kind":"Widget","a":1}') == repeated(b"kind: Widget", YAML) == []
+    assert repeated(b'{"kind":"Widget","a":1,"a":2}', validation="Ignore") == []
     assert decode_document(b'{"a":1,"a":2,"b":"\xff"}', JSON) == {"a": 2, "b": "\ufffd"}
 
 

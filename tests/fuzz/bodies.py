@@ -16,9 +16,9 @@ from minikube_py.apiserver.decoding import (
     JSON_TYPE,
     PROTOBUF_TYPE,
     YAML_TYPE,
+    decode_custom,
     decode_document,
     decode_object,
-    duplicate_fields,
 )
 from minikube_py.apiserver.managed_fields import field_set
 from minikube_py.apiserver.managed_fields.path_element import PathElementError
@@ -81,7 +81,7 @@ def json_body(data: bytes) -> None:
     json_text(data)
     typed(data, JSON_TYPE)
     with refusals():
-        duplicate_fields(data, JSON_TYPE)
+        decode_custom("example.com/v1", "Widget", data, JSON_TYPE, "Strict")
         decode_document(data, JSON_TYPE)
 
 

@@ -32,14 +32,17 @@ from ..context import Context
 from ..decoding import (
     JSON_TYPE,
     YAML_TYPE,
+    UndecodableError,
+    UnreadableTypeError,
     cannot_be_handled,
     check_field_validation,
-    decode_document,
-    duplicate_fields,
+    decode_custom,
     encode_document,
+    missing_kind,
     object_from_document,
     strict_error,
     strict_warnings,
+    type_in,
     unsupported,
 )
 from ..discovery_documents import version_order
@@ -51,8 +54,6 @@ from ..strategy import Strategy
 from .scale import CustomScale
 
 MEDIA_TYPES = (JSON_TYPE, YAML_TYPE)
-# Characters of a body that a message shows.
-SHOWN = 30
 
 
 class CustomStrategy(Strategy):
@@ -239,26 +240,34 @@ class CustomStorage(Storage):
         check_field_validation(field_validation)
         if content_type not in MEDIA_TYPES:
             raise unsupported(MEDIA_TYPES)
-        repeated = [] if field_validation == "Ignore" else duplicate_fields(body, content_type)
-        return self._from_document(decode_document(body, content_type), field_validation, repeated)
+        resource = self.resource
+        document, errors = decode_custom(resource.group_version, resource.kind, body, content_type, field_validation)
+        version = document.get("apiVersion") or ""
+        if version != resource.group_version:
+            raise BadRequestError(
+                f"the API version in the data ({version}) does not match the expected API version ({resource.group_version})"
+            )
+        return self._from_document(document, field_validation, errors)
 
     def from_document(self, document: Any, field_validation: str) -> tuple[Any, list[str]]:
-        encode_document(document, self.resource.group_version, self.resource.kind)  # Refuses what a patch has made too deep.
+        resource = self.resource
+        encode_document(document, resource.group_version, resource.kind)  # Refuses what a patch has made too deep.
+        try:
+            kind, _ = type_in(document)
+        except UnreadableTypeError as error:
+            raise UndecodableError(resource.group_version, resource.kind, str(error)) from error
+        if not kind:
+            raise UndecodableError(resource.group_version, resource.kind, missing_kind(encode_sorted(document)))
         return self._from_document(document, field_validation, [])
 
     def _from_document(self, document: Any, field_validation: str, errors: list[str]) -> tuple[Any, list[str]]:
-        """The object in a document, which is taken over; `errors` are strict decoding's so far."""
-        resource = self.resource
-        group_version, kind = resource.group_version, resource.kind
-        if not isinstance(document, dict):
-            raise BadRequestError(f"the object provided is unrecognized (must be of type {kind}): {encode(document).decode()[:SHOWN]}")
-        if not document.get("kind"):
-            raise BadRequestError(cannot_be_handled(group_version, kind, f"Object 'Kind' is missing in '{encode(document).decode()}'"))
+        """The object in a document that says a kind, which is taken over; `errors` are strict decoding's so far."""
+        group_version, kind = self.resource.group_version, self.resource.kind
         try:
             unknown = _prune_metadata(document) + self._schema.prune(document)
             obj = self._object_from(document)
         except (msgspec.ValidationError, CoercionError) as error:
-            raise BadRequestError(cannot_be_handled(group_version, kind, str(error))) from error
+            raise UndecodableError(group_version, kind, str(error)) from error
         self._check_type(obj)
         errors = errors + [f'unknown field "{path}"' for path in unknown]
         if errors and field_validation == "Strict":
@@ -278,16 +287,16 @@ class CustomStorage(Storage):
     def _check_type(self, obj: CustomObject) -> None:
         """Refuse an object that says that it is of another version or kind.
 
-        Raises: BadRequestError, InvalidError.
+        Raises: InvalidError.
         """
         resource = self.resource
-        if obj.api_version and obj.api_version != resource.group_version:
-            raise BadRequestError(
-                f"the API version in the data ({obj.api_version}) does not match the expected API version ({resource.group_version})"
-            )
-        if obj.kind != resource.kind:
-            why = f'Invalid value: "{obj.kind}": must be {resource.kind}'
-            raise invalid(resource.group, obj.kind, obj.metadata.name, [Cause("FieldValueInvalid", why, "kind")])
+        causes = [
+            Cause("FieldValueInvalid", f'Invalid value: "{said}": must be {right}', name)
+            for name, said, right in (("kind", obj.kind, resource.kind), ("apiVersion", obj.api_version, resource.group_version))
+            if said != right
+        ]
+        if causes:
+            raise invalid(obj.api_version.rpartition("/")[0], obj.kind, obj.metadata.name, causes)
 
     def _prune(self, obj: CustomObject) -> None:
         document = {"apiVersion": obj.api_version, "kind": obj.kind, "metadata": {}, **obj.content}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from minikube_py.apiserver.admission import Admission, Operation, WaitingPlugin
+from minikube_py.apiserver.decoding import TYPE_META, summary
 
 from ..lab import PATIENCE_S, Answer, Lab
 
@@ -125,6 +126,68 @@ async def test_objects_of_another_kind_or_version_are_refused(lab: Lab) -> None:
         422, 'Gadget.example.com "w" is invalid: kind: Invalid value: "Gadget": must be Widget')
     assert message(await lab.send("POST", WIDGETS, widget(api_version="example.com/v2"))) == (
         400, "the API version in the data (example.com/v2) does not match the expected API version (example.com/v1)")
+    assert message(await lab.send("POST", WIDGETS, widget(api_version=""))) == (
+        400, "the API version in the data () does not match the expected API version (example.com/v1)")
+
+
+@pytest.mark.parametrize(("body", "content_type", "problem"), [
+    (b'{"kind": ', "application/json", "couldn't get version/kind; json parse error: unexpected end of JSON input"),
+    (b"[]", "application/json", "couldn't get version/kind; json parse error: "
+     f"json: cannot unmarshal array into Go value of type {TYPE_META}"),
+    (b'{"kind": 7}', "application/json", "couldn't get version/kind; json parse error: "
+     "json: cannot unmarshal number into Go struct field .kind of type string"),
+    (b"kind: Widget\napiVersion: {}", "application/yaml", "couldn't get version/kind; json parse error: "
+     "json: cannot unmarshal object into Go struct field .apiVersion of type string"),
+    (b'{"kind":"Widget","apiVersion":"a/b/c"}', "application/json", "unexpected GroupVersion string: a/b/c"),
+    (b"kind: [", "application/yaml", "yaml: line 1: did not find expected node content"),
+    (b"null", "application/json", "Object 'Kind' is missing in 'null'"),
+    (b'{ "apiVersion": "example.com/v1" }\n', "application/json", """Object 'Kind' is missing in '{ "apiVersion": "example.com/v1" }\n'"""),
+    (b'{"kind":"","a":1,"a":2}', "application/json", """Object 'Kind' is missing in '{"kind":"","a":1,"a":2}'"""),
+    (b"spec: {}", "application/yaml", "Object 'Kind' is missing in 'spec: {}'"),
+])
+async def test_bodies_of_unknown_kind_are_told_as_they_are(lab: Lab, body: bytes, content_type: str, problem: str) -> None:
+    await define(lab)
+    answer = await lab.send("POST", WIDGETS, body=body, headers={"Content-Type": content_type})
+    assert message(answer) == (400, f"the object provided is unrecognized (must be of type Widget): {problem} ({summary(body)})")
+
+
+async def test_without_field_validation_a_kind_is_missed_where_the_object_is_read(lab: Lab) -> None:
+    await define(lab)
+    for body, content_type, version, shown in (
+        (b' {"apiVersion": "example.com/v7"} ', "application/json", "v7", '{"apiVersion": "example.com/v7"}'),
+        (b"spec: {}\na: 1", "application/yaml", "v1", '{"a":1,"spec":{}}'),
+    ):
+        answer = await lab.send("POST", f"{WIDGETS}?fieldValidation=Ignore", body=body, headers={"Content-Type": content_type})
+        assert message(answer) == (
+            400, f"""Widget in version "{version}" cannot be handled as a Widget: Object 'Kind' is missing in '{shown}'""")
+
+
+async def test_numbers_beyond_all_bounds_are_refused(lab: Lab) -> None:
+    await define(lab)
+    body = b'{"apiVersion":"example.com/v1","kind":"Widget","spec":{"size":1e999}}'
+    assert message(await lab.send("POST", WIDGETS, body=body, headers={"Content-Type": "application/json"})) == (
+        400, 'Widget in version "v1" cannot be handled as a Widget: json: cannot unmarshal number 1e999 into Go value of type float64')
+
+
+async def test_patches_cannot_change_what_an_object_is(lab: Lab) -> None:
+    await define(lab)
+    made = (await lab.send("POST", WIDGETS, widget())).json
+    headers = {"Content-Type": "application/merge-patch+json"}
+
+    async def refused(patch: dict[str, Any]) -> tuple[int, str]:
+        return message(await lab.send("PATCH", f"{WIDGETS}/w", patch, headers=headers))
+
+    assert await refused({"apiVersion": "example.org/v7"}) == (
+        422, 'Widget.example.org "w" is invalid: apiVersion: Invalid value: "example.org/v7": must be example.com/v1')
+    assert await refused({"kind": "Gadget", "apiVersion": None}) == (
+        422, 'Gadget "w" is invalid: [kind: Invalid value: "Gadget": must be Widget, '
+        'apiVersion: Invalid value: "": must be example.com/v1]')
+    status, text = await refused({"kind": None})
+    assert status == 422 and text.startswith(' "" is invalid: patch: Invalid value: "{') and "Object 'Kind' is missing in '{" in text
+    status, text = await refused({"kind": 7})
+    assert status == 422 and text.endswith(
+        ": couldn't get version/kind; json parse error: json: cannot unmarshal number into Go struct field .kind of type string")
+    assert (await lab.get(f"{WIDGETS}/w")).json == made
 
 
 async def test_metadata_is_read_as_go_reads_it(lab: Lab) -> None:
