@@ -31,7 +31,8 @@ class GoDumper(_Dumper):  # type: ignore[misc]
 
 def dump_yaml(document: Any) -> bytes:
     text: str = yaml.dump(document, Dumper=GoDumper, default_flow_style=False, allow_unicode=True)
-    return text.removesuffix("...\n").encode()
+    # The end of a document that is one plain text is marked.
+    return (text.removesuffix("...\n") if text.endswith("\n...\n") else text).encode()
 
 
 def _represent_text(dumper: Any, text: str) -> Any:

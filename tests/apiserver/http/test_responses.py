@@ -184,6 +184,9 @@ async def test_warnings_come_with_answers_and_errors(lab: Lab) -> None:
     ({"a10": 1, "a9": 1, "a": 1, "A": 1, "1": 1, "_": 1, "a09": 1}, '_: 1\n"1": 1\nA: 1\na: 1\na9: 1\na09: 1\na10: 1\n'),
     ({"n": "no", "y": 1}, '"n": "no"\n"y": 1\n'),
     ({"a": "word " * 20 + "end"}, "a: " + ("word " * 16).rstrip() + "\n  " + "word " * 4 + "end\n"),
+    ({"a": "and so on..."}, "a: and so on...\n"),
+    ("alone", "alone\n"),
+    ("alone...", "alone...\n"),
 ])
 def test_yaml_is_written_as_upstream_does(document: Any, text: str) -> None:
     assert dump_yaml(document).decode() == text
