@@ -2,8 +2,8 @@
 
 Before the store saves what it has accepted, every cluster IP that a service has got gets its IPAddress, and those that were given up lose
 theirs, in the same transaction: who has the answer to the create of a service finds its IPAddress. Upstream's allocator makes it within the
-request, before the service. What is not as it should be nevertheless - made by somebody else, deleted by hand, from before there was this -
-the controller puts right (`controllers/service_cidrs.py`).
+request, before the service. What is not as it should be nevertheless - made by somebody else, deleted by hand, kept by a finalizer, from
+before there was this - the controller puts right (`controllers/service_cidrs.py`).
 
 Source: pkg/registry/core/service/ipallocator/ipallocator.go (createIPAddress, release)
 """
@@ -84,12 +84,17 @@ class IPAddresses:
         collection, head = self._storage.collection, self._store.head(self._storage.collection, name)
         if holder is not None and head is None:
             write = self._store.submit_create(collection, name, self._made(name, holder), encode_versioned)
-        elif holder is None and head is not None and self._storage.object(head).metadata.labels.get(MANAGED_BY) == ALLOCATOR:
+        elif holder is None and head is not None and self._may_go(head):
             write = self._store.submit_delete(collection, name, self._last(head), encode_versioned, previous=head.revision)
         else:
             return
         # Nobody waits for it; if it fails, so do the writes of services before it.
         write.add_done_callback(asyncio.Future.exception)
+
+    def _may_go(self, head: Entry) -> bool:
+        """Whether an IPAddress is the allocator's, and may go at once; finalizers are waited for by who deletes it as clients do."""
+        metadata = self._storage.object(head).metadata
+        return metadata.labels.get(MANAGED_BY) == ALLOCATOR and not metadata.finalizers
 
     def _made(self, name: str, holder: str) -> IPAddress:
         obj, registry, storage = allocated(name, holder), self._registry, self._storage

@@ -125,3 +125,17 @@ async def test_addresses_of_others_are_left_alone_and_leaked_ones_go(world: Worl
     await world.until(lambda: world.find(IPAddress, "192.0.2.2") is None)
     await world.settle(controller)
     assert world.find(IPAddress, "192.0.2.1") is not None
+
+
+async def test_an_address_with_a_finalizer_stays_until_that_is_gone(world: World) -> None:
+    await world.start(ServiceAddresses)
+    await world.client.create(service("one", "10.43.0.77"))
+    kept = deep_copy(world.get(IPAddress, "10.43.0.77"))
+    kept.metadata.finalizers = ["example.com/mine"]
+    kept = await world.client.update(kept)
+    await world.client.delete(Service, "one", "default")
+    await world.until(lambda: world.get(IPAddress, "10.43.0.77").metadata.deletion_timestamp)
+    left = deep_copy(world.get(IPAddress, "10.43.0.77"))
+    left.metadata.finalizers = []
+    await world.client.update(left)
+    assert world.find(IPAddress, "10.43.0.77") is None
