@@ -13,7 +13,7 @@ from collections.abc import Callable
 from minikube_py.apis.core_v1 import Secret, ServiceAccount
 from minikube_py.apis.scheme import deep_copy
 from minikube_py.client.informer import key_of
-from minikube_py.core.errors import ConflictError, NotFoundError
+from minikube_py.core.errors import NotFoundError, StatusError
 
 from .base import Context, Controller
 
@@ -105,9 +105,10 @@ class ServiceAccountTokenSecrets(Controller):
             await self.client.update(changed)
         except NotFoundError:
             return
-        except ConflictError:
+        except StatusError:
+            # The key comes again after its back-off.
             self._gone[key] = name, uid
-            self.queue.add(key)
+            raise
 
     async def _account(self, namespace: str, name: str) -> ServiceAccount | None:
         """The account, as of now if the cache does not have it: a Secret is not deleted on the word of a cache."""

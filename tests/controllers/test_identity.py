@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import yaml
@@ -18,6 +19,7 @@ from minikube_py.controllers.bootstrap_tokens import BootstrapTokenCleaner
 from minikube_py.controllers.clusterrole_aggregation import ClusterRoleAggregation
 from minikube_py.controllers.legacy_tokens import INVALID_SINCE, LAST_USED, TRACKING, LegacyTokenCleaner
 from minikube_py.controllers.service_account_tokens import ACCOUNT_NAME, ACCOUNT_UID, SECRET_TYPE, ServiceAccountTokenSecrets
+from minikube_py.core.errors import ConflictError, InternalError
 
 from .world import World
 
@@ -145,6 +147,26 @@ async def test_an_account_lists_no_token_secret_that_is_gone(world: World) -> No
     await world.client.delete(core_v1.Secret, "robot-token", "default")
     await world.until(lambda: [one.name for one in world.get(core_v1.ServiceAccount, "robot").secrets] == ["other"])
     world.assert_unchanged()
+
+
+@pytest.mark.looptime
+async def test_an_account_that_cannot_be_written_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.run(ServiceAccountTokenSecrets(world.context, lambda account, secret: "t", "CA"))
+    meta = meta_v1.ObjectMeta(name="robot", namespace="default")
+    listed = [core_v1.ObjectReference(name="robot-token")]
+    await world.client.create(core_v1.ServiceAccount(metadata=meta, secrets=listed))
+    await world.client.create(request("robot-token", "robot"))
+    await world.until(lambda: world.get(core_v1.Secret, "robot-token").data)
+    update, problems = world.client.update, [InternalError("later"), ConflictError("changed")]
+
+    async def failing(obj: Any) -> Any:
+        if problems:
+            raise problems.pop()
+        return await update(obj)
+
+    monkeypatch.setattr(world.client, "update", failing)
+    await world.client.delete(core_v1.Secret, "robot-token", "default")
+    await world.until(lambda: not world.get(core_v1.ServiceAccount, "robot").secrets)
 
 
 async def test_token_secrets_of_nobody_are_removed(world: World) -> None:
