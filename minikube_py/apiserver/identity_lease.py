@@ -106,4 +106,5 @@ class IdentityLease:
     def _has_ended(self, spec: LeaseSpec) -> bool:
         if not spec.renew_time or spec.lease_duration_seconds is None:
             return True
-        return parse_rfc3339(spec.renew_time) + timedelta(seconds=spec.lease_duration_seconds) < self._clock.now()
+        # The sum might be later than datetime can say.
+        return self._clock.now() - parse_rfc3339(spec.renew_time) > timedelta(seconds=spec.lease_duration_seconds)
