@@ -11,13 +11,18 @@ from decimal import Decimal
 
 import msgspec
 
-# Whole floats below this are written as integers.
+# Whole floats below this are written as integers, of so many digits at most.
 WHOLE_MAX = 1e21
+WHOLE_DIGITS = 21
 # From here on a whole float may have more digits than tell it from its neighbours.
 _EXACT_BELOW = 2**53
-# Where a number with an exponent may end. Text in strings may look the same, so that this only finds what has to be looked at.
-_SUSPECT = re.compile(rb"e[0-9-][0-9]*[,}\]]")
-_TOKENS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9.]+e-?[0-9]+')
+# Where a number may end that Go writes otherwise. Text in strings may look the same, so that this only finds what has to be looked at.
+_SUSPECT = re.compile(rb"e(?:-6|[0-9]+)[,}\]]")
+# All that is before such a number, or the number. Nothing is looked at twice, whatever a client sends.
+_TOKENS = re.compile(
+    rb'(?s:(?:[^"0-9-]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"|-?[0-9][0-9.]*+(?!e(?:-6(?![0-9])|[0-9]))(?:e-[0-9]++)?+)++)'
+    rb"|(?P<sign>-?)(?P<whole>[0-9]++)(?:\.(?P<rest>[0-9]++))?+e(?P<exponent>-6|[0-9]++)"
+)
 
 
 def shortest(value: float) -> int:
@@ -55,5 +60,12 @@ def in_go_form(data: bytes) -> bytes:
 
 
 def _rewritten(match: re.Match[bytes]) -> bytes:
-    token = match[0]
-    return token if token.startswith(b'"') else msgspec.json.encode(json_number(float(token)))
+    sign, whole, rest, exponent = match.groups(b"")
+    if not exponent:
+        return match[0]
+    power, digits = int(exponent), whole + rest
+    if power < 0:
+        return sign + b"0.00000" + digits
+    if power < WHOLE_DIGITS:
+        return sign + digits.ljust(power + 1, b"0")
+    return match[0].replace(b"e", b"e+")
