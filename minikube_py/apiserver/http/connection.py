@@ -249,6 +249,8 @@ def _may_become_usual(data: bytes) -> bool:
 
 def read_head(head: bytes) -> tuple[RawRequestMessage, int] | None:
     """What the head of a usual request says, and the length of its body; None for all others."""
+    if head.count(b"\n") > HEADERS_MAX + 2:  # The first line and the end have one each.
+        return None
     match = _HEAD.fullmatch(head)
     if match is None:
         return None
