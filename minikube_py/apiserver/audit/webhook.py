@@ -25,6 +25,8 @@ TRIES = 5
 BACKOFF_FACTOR, BACKOFF_JITTER = 1.5, 0.2
 # Seconds of one try. Source: pkg/util/webhook (defaultRequestTimeout)
 TRY_TIMEOUT_S = 30.0
+# Events on their way one by one: clients that do not wait for their answers leave theirs behind while the other server is slow.
+EVENTS_MAX = 10_000
 # Batches on their way at one time.
 SENDING_MAX = 8
 # Seconds for what is left at the end.
@@ -122,7 +124,7 @@ class BatchWebhook:
 
 
 class BlockingWebhook:
-    """Sends each event by itself, while its request waits.
+    """Sends each event by itself, while its request waits. Events beyond a number are lost and counted.
 
     Args:
         strict: whether a request whose first event is lost is to be refused.
@@ -142,7 +144,8 @@ class BlockingWebhook:
         fitted = self._truncation.fitted(event, line)
         if fitted is None:
             return earlier
-        task = asyncio.create_task(self._post(fitted, earlier), name="audit-webhook-post")
+        sending = self._post(fitted, earlier) if len(self._sending) < EVENTS_MAX else self._lose(fitted)
+        task = asyncio.create_task(sending, name="audit-webhook-post")
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
         return task
@@ -164,3 +167,7 @@ class BlockingWebhook:
         except asyncio.CancelledError:
             self._receiver.lost([line], TimeoutError("not sent before the server ended"))
             raise
+
+    async def _lose(self, line: bytes) -> bool:
+        self._receiver.lost([line], TimeoutError(f"{EVENTS_MAX} events are on their way"))
+        return not self._strict

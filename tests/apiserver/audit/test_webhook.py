@@ -87,3 +87,17 @@ async def test_events_of_one_request_are_sent_in_order_and_the_end_waits_for_non
     await blocking.close()
     assert first is not None and second is not None and first.done() and second.done()
     assert receiver.events == 0 and errors == {"webhook": 2}
+
+
+@pytest.mark.parametrize("strict", [False, True])
+async def test_events_that_nobody_waits_for_are_not_kept_without_end(monkeypatch: pytest.MonkeyPatch, *, strict: bool) -> None:
+    monkeypatch.setattr(webhook, "CLOSE_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(webhook, "EVENTS_MAX", 3)
+    errors: Counter[str] = Counter()
+    target, truncation = parts(Receiver(answers=False), errors)
+    blocking = BlockingWebhook(target, truncation, strict=strict)
+    posted = [blocking.post(EVENT, encode_event(EVENT), None) for _ in range(4)]
+    late = posted[-1]
+    assert late is not None and await late is not strict and errors == {"webhook": 1}
+    assert not any(task.done() for task in posted[:-1] if task is not None)
+    await blocking.close()
