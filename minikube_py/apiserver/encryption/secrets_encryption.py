@@ -117,6 +117,7 @@ class SecretsEncryption:
         """Follow the administrator's configuration, if that is asked for, until cancelled; one that cannot be used changes nothing.
 
         Unlike upstream, what is stored is then written anew: keys that the file no longer has are no longer needed, also after a restart.
+        If that fails, as on a full disk, it is told, and made up for by the next change.
         """
         if not self._follow or self._own:
             return
@@ -126,7 +127,11 @@ class SecretsEncryption:
             try:
                 async with self._lock:
                     await self._reload(content)
-            except (EncryptionConfigurationError, StoreError, OSError) as error:
+            except StoreError as error:
+                self._reloads.failed()
+                log.error("not everything is written by the changed encryption configuration: keys that it lacks are still needed file=%s "
+                          "reason=%s", self._path, error)
+            except (EncryptionConfigurationError, OSError) as error:
                 self._reloads.failed()
                 log.error("encryption configuration is not used file=%s reason=%s", self._path, error)
             else:

@@ -26,7 +26,7 @@ from minikube_py.apiserver.encryption.providers import CIPHERS, UndecipherableEr
 from minikube_py.apiserver.encryption.secrets_encryption import SecretsEncryption
 from minikube_py.apiserver.encryption.transformer import EncryptionTransformer
 from minikube_py.core.errors import BadRequestError, ConflictError
-from minikube_py.store.interface import DamagedError
+from minikube_py.store.interface import DamagedError, FullError
 from minikube_py.store.sqlite import SqliteStore
 
 WORD = b"correct horse battery staple"
@@ -236,7 +236,7 @@ async def test_configuration_of_the_administrator_stands_in_place_of_own_keys(tm
 
 
 async def test_configuration_that_is_followed_encrypts_everything_anew_when_it_changes(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "given.json"
 
@@ -268,6 +268,20 @@ async def test_configuration_that_is_followed_encrypts_everything_anew_when_it_c
         assert b"aesgcm:v1:b:" in found and b"aesgcm:v1:a:" not in found and b"plain words" in found
         assert any(sample.labels["hash"].startswith("k8s:enc:unstable:1:") for family in encryption.families() for sample in family.samples
                    if sample.name == "apiserver_encryption_config_controller_last_config_info")
+        rewrite, problems = store.rewrite, [FullError("the disk is full")]
+
+        async def failing() -> int:
+            if problems:
+                raise problems.pop()
+            return await rewrite()
+
+        monkeypatch.setattr(store, "rewrite", failing)
+        give("c", "secrets")
+        await until_counted(encryption, {"failure": 2, "success": 1})
+        assert "keys that it lacks are still needed" in caplog.text and b"aesgcm:v1:b:" in on_disk(tmp_path)
+        give("d", "configmaps")
+        await until_counted(encryption, {"failure": 2, "success": 2})
+        assert b"aesgcm:v1:d:" in on_disk(tmp_path) and b"aesgcm:v1:b:" not in on_disk(tmp_path)
         running.cancel()
         await asyncio.wait([running])
     async with opened(tmp_path, given=path) as (store, _):
