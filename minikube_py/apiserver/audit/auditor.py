@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 LONG_VERBS = frozenset({"watch", "proxy"})
 LONG_SUBRESOURCES = frozenset({"attach", "exec", "proxy", "log", "portforward"})
+# Addresses that X-Forwarded-For may name; to read one takes microseconds, and anybody may send a million.
+FORWARDED_MAX = 256
 # The stage of an event that says how a request has ended.
 COMPLETE = "ResponseComplete"
 DECISION, REASON = "authorization.k8s.io/decision", "authorization.k8s.io/reason"
@@ -324,7 +326,7 @@ def source_ips(http: HttpRequest) -> list[str]:
     headers, remote = http.headers, http.remote or ""
     found = []
     if "X-Forwarded-For" in headers or "X-Real-Ip" in headers:
-        found = [ip for part in headers.get("X-Forwarded-For", "").split(",") if (ip := _ip(part.strip()))]
+        found = [ip for part in headers.get("X-Forwarded-For", "").split(",", FORWARDED_MAX)[:FORWARDED_MAX] if (ip := _ip(part.strip()))]
         real = _ip(headers.get("X-Real-Ip", ""))
         if real and real not in found:
             found.append(real)

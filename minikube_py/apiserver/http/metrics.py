@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from minikube_py.apis.resources import ResourceType
 from minikube_py.core.histogram import Histogram
+from minikube_py.core.short_texts import LENGTH_MAX
 from minikube_py.core.tunnel.handshake import CONNECT_PATH
 
 from .request_info import RequestInfo, parse
@@ -193,8 +194,8 @@ class ServerMetrics:
                                                     info.path.startswith(LONG_RUNNING_PATHS))
             kind = "" if long_running else "readOnly" if info.verb in READ_ONLY else "mutating"
             target = Target(info, self.series(info, long_running=long_running), kind)
-            if known:
-                # What is not served now may be later.
+            if known and len(path) <= LENGTH_MAX:
+                # What is not served now may be later; and anybody may send long paths, before he is known.
                 if len(self._targets) >= TARGETS_MAX:
                     self._targets.clear()
                 self._targets[key] = target

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
-from functools import lru_cache
 from typing import NamedTuple
 
 from minikube_py.core.errors import NotAcceptableError
+from minikube_py.core.short_texts import remembered
 
 from ..accept import Clause, parse_accept
 from .query import Query
@@ -61,7 +61,7 @@ PRETTY_AGENTS = ("curl", "Wget", "Mozilla/5.0")
 TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def negotiate(accept: str, *, watch: bool = False, protobuf: bool = False, tables: bool = True) -> Negotiated:
     """The form that an Accept header asks for; the first clause that can be served wins.
 
@@ -81,7 +81,7 @@ def negotiate(accept: str, *, watch: bool = False, protobuf: bool = False, table
     return JSON if found == JSON else found
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def negotiate_status(accept: str) -> Negotiated | None:
     """The form of an error, which is never a Table; None if the client takes none that there is."""
     return _first(accept, (Coding.JSON, Coding.YAML), plain=True) or _first(accept, (Coding.PROTOBUF,), plain=True)

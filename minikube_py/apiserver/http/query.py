@@ -7,15 +7,16 @@ k8s.io/apimachinery/pkg/conversion/queryparams.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from urllib.parse import parse_qsl
 
 from minikube_py.apis.syntax import quote
 from minikube_py.core.errors import BadRequestError
+from minikube_py.core.short_texts import remembered
 
 INTEGER = re.compile(r"[+-]?[0-9]+").fullmatch
 INTEGER_MAX = 2**63
-REMEMBERED_LENGTH_MAX = 2048
+# A query with more parameters has none. Source: pkg.go.dev/net/url (GODEBUG urlmaxqueryparams)
+PARAMETERS_MAX = 10_000
 
 
 class Query:
@@ -24,7 +25,8 @@ class Query:
     __slots__ = ("_values", "all")
 
     def __init__(self, text: str) -> None:
-        self.all: list[tuple[str, str]] = parse_qsl(text, keep_blank_values=True) if text else []
+        self.all: list[tuple[str, str]] = (
+            parse_qsl(text, keep_blank_values=True) if text and text.count("&") < PARAMETERS_MAX else [])
         self._values: dict[str, str] = {}
         for name, value in self.all:
             self._values.setdefault(name, value)
@@ -60,11 +62,7 @@ class Query:
         return [value for key, value in self.all if key == name]
 
 
+@remembered(1024)
 def parse_query(text: str) -> Query:
-    """The query string's parameters; parsed once per distinct text, unless it is long."""
-    return _remembered(text) if len(text) < REMEMBERED_LENGTH_MAX else Query(text)
-
-
-@lru_cache(maxsize=1024)
-def _remembered(text: str) -> Query:
+    """The query string's parameters."""
     return Query(text)

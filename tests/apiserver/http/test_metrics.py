@@ -193,3 +193,9 @@ def test_verb_and_scope_are_upstreams(info: RequestInfo, verb: str, scope: str) 
 
     labels = ServerMetrics(lambda *gvr: BY_GVR.get(gvr)).series(info).labels
     assert (labels.verb, labels.scope) == (verb, scope)
+
+
+def test_long_paths_are_not_remembered() -> None:
+    metrics = ServerMetrics(lambda *_: None)
+    for path, remembered in (("/healthz", True), ("/" + "a" * 10_000, False)):
+        assert (metrics.target("GET", path, False) is metrics.target("GET", path, False)) is remembered

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from minikube_py.apiserver.accept import names_gzip
+from minikube_py.apiserver.accept import accepts_gzip, names_gzip
 from minikube_py.apiserver.http.negotiation import JSON, Coding, Form, Negotiated, negotiate, negotiate_status, wants_pretty
-from minikube_py.apiserver.http.query import Query
+from minikube_py.apiserver.http.query import Query, parse_query
 from minikube_py.core.errors import NotAcceptableError
 
 KUBECTL = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json"
@@ -96,3 +98,19 @@ def test_who_gets_indented_json(query: str, agent: str, pretty: bool) -> None:
 ])
 def test_gzip_must_be_named(header: str, named: bool) -> None:
     assert names_gzip(header) is named
+
+
+@pytest.mark.parametrize("header", [
+    ",".join(f"a/b;q=0.{number:05}" for number in range(80_000)), "," * 1_000_000, "a/b," * 250_000,
+], ids=["ascending", "empty", "equal"])
+def test_a_header_without_end_holds_nobody_up(header: str) -> None:
+    begin = time.process_time()
+    assert negotiate_status(header) is None and not names_gzip(header) and not accepts_gzip(header)
+    with pytest.raises(NotAcceptableError):
+        negotiate(header)
+    assert time.process_time() - begin < 0.2
+
+
+def test_a_query_of_too_many_parameters_has_none() -> None:
+    assert parse_query("&".join(["watch=1"] * 10_000)).flag("watch")
+    assert parse_query("&".join(["watch=1"] * 10_001)).all == []
