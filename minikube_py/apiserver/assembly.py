@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from minikube_py.apis import legacy_tokens
 from minikube_py.apis.core_v1 import Namespace
 from minikube_py.apis.meta_v1 import ObjectMeta
 from minikube_py.apis.resources import BY_GVR, ResourceType
@@ -189,7 +190,7 @@ class Api:
         authentication.service_accounts.used = tracking.used
         self.kept = (
             KeptConfigMap(system, cluster_authentication.CONFIG_MAP, trust.combined, cluster_authentication.CONTROLLER),
-            KeptConfigMap(system, legacy_token_tracking.CONFIG_MAP, tracking.data, legacy_token_tracking.CONTROLLER),
+            KeptConfigMap(system, legacy_tokens.TRACKING, tracking.data, legacy_token_tracking.CONTROLLER),
         )
         authentication.changed.append(self.kept[0].check)
         metrics = ServerMetrics(self.served)

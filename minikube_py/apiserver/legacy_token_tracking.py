@@ -14,16 +14,14 @@ from datetime import UTC, date, timedelta
 from typing import Final
 
 from minikube_py.apis.core_v1 import Secret
+from minikube_py.apis.legacy_tokens import LAST_USED, SINCE
 from minikube_py.client.interface import Client
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock
 from minikube_py.core.errors import StatusError
 
 log = logging.getLogger(__name__)
 
-CONFIG_MAP: Final = "kube-apiserver-legacy-service-account-token-tracking"
 CONTROLLER: Final = "legacy_token_tracking_controller"
-SINCE: Final = "since"
-LAST_USED: Final = "kubernetes.io/legacy-token-last-used"
 
 
 class LegacyTokenTracking:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 from minikube_py.apis.core_v1 import ConfigMap, Pod, Secret, ServiceAccount
+from minikube_py.apis.legacy_tokens import INVALID_SINCE, LAST_USED, SINCE, TRACKING
 from minikube_py.apis.pod_references import secret_names
 from minikube_py.core.clock import parse_rfc3339
 from minikube_py.core.errors import ConflictError, NotFoundError
@@ -20,9 +21,6 @@ from .base import Context, Controller
 from .service_account_tokens import ACCOUNT_NAME, ACCOUNT_UID, SECRET_TYPE
 
 SYNC_S = 24 * 3600.0
-LAST_USED, INVALID_SINCE = "kubernetes.io/legacy-token-last-used", "kubernetes.io/legacy-token-invalid-since"
-# Says since when uses are noted.
-TRACKING, SINCE = "kube-apiserver-legacy-service-account-token-tracking", "since"
 
 
 class LegacyTokenCleaner(Controller):

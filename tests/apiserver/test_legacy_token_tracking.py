@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from minikube_py.apis.core_v1 import Secret, ServiceAccount
+from minikube_py.apis.legacy_tokens import LAST_USED
 from minikube_py.apis.meta_v1 import ObjectMeta
 from minikube_py.apiserver.authentication.keys import ServiceAccountKeys
 from minikube_py.apiserver.authentication.token_request import TokenIssuer
-from minikube_py.apiserver.legacy_token_tracking import LAST_USED, LegacyTokenTracking
+from minikube_py.apiserver.legacy_token_tracking import LegacyTokenTracking
 from minikube_py.apiserver.pki import Pki
 from tests.conftest import ControlPlane
 

@@ -12,12 +12,13 @@ import pytest
 import yaml
 
 from minikube_py.apis import core_v1, meta_v1, rbac_v1
+from minikube_py.apis.legacy_tokens import INVALID_SINCE, LAST_USED, TRACKING
 from minikube_py.apis.scheme import deep_copy
 from minikube_py.apiserver.authentication.bootstrap import token_secret
 from minikube_py.controllers.bootstrap_signer import BootstrapSigner, ClusterInfo, signature
 from minikube_py.controllers.bootstrap_tokens import BootstrapTokenCleaner
 from minikube_py.controllers.clusterrole_aggregation import ClusterRoleAggregation
-from minikube_py.controllers.legacy_tokens import INVALID_SINCE, LAST_USED, TRACKING, LegacyTokenCleaner
+from minikube_py.controllers.legacy_tokens import LegacyTokenCleaner
 from minikube_py.controllers.service_account_tokens import ACCOUNT_NAME, ACCOUNT_UID, SECRET_TYPE, ServiceAccountTokenSecrets
 from minikube_py.core.errors import ConflictError, InternalError
 
