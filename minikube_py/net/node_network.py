@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import collapse_addresses, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, collapse_addresses, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ from .rtnetlink import PEER_ROUTES, RANGE_ROUTES, NetlinkRefusedError, delete_li
 from .sysctl import SysctlError, answer_by_loopback, enable_forwarding
 
 log = logging.getLogger(__name__)
+
+Address = IPv4Address | IPv6Address
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
 
@@ -84,6 +87,7 @@ class NodeNetwork:
         self.proxy = ServiceProxy(self._nft, ruleset, self._view(""), Conntrack())
         self._health = HealthChecks(Locality(options.node_name), (options.node_ip, *options.node_port_ips))
         self._service_cidrs: dict[str, list[str]] = {}
+        self._node_ips: dict[str, list[Address]] = {}
         self._ranges: tuple[str, ...] = ()
         self._ranges_changed = asyncio.Event()
         self.zone = ClusterZone(options.cluster_domain, options.cluster_dns, (options.cluster_cidr, options.service_cidr))
@@ -132,8 +136,11 @@ class NodeNetwork:
             self._service_cidrs.pop(key, None)
         else:
             self._service_cidrs[key] = cidr.spec.cidrs
-        options = self._options
-        ranges = further_ranges(options, (text for cidrs in self._service_cidrs.values() for text in cidrs))
+        self._look_at_ranges()
+
+    def _look_at_ranges(self) -> None:
+        options, nodes = self._options, [ip for ips in self._node_ips.values() for ip in ips]
+        ranges = further_ranges(options, (text for cidrs in self._service_cidrs.values() for text in cidrs), nodes)
         if ranges != self._ranges:
             log.info("further service ranges changed ranges=%s", ",".join(ranges))
             self._ranges = ranges
@@ -146,6 +153,12 @@ class NodeNetwork:
         if key == self._options.node_name and node is not None:
             self.proxy.node_changed(self._view(node.metadata.labels.get(ZONE_LABEL, "")))
         self.overlay.node_changed(key, node)
+        ips = [] if node is None else list(_addresses_of(node))
+        if ips != self._node_ips.get(key, []):
+            self._node_ips[key] = ips
+            if not ips:
+                del self._node_ips[key]
+            self._look_at_ranges()
 
     def host_ports_changed(self, uid: str, ports: Iterable[HostPort]) -> None:
         """Note the host ports of a pod of this node that has an address; none when its sandbox has ended."""
@@ -265,19 +278,31 @@ def _remove_links(ipr: Any) -> None:
         delete_link(ipr, device)
 
 
-def further_ranges(options: NodeNetworkOptions, cidrs: Iterable[str]) -> tuple[str, ...]:
-    """The ranges of services beyond the first, as few as they can be; none where the node itself or pods are."""
-    first, pods, node = ip_network(options.service_cidr), ip_network(options.cluster_cidr), ip_address(options.node_ip)
+def further_ranges(options: NodeNetworkOptions, cidrs: Iterable[str], node_ips: Iterable[Address] = ()) -> tuple[str, ...]:
+    """The ranges of services beyond the first, as few as they can be; none where nodes or pods are.
+
+    A node that has lost the way to its server by a range would not hear of its end.
+    """
+    first, pods = ip_network(options.service_cidr), ip_network(options.cluster_cidr)
+    nodes = [ip_address(options.node_ip), *node_ips]
     found: list[Any] = []
     for text in cidrs:
         network = ip_network(text, strict=False)
         if network.version != first.version or (network[0] in first and network.prefixlen >= first.prefixlen):
             continue
-        if node in network or network.overlaps(pods):
-            log.warning("service range is not set up on this node: the node or its pods are in it range=%s", network)
+        if network.overlaps(pods) or any(node in network for node in nodes):
+            log.warning("service range is not set up on this node: nodes or pods are in it range=%s", network)
             continue
         found.append(network)
     return tuple(map(str, collapse_addresses(found)))
+
+
+def _addresses_of(node: Node) -> Iterator[Address]:
+    """The addresses of a node that are some."""
+    for reported in node.status.addresses:
+        if reported.type in ("InternalIP", "ExternalIP"):
+            with suppress(ValueError):
+                yield ip_address(reported.address)
 
 
 def _cluster_routes(options: NodeNetworkOptions, ranges: Sequence[str]) -> ClusterRoutes:

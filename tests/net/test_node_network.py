@@ -8,13 +8,14 @@ import json
 import os
 import subprocess
 from collections.abc import AsyncIterator
+from ipaddress import ip_address
 from pathlib import Path
 
 import dns.message
 import dns.query
 import pytest
 
-from minikube_py.apis.core_v1 import Namespace, Node, NodeSpec
+from minikube_py.apis.core_v1 import Namespace, Node, NodeAddress, NodeSpec, NodeStatus
 from minikube_py.apis.meta_v1 import ObjectMeta
 from minikube_py.apis.networking_v1 import ServiceCIDR, ServiceCIDRSpec
 from minikube_py.net.cni import CniConfig
@@ -158,6 +159,7 @@ def test_further_service_ranges_are_few_and_never_where_nodes_and_pods_are() -> 
     several = ["10.45.0.0/24", "10.45.1.0/24", "10.45.0.0/25", "198.51.100.0/24"]
     assert further_ranges(options, several) == ("10.45.0.0/23", "198.51.100.0/24")
     assert further_ranges(options, ["192.0.2.0/24", "10.42.7.0/24", "10.0.0.0/8"]) == ()
+    assert further_ranges(options, several, [ip_address("198.51.100.9"), ip_address("fd00::1")]) == ("10.45.0.0/23",)
 
 
 @pytest.mark.root
@@ -178,6 +180,11 @@ async def test_service_ranges_that_come_and_go_have_routes_and_rules_and_names(l
         network.service_cidr_changed("more", None)
         await routes(False)
         network.service_cidr_changed("more", cidr)
+        await routes(True)
+        node = Node(metadata=ObjectMeta(name="b"), status=NodeStatus(addresses=[NodeAddress(type="InternalIP", address="10.45.0.7")]))
+        network.node_changed("b", node)
+        await routes(False)
+        network.node_changed("b", None)
         await routes(True)
     lab.node.run("ip link add cni0 type bridge")
     async with running(lab, tmp_path):
