@@ -19,6 +19,7 @@ from minikube_py.cri.errors import CriError
 from minikube_py.cri.interface import RuntimeService
 
 from .cgroups import CgroupTree, pod_cgroup
+from .container_status import AnyContainer
 from .cri_config import NodeFacts, container_resources
 from .options import KubeletOptions
 from .pod_state import PodState
@@ -96,11 +97,10 @@ class PodResizing:
         """What there is to do for a pod's containers."""
         return plan_resize(state.pod, runtime, state.actual)
 
-    def started(self, state: PodState, name: str) -> None:
-        """A container has been started, with what it is given."""
-        given = state.allocation.get(name)
-        if given is not None:
-            state.actual[name] = given
+    def started(self, state: PodState, container: AnyContainer) -> None:
+        """A container has been started, with what it was given when its start began: by now it may be given something else."""
+        if container.name in state.allocation:
+            state.actual[container.name] = container.resources
 
     async def make_cgroup(self, state: PodState) -> None:
         """Make a pod's cgroup, wide enough for what its containers have and for what they are given.
@@ -141,6 +141,8 @@ class PodResizing:
         if progress is None or self.plan(state, runtime) != NOTHING:
             return
         await self.make_cgroup(state)
+        if state.progress is not progress:
+            return  # Granted meanwhile; the next resize is not complete with this one.
         state.progress = None
         self._event(state, "Normal", "ResizeCompleted", event_message("completed", state.pod, progress.generation))
         self.room_made()

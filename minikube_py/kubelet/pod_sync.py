@@ -206,7 +206,7 @@ class PodSync:
                     wait_s = self._puller.retry_s(state.pod, container) or RETRY_S
                 else:
                     state.reasons.pop(name, None)
-                    self._resizing.started(state, name)
+                    self._resizing.started(state, container)
                     started = True
             again_s = _earliest(again_s, wait_s)
         if started:

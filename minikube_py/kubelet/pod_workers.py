@@ -121,11 +121,16 @@ class _PodWorker:
             except TimeoutError:
                 return
 
-    def _next_step(self) -> Callable[[], Awaitable[float | None]]:
+    @property
+    def runs(self) -> bool:
+        """Whether the pod is meant to run on."""
         ended = self.state.failure is not None or (
             self.state.status is not None and self.state.status.phase in ("Succeeded", "Failed")
         ) or self.state.pod.status.phase in ("Succeeded", "Failed")
-        if not (self.gone or ended or self.state.pod.metadata.deletion_timestamp):
+        return not (self.gone or ended or self.state.pod.metadata.deletion_timestamp)
+
+    def _next_step(self) -> Callable[[], Awaitable[float | None]]:
+        if self.runs:
             return self._run_pod
         if not self.state.terminal:
             return self._stop_pod
@@ -238,7 +243,7 @@ class PodWorkers:
 
     def retry_resizes(self) -> None:
         """There may be room for pods that wait to be resized: the most urgent is asked first."""
-        waiting = [worker for worker in self._workers.values() if worker.state.pending is not None]
+        waiting = [worker for worker in self._workers.values() if worker.runs and worker.state.pending is not None]
         for worker in sorted(waiting, key=lambda worker: urgency(worker.state)):
             self._sync.grant_resize(worker.state)
             worker.wake()
