@@ -40,6 +40,8 @@ def validate(checked: Checked) -> list[Issue]:
 
 def _readable(function: str, literal: Const) -> bool:
     of_text, *of_integer = _LITERALS[function]
+    if literal.value is None:
+        return False  # It may stand where a duration or timestamp may, but there is nothing that it converts to.
     read = of_text if isinstance(literal.value, str) else of_integer[0]
     try:
         read(literal.value)

@@ -47,6 +47,7 @@ ERRORS = {
     "duration('1 hour') > self.span": "ERROR: <input>:1:10: invalid duration argument\n | duration('1 hour') > self.span\n | .........^",
     "timestamp('today') > self.moment":
         "ERROR: <input>:1:11: invalid timestamp argument\n | timestamp('today') > self.moment\n | ..........^",
+    "timestamp(null) > self.moment": "ERROR: <input>:1:11: invalid timestamp argument\n | timestamp(null) > self.moment\n | ..........^",
     "timestamp(-62135596801) > self.moment":
         "ERROR: <input>:1:11: invalid timestamp argument\n | timestamp(-62135596801) > self.moment\n | ..........^",
     "'%b'.format(['x'])":
