@@ -203,7 +203,8 @@ class _Parser:
         return part._replace(node=self._call(f"{sign}_", at, part.node)) if count % 2 else part
 
     def _is_negative_number(self) -> bool:
-        return self._kind == "-" and self._tokens[self._next + 1].kind == "number"
+        number = self._tokens[self._next + 1]
+        return self._kind == "-" and number.kind == "number" and number.text[-1] not in "uU"
 
     # Members -------------------------------------------------------------------------------------------------------------------------
 

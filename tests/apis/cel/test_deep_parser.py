@@ -29,7 +29,7 @@ a && b && c && d && e | a && (b && c) && d || e | 1u | 0x1Fu | 0xff | 1.5 | 1e3 
 '\\u00e9\\n\\101\\U0001F600' | a == b != c < d | a*b/c%d - e | {1: 2,} | ((((a)))) | -9223372036854775808 | 9223372036854775808
 true ? false : null | cel.bind(a, 1, a) | l.transformList(i, v, v) | a.while | while | a.true | f.in | has(a) | has(a.?b) | l.all(1, x)
 l.map(__result__, x) | f( | 1 + | a b | 'abc | $ | a.1 | {a} | f(a,) | [1,,2] | a.b{c} | a.b.{} | 18446744073709551616u | '\\q'
-b'\\u0041' | a ? b | a ? b : | 1.a | a..b | ?a | [?] | {:} | in | a[] | a[1
+b'\\u0041' | -1u.a | -0x1FU[0] | a ? b | a ? b : | 1.a | a..b | ?a | [?] | {:} | in | a[] | a[1
 """
 
 
