@@ -116,6 +116,30 @@ async def test_the_order_of_a_map_is_no_change(control_plane: ControlPlane) -> N
     assert (await update(control_plane, "apps/v1/Deployment", old, spec=spec)).metadata.generation == 1
 
 
+async def test_nor_is_it_of_a_template(control_plane: ControlPlane) -> None:
+    document = document_of("apps/v1/DaemonSet")
+    document["spec"]["template"]["spec"]["nodeSelector"] = {"a": "1", "b": "2"}
+    old = await create(control_plane, "apps/v1/DaemonSet", document)
+    spec = scheme.deep_copy(old.spec)
+    spec.template.spec.node_selector = {"b": "2", "a": "1"}
+    new = await update(control_plane, "apps/v1/DaemonSet", old, spec=spec)
+    assert new.metadata.annotations == old.metadata.annotations == {"deprecated.daemonset.template.generation": "1"}
+    spec = scheme.deep_copy(new.spec)
+    spec.template.spec.node_selector = {"a": "1"}
+    new = await update(control_plane, "apps/v1/DaemonSet", new, spec=spec)
+    assert new.metadata.annotations == {"deprecated.daemonset.template.generation": "2"}
+
+
+async def test_true_is_not_the_one_of_before(control_plane: ControlPlane) -> None:
+    kind = "apiextensions.k8s.io/v1/CustomResourceDefinition"
+    document = document_of(kind)
+    document["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["example"] = 1
+    old = await create(control_plane, kind, document)
+    spec = scheme.deep_copy(old.spec)
+    spec.versions[0].schema.open_apiv3_schema.example = True
+    assert (await update(control_plane, kind, old, spec=spec)).metadata.generation == 2
+
+
 def test_generations_are_told_of_every_kind() -> None:
     told = {kind for kind, *_ in GENERATIONS}
     kinds = {f"{resource.group_version}/{resource.kind}" for resource in RESOURCES if stored(resource) and resource.gvr not in SHARED}

@@ -16,6 +16,7 @@ from minikube_py.apis.apiextensions_v1 import (
     CustomResourceDefinitionStatus,
 )
 from minikube_py.apis.definition_status import with_condition
+from minikube_py.apis.scheme import encode_sorted
 from minikube_py.core.clock import SYSTEM_CLOCK, Clock
 
 from ..context import Context
@@ -46,6 +47,9 @@ class CustomResourceDefinitionStrategy(Strategy):
         more = [name for name in storage_versions(new.spec) if name not in old.status.stored_versions]
         if more:
             new.status = msgspec.structs.replace(old.status, stored_versions=[*old.status.stored_versions, *more])
+
+    def desired(self, obj: CustomResourceDefinition) -> bytes:
+        return encode_sorted(obj.spec)  # In the values of schemas 1 and true are not the same.
 
     def warnings_on_create(self, obj: CustomResourceDefinition, context: Context) -> list[str]:
         from minikube_py.apis.validation.definition_warnings import definition_warnings

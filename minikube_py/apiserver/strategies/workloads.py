@@ -10,7 +10,6 @@ from typing import Any
 from minikube_py.apis.apps_v1 import DaemonSet, Deployment
 from minikube_py.apis.defaults.apps import TEMPLATE_GENERATION
 from minikube_py.apis.meta_v1 import ObjectMeta
-from minikube_py.apis.scheme import encode
 from minikube_py.core.errors import BadRequestError
 
 from ..context import Context
@@ -41,7 +40,7 @@ class DaemonSetStrategy(Strategy):
 
     def prepare_update(self, new: DaemonSet, old: DaemonSet, context: Context) -> None:
         super().prepare_update(new, old, context)
-        _set_template_generation(new.metadata, template_generation(old) + (encode(new.spec.template) != encode(old.spec.template)))
+        _set_template_generation(new.metadata, template_generation(old) + (new.spec.template != old.spec.template))
 
     def prepare_status_update(self, new: DaemonSet, old: DaemonSet, context: Context) -> None:
         super().prepare_status_update(new, old, context)
