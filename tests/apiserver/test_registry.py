@@ -391,6 +391,19 @@ async def test_every_service_has_an_address_of_its_own_until_there_is_none(world
     assert (await world.client.create(service("more"))).spec.cluster_ip == made[3].cluster_ip
 
 
+async def test_what_finds_no_free_port_keeps_neither_address_nor_ports(world: World) -> None:
+    for number in range(3):
+        await world.client.create(service(f"s{number}", "NodePort"))
+    greedy = service("greedy", "NodePort")
+    greedy.spec.ports = [core_v1.ServicePort(name=f"p{port}", port=port) for port in (80, 81)]
+    for _ in range(14):
+        with pytest.raises(Exception, match="failed to allocate a nodePort: range is full"):
+            await world.client.create(deep_copy(greedy))
+    await world.client.create(service("modest", "NodePort"))
+    for number in range(10):
+        await world.client.create(service(f"c{number}"))
+
+
 async def test_chosen_address_and_port_are_given_once(world: World) -> None:
     await world.client.create(service("a", "NodePort", "10.43.0.5", 30001))
     with pytest.raises(InvalidError) as refused:

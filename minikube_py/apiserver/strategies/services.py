@@ -137,22 +137,34 @@ class ServiceStrategy(Strategy):
         self._free(new.spec, old.spec if old is not None else None)
 
     def _allocate(self, new: core_v1.Service, old: core_v1.Service | None) -> list[Cause]:
-        """Take what `new` (found valid) wants and does not have from `old`; on a cause nothing stays taken."""
-        spec = new.spec
+        """Take what `new` (found valid) wants and does not have from `old`; on a cause nothing stays taken.
+
+        Raises: InternalError when all are taken; nothing stays taken then either.
+        """
         taken_ips: list[int] = []
         taken_ports: list[int] = []
+        all_taken = False
+        try:
+            causes = self._take_all(new.spec, old.spec if old else None, taken_ips, taken_ports)
+            all_taken = not causes
+            return causes
+        finally:
+            if not all_taken:
+                for ip in taken_ips:
+                    self._ips.free(ip)
+                for port in taken_ports:
+                    self._ports.free(port)
+
+    def _take_all(
+        self, spec: core_v1.ServiceSpec, known: core_v1.ServiceSpec | None, taken_ips: list[int], taken_ports: list[int]
+    ) -> list[Cause]:
         causes: list[Cause] = []
         if spec.type != "ExternalName":
-            causes = self._allocate_ips(spec, addresses_of(old.spec) if old else [], taken_ips)
+            causes = self._allocate_ips(spec, addresses_of(known) if known else [], taken_ips)
         if not causes and spec.type in ("NodePort", "LoadBalancer"):
-            had = node_ports_of(old.spec) if old else []
-            causes = self._allocate_ports(spec, had, taken_ports) if old else self._allocate_new_ports(spec, taken_ports)
+            had = node_ports_of(known) if known else []
+            causes = self._allocate_ports(spec, had, taken_ports) if known else self._allocate_new_ports(spec, taken_ports)
             causes = causes or self._allocate_health_check(spec, had, taken_ports)
-        if causes:
-            for ip in taken_ips:
-                self._ips.free(ip)
-            for port in taken_ports:
-                self._ports.free(port)
         return causes
 
     def _allocate_ips(self, spec: core_v1.ServiceSpec, had: list[int], taken: list[int]) -> list[Cause]:
