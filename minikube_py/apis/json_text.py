@@ -24,7 +24,8 @@ from minikube_py.core import limits
 STRICT_ERRORS_MAX = 100
 INT64_CHARACTERS_MAX = 20
 _SPACE = b" \t\r\n"
-_BRACKETS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+# A string that does not end takes all that is left, so that nothing is looked at twice, whatever a client sends.
+_BRACKETS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _ESCAPES = ((b"<", b"\\u003c"), (b">", b"\\u003e"), (b"&", b"\\u0026"))
 _decode = msgspec.json.Decoder().decode
@@ -55,7 +56,7 @@ def decode_first(text: str) -> tuple[Any, int]:
 
 
 def too_deep(text: bytes) -> bool:
-    """Whether valid JSON has more levels than documents may have. The usual one has too few brackets for that."""
+    """Whether JSON has more levels than documents may have. The usual one has too few brackets for that."""
     if text.count(b"{") + text.count(b"[") <= limits.DOCUMENT_LEVELS_MAX:
         return False
     level = 0
