@@ -15,6 +15,7 @@ import msgspec
 from ...core.errors import Cause
 from .. import meta_v1, scheme, syntax
 from ..custom import metadata_document, metadata_from
+from ..go_numbers import in_go_form
 from ..json_text import parse
 from ..typed_json import DecodeError, TypedDecoder
 from ..validation.causes import Raw, invalid, required
@@ -95,7 +96,7 @@ def _read(metadata: Any) -> meta_v1.ObjectMeta:
     try:
         return metadata_from(metadata if metadata is not None else {})
     except msgspec.ValidationError:
-        return metadata_from(TypedDecoder().decode(meta_v1.ObjectMeta, parse(scheme.encode_sorted(metadata))))
+        return metadata_from(TypedDecoder().decode(meta_v1.ObjectMeta, parse(in_go_form(scheme.encode_sorted(metadata)))))
 
 
 def _what_is_right(metadata: dict[str, Any]) -> dict[str, Any]:

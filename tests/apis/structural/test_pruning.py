@@ -80,6 +80,9 @@ def test_what_is_not_specified_is_dropped_and_told(
     ({"apiVersion": "v1", "kind": "P", "metadata": {"labels": {"a": 1}}},
      'item.metadata: Invalid value: {"labels":{"a":1}}: json: cannot unmarshal number into Go struct field ObjectMeta.labels of type '
      "string"),
+    ({"apiVersion": "v1", "kind": "P", "metadata": {"generation": 1e30}},
+     'item.metadata: Invalid value: {"generation":1e+30}: json: cannot unmarshal number 1e+30 into Go struct field ObjectMeta.generation '
+     "of type int64"),
 ])
 def test_an_embedded_resource_without_the_form_of_one_is_refused(resource: dict[str, Any], message: str) -> None:
     with pytest.raises(CoercionError) as caught:
