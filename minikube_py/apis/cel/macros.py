@@ -40,7 +40,7 @@ class Expander:
         self._next = max(at, default=0) + 1
         self._at = 0
         self._bind = bind
-        self._standard = standard
+        self.standard = standard
 
     def expand(self, node: Node) -> Node:
         if isinstance(node, Call):
@@ -52,7 +52,7 @@ class Expander:
             if self._bind and node.function == "bind" and len(node.args) == 3 and _is_cel(node.target):
                 self._at = node.at
                 return self._named(node, node.args)
-            if self._standard:
+            if self.standard:
                 self._at = node.at
                 return self._expand_standard(node)
         elif isinstance(node, Select):

@@ -3,7 +3,7 @@
 The grammar, its error messages and the standard macros are those of Google's CEL library (cel-expr-python), whose parser is generated
 from the same grammar as the API server's. It hands out the tree in protobuf form, which is read here. The library is imported when
 the first expression is parsed: a server without rules does not carry it. Macros that it does not know are expanded in `macros`; what
-nests too deep for it is left to `deep_parser`.
+nests too deep for it is left to `deep_parser`, and what it would copy again and again.
 
 Source: github.com/google/cel-spec proto/cel/expr/syntax.proto
 """
@@ -24,6 +24,12 @@ from .macros import Expander
 _ISSUE = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _TOO_DEEP = re.compile(r"Exceeded max recursion depth of \d+ when parsing|Expression recursion limit exceeded")
 _NOWHERE = 2**32 - 1
+# Macros that copy what they are called on: each in a chain of them doubles the tree.
+_COPYING = re.compile(r"\bopt(?:Flat)?Map\b")
+_COPYING_MAX = 8
+_COPIED_NODES_MAX = 50_000
+# What is larger is refused by the library at once.
+_LIBRARY_CHARACTERS_MAX = 100_000
 Fields = dict[int, list[Any]]
 
 
@@ -45,31 +51,52 @@ def parse(source: str, *, bind: bool = False) -> Node:
     if not source.isascii() and any("\ud800" <= character <= "\udfff" for character in source):
         raise CompileError("", [Issue(-1, 0, "invalid UTF-8")])
     try:
+        if len(source) <= _LIBRARY_CHARACTERS_MAX and len(_COPYING.findall(source)) > _COPYING_MAX:
+            raise _TooMuchError
         root, at = _parse(source)
         expander = Expander(source, at, bind=bind)
-    except _TooDeepError:
+    except _TooMuchError:
         root, at = parse_deep(source, lambda literal: _parse(literal)[0])
         expander = Expander(source, at, bind=bind, standard=True)
     root = expander.expand(root)
     if expander.issues:
         raise CompileError(source, expander.issues)
+    if expander.standard and _copied(root) > _COPIED_NODES_MAX:
+        raise CompileError(source, [Issue(-1, 0, "macros copy too much of the expression")])
     return root
 
 
-class _TooDeepError(Exception):
-    """The library refuses to look into the expression."""
+def _copied(root: Node) -> int:
+    """How many nodes a walk over a tree meets again that it has met before."""
+    sizes: dict[int, int] = {}
+
+    def size(node: Node) -> int:
+        known = sizes.get(id(node))
+        if known is not None:
+            return known
+        count = 1
+        for child in node.children():
+            count += size(child)
+        sizes[id(node)] = count
+        return count
+
+    return size(root) - len(sizes)
+
+
+class _TooMuchError(Exception):
+    """The library refuses to look into the expression, or is not asked as it would take too long."""
 
 
 def _parse(source: str) -> tuple[Node, dict[int, int]]:
     """The library's tree, and where in the source each node stands, by its id.
 
-    Raises: CompileError; _TooDeepError.
+    Raises: CompileError; _TooMuchError.
     """
     try:
         serialized = _environment().compile(source, disable_check=True).serialize()
     except (RuntimeError, ValueError) as error:
         if _TOO_DEEP.search(str(error)):
-            raise _TooDeepError from error
+            raise _TooMuchError from error
         raise CompileError(source, _issues(str(error))) from error
     envelope = _fields(memoryview(serialized))
     parsed = _fields(envelope[2][0])

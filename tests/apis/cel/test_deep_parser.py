@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import fields
 from typing import Any
 
@@ -110,6 +111,19 @@ def test_what_nests_deeper_is_refused(source: str, problem: str) -> None:
     with pytest.raises(CompileError) as caught:
         value(source)
     assert str(caught.value) == f"ERROR: <input>:-1:1: {problem}"
+
+
+@pytest.mark.parametrize("macro", ["optMap(x, x)", "optFlatMap(x, optional.of(x))"])
+def test_chains_of_macros_that_copy_hold_nobody_up(macro: str) -> None:
+    """Each doubles the tree, upstream's too."""
+    assert value("optional.of(1)" + f".{macro}" * 9 + ".value()") == 1
+    begin = time.process_time()
+    with pytest.raises(CompileError, match="macros copy too much of the expression"):
+        value("optional.of(1)" + f".{macro}" * 14)
+    assert time.process_time() - begin < 1
+    assert value(f"'{'optMap ' * 9}'.size()") == 63
+    many = " + ".join([f"optional.of(1).{macro}.value()"] * 30)
+    assert value(many) == 30
 
 
 @pytest.mark.parametrize(("end", "problem"), [
