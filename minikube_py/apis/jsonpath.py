@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "/": "/"}
-_COMPARE = re.compile(r"\s*(==|!=|<=|>=|<|>)\s*")
+_COMPARE = re.compile(r"(==|!=|<=|>=|<|>)")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?").fullmatch
 _SLICE = re.compile(r"\s*(-?[0-9]*)\s*(?::\s*(-?[0-9]*)\s*)?(?::\s*(-?[0-9]*)\s*)?").fullmatch
 _INDEX = re.compile(r"-?[0-9]{1,18}").fullmatch

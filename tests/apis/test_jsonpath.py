@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from minikube_py.apis.jsonpath import JsonPathError, Template, relaxed
@@ -82,3 +84,11 @@ def test_slices_go_forward() -> None:
 def test_indexes_are_numbers(path: str) -> None:
     with pytest.raises(JsonPathError):
         Template(path)
+
+
+def test_long_spaces_hold_nobody_up() -> None:
+    begin = time.process_time()
+    assert Template("{.items[?(@.a " + " " * 20_000 + "== 1)].b}").find({"items": [{"a": 1, "b": 2}]}) == [2]
+    with pytest.raises(JsonPathError):
+        Template("{.items[?(@.a" + " " * 20_000 + "x)]}")
+    assert time.process_time() - begin < 0.2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 
 import pytest
@@ -53,6 +54,14 @@ def test_canonical_form_keeps_the_family_and_has_no_fraction(text: str, expected
 def test_text_of_another_shape_is_refused(text: str) -> None:
     with pytest.raises(quantity.QuantityError):
         quantity.parse(text)
+
+
+@pytest.mark.parametrize("text", ["1" * 15_000 + "x", "1" * 15_000 + "e" * 15_000, "1." + "1" * 15_000 + "x"])
+def test_a_long_text_holds_nobody_up(text: str) -> None:
+    begin = time.process_time()
+    with pytest.raises(quantity.QuantityError):
+        quantity.parse(text)
+    assert time.process_time() - begin < 0.1
 
 
 def test_the_complaint_names_the_pattern() -> None:
