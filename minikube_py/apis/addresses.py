@@ -14,14 +14,13 @@ import re
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 
-_LEADING = re.compile(r"(?:^|[.:])0+[0-9]+(?=\.|$)")
-_ZEROS = re.compile(r"(^|[.:])0+(?=[0-9]+(?:\.|$))")
+_ZEROS = re.compile(r"(^|[.:])0([0-9]++)(?=\.|$)")
 _LINK_LOCAL_MULTICAST = ipaddress.ip_network("224.0.0.0/24")
 
 
 def leading_zeros(text: str) -> bool:
     """Whether a part of an IPv4 address (as a whole or in IPv6) has zeros before it."""
-    return "." in text and _LEADING.search(text) is not None
+    return "." in text and _ZEROS.search(text) is not None
 
 
 def sloppy(text: str) -> Address | None:
@@ -29,7 +28,7 @@ def sloppy(text: str) -> Address | None:
     if "%" in text:
         return None
     try:
-        return ipaddress.ip_address(_ZEROS.sub(r"\1", text) if "." in text else text)
+        return ipaddress.ip_address(_ZEROS.sub(lambda part: part[1] + (part[2].lstrip("0") or "0"), text) if "." in text else text)
     except ValueError:
         return None
 
