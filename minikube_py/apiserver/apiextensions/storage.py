@@ -136,6 +136,15 @@ class CustomStrategy(Strategy):
         return [*causes, *found, *(self._scale.validate(document, status=status) if self._scale is not None else ())]
 
 
+class _Written(msgspec.Struct, rename={"api_version": "apiVersion"}):
+    """For which version stored bytes were written."""
+
+    api_version: str = ""
+
+
+_written = msgspec.json.Decoder(_Written)
+
+
 class CustomStorage(Storage):
     """One served version of a custom resource.
 
@@ -166,6 +175,11 @@ class CustomStorage(Storage):
         self.deprecation = _deprecation(resource, version, successor)
         self.printer = _printer(version)
         self._selectable = frozenset(field.json_path.removeprefix(".") for field in version.selectable_fields)
+        self._versions: dict[str, CustomStorage] = {}
+
+    def join(self, versions: dict[str, CustomStorage]) -> None:
+        """Know the storages of all versions of the definition, by "group/version"."""
+        self._versions = versions
 
     @property
     def converts(self) -> bool:
@@ -181,8 +195,16 @@ class CustomStorage(Storage):
         return obj
 
     def _read(self, data: bytes) -> CustomObject:
-        """The object in bytes that may have been written under another schema, or for another version."""
+        """The object in bytes that may have been written under another schema, or for another version, whose schema it obeys then.
+
+        Source: k8s.io/apiextensions-apiserver pkg/apiserver/customresource_handler.go (schemaCoercingDecoder)
+        """
         obj = cast(CustomObject, decoder(cast(Any, self._type)).decode(data))
+        writer = self._versions.get(obj.api_version, self)
+        if writer is not self:
+            obj = self._converted(writer._read(data))
+            obj.form = self._schema
+            return obj
         obj.api_version, obj.kind = self.resource.group_version, self.resource.kind
         self._prune(obj)
         self.set_defaults(obj)
@@ -190,12 +212,14 @@ class CustomStorage(Storage):
         return obj
 
     def served(self, entry: Entry) -> Any:
-        return self.from_storage(self.object(entry))
+        obj = self.object(entry)
+        if self.stored is self or obj.exact or _written.decode(entry.data).api_version != self.resource.group_version:
+            return self.from_storage(obj)
+        # Written for this version, when that was the stored one: by way of another it would lose what that does not know.
+        return self._read(entry.data)
 
     def data(self, entry: Entry) -> bytes:
-        obj = self.object(entry)
-        if self.stored is not self:
-            return encode(self._converted(obj))
+        obj = self.served(entry)
         return entry.data if obj.exact else encode(obj)
 
     def from_storage(self, obj: Any) -> Any:
@@ -370,6 +394,9 @@ def build_storages(
         CustomStorage(by_version[v.name], v, collection, stored, successor=_successor(v.name, versions))
         for v in versions if v.served and v is not kept
     ]
+    known = {storage.resource.group_version: storage for storage in (stored, *others)}
+    for storage in known.values():
+        storage.join(known)
     return stored, [stored, *others] if kept.served else others
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -318,6 +319,34 @@ async def test_objects_are_judged_in_the_version_in_which_they_are_written(lab: 
         422, 'Widget.example.com "w" is invalid: spec.size: Invalid value: 1: must not shrink')
     assert (await lab.send("PATCH", f"{WIDGETS}/w", {"spec": {"size": 1}}, headers=MERGE)).status == 200
     assert (await lab.send("PATCH", f"{beta}/w", {"spec": {"size": 3}, "note": "y"}, headers=MERGE)).json["spec"] == {"size": 3}
+
+
+async def test_what_was_written_for_a_version_is_read_by_it_though_another_is_stored_now(lab: Lab) -> None:
+    def with_fields(**fields: Any) -> dict[str, Any]:
+        return {"type": "object", "properties": {"spec": {"type": "object", "properties": {"size": {"type": "integer"}, **fields}}}}
+
+    old = with_fields(old={"type": "string"}, kept={"type": "string", "default": "v1"})
+    new = with_fields(new={"type": "string", "default": "n"}, kept={"type": "string", "default": "v2"})
+    await define(lab, definition(version("v1", schema=old)))
+    assert (await lab.send("POST", WIDGETS, widget(old="there"))).status == 201
+    changed = definition(version("v1", storage=False, schema=old), version("v2", schema=new))
+    found = (await lab.get(f"{DEFINITIONS}/widgets.example.com")).json
+    changed["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
+    assert (await lab.send("PUT", f"{DEFINITIONS}/widgets.example.com", changed)).status == 200
+    other = WIDGETS.replace("v1", "v2")
+    async with asyncio.timeout(PATIENCE_S):
+        while (await lab.get(other)).status != 200:
+            await asyncio.sleep(0.01)
+    as_written = {"size": 1, "old": "there", "kept": "v1"}
+    assert (await lab.get(f"{WIDGETS}/w")).json["spec"] == as_written
+    assert (await lab.get(WIDGETS)).json["items"][0]["spec"] == as_written
+    async with lab.watch(WIDGETS) as watch:
+        assert (await watch.next())["object"]["spec"] == as_written
+    assert (await lab.get(f"{other}/w")).json["spec"] == {"size": 1, "kept": "v1"}
+    labelled = {"metadata": {"labels": {"a": "b"}}}
+    patch = {"Content-Type": "application/merge-patch+json"}
+    assert (await lab.send("PATCH", f"{WIDGETS}/w", body=json.dumps(labelled).encode(), headers=patch)).json["spec"]["size"] == 1
+    assert (await lab.get(f"{WIDGETS}/w")).json["spec"] == {"size": 1, "kept": "v1"}, "what is stored now has no place for more"
 
 
 async def test_changed_schema_holds_for_what_was_stored_before(lab: Lab) -> None:
