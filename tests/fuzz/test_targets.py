@@ -17,6 +17,7 @@ import pytest
 from .target import BYTES_MAX
 from .targets import TARGETS
 
+pytestmark = pytest.mark.fuzz
 # Inputs that the fuzzer tries of each target; it begins from the same number every time.
 RUNS, SEED = 300, 7
 # Seconds that the longest input may take: far more than any does, far less than a quadratic one would.
@@ -42,7 +43,6 @@ def test_long_inputs_keep_the_promise_in_time(name: str) -> None:
     assert time.monotonic() - started < LONG_INPUT_S
 
 
-@pytest.mark.fuzz
 @pytest.mark.skipif(find_spec("atheris") is None, reason="there is no atheris for this machine")
 @pytest.mark.parametrize("name", TARGETS)
 def test_inputs_that_coverage_leads_to_keep_the_promise(name: str, tmp_path: Path) -> None:

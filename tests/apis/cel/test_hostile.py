@@ -10,6 +10,7 @@ import pytest
 
 from minikube_py.apis.cel import check_rules, compile_rules
 
+pytestmark = pytest.mark.fuzz
 SPEC: dict[str, Any] = {"type": "object", "properties": {
     "a": {"type": "string"}, "n": {"type": "integer"}, "l": {"type": "array", "items": {"type": "integer"}},
     "k": {"type": "array", "items": {"type": "object", "properties": {"a": {"type": "string"}}}},

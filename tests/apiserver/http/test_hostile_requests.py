@@ -18,6 +18,7 @@ from minikube_py.core import limits
 from ..apiextensions.test_custom_resources import DEFINITIONS, WIDGETS, define, definition, version, widget
 from ..lab import Answer, Lab
 
+pytestmark = pytest.mark.fuzz
 FREE = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 REVISIONS = "/apis/apps/v1/namespaces/default/controllerrevisions"
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
