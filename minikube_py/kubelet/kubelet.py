@@ -256,8 +256,7 @@ class Kubelet:
 
     def _admitted(self) -> list[core_v1.Pod]:
         """The pods that the node has taken and that are not over."""
-        states = (self.workers.state(pod.metadata.uid) for pod in self.workers.pods())
-        return [state.pod for state in states if state is not None and state.admitted and not state.terminal]
+        return [state.pod for state in self.workers.states() if state.admitted and not state.terminal]
 
     def _retry_resizes(self) -> None:
         self.workers.retry_resizes()

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from minikube_py.apis import core_v1
 from minikube_py.core.backoff import Backoff
@@ -248,9 +248,13 @@ class PodWorkers:
             self._sync.grant_resize(worker.state)
             worker.wake()
 
+    def states(self) -> Iterator[PodState]:
+        """What is kept of all pods."""
+        return (worker.state for worker in self._workers.values())
+
     def pods(self) -> list[core_v1.Pod]:
         """The pods that have workers, as last seen."""
-        return [worker.state.pod for worker in self._workers.values()]
+        return [state.pod for state in self.states()]
 
     def state(self, uid: str) -> PodState | None:
         """What is kept of a pod."""

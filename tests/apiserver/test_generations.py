@@ -107,22 +107,23 @@ async def test_generations(control_plane: ControlPlane, kind: str, change: tuple
     assert new.metadata.generation == second
 
 
-async def test_the_order_of_a_map_is_no_change(control_plane: ControlPlane) -> None:
-    document = document_of("apps/v1/Deployment")
+async def with_selector_in_another_order(control_plane: ControlPlane, kind: str) -> tuple[Any, Any]:
+    """A workload, and what it is when its template comes again with a map in another order."""
+    document = document_of(kind)
     document["spec"]["template"]["spec"]["nodeSelector"] = {"a": "1", "b": "2"}
-    old = await create(control_plane, "apps/v1/Deployment", document)
+    old = await create(control_plane, kind, document)
     spec = scheme.deep_copy(old.spec)
     spec.template.spec.node_selector = {"b": "2", "a": "1"}
-    assert (await update(control_plane, "apps/v1/Deployment", old, spec=spec)).metadata.generation == 1
+    return old, await update(control_plane, kind, old, spec=spec)
+
+
+async def test_the_order_of_a_map_is_no_change(control_plane: ControlPlane) -> None:
+    _, new = await with_selector_in_another_order(control_plane, "apps/v1/Deployment")
+    assert new.metadata.generation == 1
 
 
 async def test_nor_is_it_of_a_template(control_plane: ControlPlane) -> None:
-    document = document_of("apps/v1/DaemonSet")
-    document["spec"]["template"]["spec"]["nodeSelector"] = {"a": "1", "b": "2"}
-    old = await create(control_plane, "apps/v1/DaemonSet", document)
-    spec = scheme.deep_copy(old.spec)
-    spec.template.spec.node_selector = {"b": "2", "a": "1"}
-    new = await update(control_plane, "apps/v1/DaemonSet", old, spec=spec)
+    old, new = await with_selector_in_another_order(control_plane, "apps/v1/DaemonSet")
     assert new.metadata.annotations == old.metadata.annotations == {"deprecated.daemonset.template.generation": "1"}
     spec = scheme.deep_copy(new.spec)
     spec.template.spec.node_selector = {"a": "1"}

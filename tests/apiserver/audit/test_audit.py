@@ -469,8 +469,10 @@ def test_wrong_options_are_refused_of_a_backend_that_is_asked_for(backend: str, 
 
 
 def test_options_of_batches_count_in_batches_alone() -> None:
-    ApiServerArgs.parse([WEBHOOK, "audit-webhook-mode=blocking", "audit-webhook-batch-max-size=0"])
-    ApiServerArgs.parse([WEBHOOK, "audit-webhook-batch-throttle-enable=false", "audit-webhook-batch-throttle-qps=0"])
+    blocking = ApiServerArgs.parse([WEBHOOK, "audit-webhook-mode=blocking", "audit-webhook-batch-max-size=0"]).audit
+    assert blocking.webhook_batch_max_size == 0
+    loose = ApiServerArgs.parse([WEBHOOK, "audit-webhook-batch-throttle-enable=false", "audit-webhook-batch-throttle-qps=0"]).audit
+    assert loose.webhook_batch_throttle_qps == 0
 
 
 def test_options_have_upstreams_names() -> None:
